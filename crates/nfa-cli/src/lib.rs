@@ -1,0 +1,1 @@
+//! The nfa command line.

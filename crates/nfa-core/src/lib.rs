@@ -1,0 +1,1 @@
+//! The agent engine, its ports and their in-memory defaults.

@@ -1,0 +1,1 @@
+//! Model adapters: OpenAI-compatible Chat Completions, with retry and deadlines.

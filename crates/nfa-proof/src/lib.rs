@@ -1,0 +1,1 @@
+//! Commitments, Merkle log, checkpoints and an offline verifier for agent runs.

@@ -1,0 +1,1 @@
+//! Durable, provable agents: the facade.

@@ -1,0 +1,1 @@
+//! A SQLite store: one file, many runs, several processes.

@@ -1,0 +1,1 @@
+//! Tools: authoring, registry and command tools.
