@@ -1,0 +1,13 @@
+//! What users, models and tools say: messages and their parts, and how they are stored.
+//!
+//! Content is never inline in a journal entry. It lives in blobs, sealed under the key of the [`Subject`]
+//! that it belongs to, and is named by an address that only the holder of that key can compute.
+//!
+//! [`Subject`]: crate::ids::Subject
+
+mod message;
+mod vault;
+
+pub use message::{Content, FinishReason, Message, ModelAnswer, Part, Role, ToolCall, ToolResult, Usage};
+pub(crate) use vault::{content_erased, entropy_unavailable};
+pub use vault::{Sealed, Sealing, SubjectKey, SubjectVault};

@@ -1,0 +1,5 @@
+//! The engine: a pure decider.
+
+mod entry;
+
+pub use entry::*;

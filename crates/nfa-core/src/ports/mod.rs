@@ -1,0 +1,29 @@
+//! The ports: what the engine's driver needs of the world, each one small object-safe trait.
+//!
+//! Only types of this crate, the standard library, `serde_json` and `bytes` appear in them.
+
+mod clock;
+mod context;
+mod keys;
+mod model;
+mod store;
+mod tool;
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use context::{CallContext, Cancellation, Dependencies};
+pub use keys::{Keys, MemoryKeys};
+pub use model::{
+    Capabilities, Model, ModelDelta, ModelRequest, ModelStream, ToolCalling, ToolDefinition, single_answer,
+};
+pub use store::{
+    Admission, Batch, CheckpointRecord, Durability, InboxItem, LeafDraft, Lease, LeaseChange, LogHead, NodeRecord, Posted,
+    RunFilter, RunRecord, RunStatus, SequencedBatch, SequencedLeaf, SessionHead, SessionItem, SessionItemKind,
+    SessionUpdate, Store, StoreCapabilities, TimerChange,
+};
+pub use tool::{Reconciled, Tool, ToolError, ToolOutput};
+
+/// A boxed future, as ports return it.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
