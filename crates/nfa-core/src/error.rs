@@ -105,7 +105,10 @@ impl Error {
 
     /// Keeps the underlying cause.
     #[must_use]
-    pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub fn with_source(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
         self.0.source = Some(source.into());
         self
     }
@@ -181,7 +184,10 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source.as_deref().map(|source| source as &(dyn std::error::Error + 'static))
+        self.0
+            .source
+            .as_deref()
+            .map(|source| source as &(dyn std::error::Error + 'static))
     }
 }
 
@@ -218,8 +224,13 @@ impl From<&Error> for ErrorReport {
 
 impl From<ErrorReport> for Error {
     fn from(report: ErrorReport) -> Self {
-        Error::new(report.component, report.category, report.code, report.message)
-            .with_retryable(report.retryable)
-            .with_details(report.details)
+        Error::new(
+            report.component,
+            report.category,
+            report.code,
+            report.message,
+        )
+        .with_retryable(report.retryable)
+        .with_details(report.details)
     }
 }

@@ -10,7 +10,9 @@ use smallvec::SmallVec;
 use crate::error::{Category, Component, Error};
 
 /// Milliseconds since the Unix epoch, UTC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Timestamp(pub u64);
 
@@ -111,16 +113,18 @@ fn decode_hex(text: &str, out: &mut [u8]) -> bool {
     if text.len() != out.len() * 2 {
         return false;
     }
-    out.iter_mut().zip(text.chunks_exact(2)).all(|(byte, pair)| match pair {
-        [high, low] => match (nibble(*high), nibble(*low)) {
-            (Some(high), Some(low)) => {
-                *byte = high << 4 | low;
-                true
-            }
+    out.iter_mut()
+        .zip(text.chunks_exact(2))
+        .all(|(byte, pair)| match pair {
+            [high, low] => match (nibble(*high), nibble(*low)) {
+                (Some(high), Some(low)) => {
+                    *byte = high << 4 | low;
+                    true
+                }
+                _ => false,
+            },
             _ => false,
-        },
-        _ => false,
-    })
+        })
 }
 
 fn encode_hex<'a>(bytes: &[u8], out: &'a mut [u8]) -> &'a str {
@@ -203,14 +207,18 @@ impl FromStr for StepPath {
         if text.is_empty() {
             return Ok(Self::root());
         }
-        text.split('.').map(|part| part.parse().ok()).collect::<Option<_>>().map(Self).ok_or_else(|| {
-            Error::new(
-                Component::Engine,
-                Category::Input,
-                "invalid_step_path",
-                "expected step numbers joined by dots, such as `2` or `2.1`",
-            )
-        })
+        text.split('.')
+            .map(|part| part.parse().ok())
+            .collect::<Option<_>>()
+            .map(Self)
+            .ok_or_else(|| {
+                Error::new(
+                    Component::Engine,
+                    Category::Input,
+                    "invalid_step_path",
+                    "expected step numbers joined by dots, such as `2` or `2.1`",
+                )
+            })
     }
 }
 

@@ -1,1 +1,7 @@
 //! Scripted models, a fake LLM server with faults, and conformance suites for every port.
+
+#![deny(missing_docs)]
+
+pub mod conformance;
+pub mod scripted;
+pub mod server;

@@ -8,6 +8,8 @@
 mod message;
 mod vault;
 
-pub use message::{Content, FinishReason, Message, ModelAnswer, Part, Role, ToolCall, ToolResult, Usage};
-pub(crate) use vault::{content_erased, entropy_unavailable};
+pub use message::{
+    Content, FinishReason, Message, ModelAnswer, Part, Role, ToolCall, ToolResult, Usage,
+};
 pub use vault::{Sealed, Sealing, SubjectKey, SubjectVault};
+pub(crate) use vault::{content_erased, entropy_unavailable};

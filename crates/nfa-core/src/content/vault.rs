@@ -75,7 +75,9 @@ pub struct SubjectVault {
 
 impl std::fmt::Debug for SubjectVault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("SubjectVault").field("sealing", &self.sealing).finish_non_exhaustive()
+        f.debug_struct("SubjectVault")
+            .field("sealing", &self.sealing)
+            .finish_non_exhaustive()
     }
 }
 
@@ -91,7 +93,11 @@ impl SubjectVault {
     pub fn new(key: &SubjectKey, sealing: Sealing) -> Self {
         let derive = |context: &str| blake3::derive_key(context, key.expose());
         let mut key_id = [0; 8];
-        key_id.copy_from_slice(derive("nfa 2026-11 subject key id").first_chunk::<8>().unwrap_or(&[0; 8]));
+        key_id.copy_from_slice(
+            derive("nfa 2026-11 subject key id")
+                .first_chunk::<8>()
+                .unwrap_or(&[0; 8]),
+        );
         let mut content_key = derive("nfa 2026-11 content encryption");
         let cipher = Aes256Gcm::new(&content_key.into());
         content_key.zeroize();
@@ -120,7 +126,10 @@ impl SubjectVault {
     /// `entropy_unavailable` when the operating system gives no random bytes; `seal_failed` past 64 GiB.
     pub fn seal(&self, plain: &[u8]) -> Result<Sealed, Error> {
         let address = self.address(plain);
-        Ok(Sealed { address, envelope: self.seal_at(&address, plain)? })
+        Ok(Sealed {
+            address,
+            envelope: self.seal_at(&address, plain)?,
+        })
     }
 
     fn seal_at(&self, address: &Address, plain: &[u8]) -> Result<Bytes, Error> {
@@ -140,9 +149,16 @@ impl SubjectVault {
         let mut aad = out.clone();
         aad.extend_from_slice(&address.0);
         let mut text = plain.to_vec();
-        self.cipher.encrypt_in_place(&Nonce::from(nonce), &aad, &mut text).map_err(|_| {
-            Error::new(Component::Store, Category::Input, "seal_failed", "content is too large to seal")
-        })?;
+        self.cipher
+            .encrypt_in_place(&Nonce::from(nonce), &aad, &mut text)
+            .map_err(|_| {
+                Error::new(
+                    Component::Store,
+                    Category::Input,
+                    "seal_failed",
+                    "content is too large to seal",
+                )
+            })?;
         out.extend_from_slice(&nonce);
         out.extend_from_slice(&text);
         Ok(out.into())
@@ -162,7 +178,9 @@ impl SubjectVault {
                 "expected a version 1 blob envelope; the store holds something else",
             )
         };
-        let (header, body) = envelope.split_first_chunk::<HEADER>().ok_or_else(malformed)?;
+        let (header, body) = envelope
+            .split_first_chunk::<HEADER>()
+            .ok_or_else(malformed)?;
         let (frame, key_id) = header.split_first_chunk::<2>().ok_or_else(malformed)?;
         if key_id != self.key_id {
             return Err(content_erased());
@@ -174,7 +192,9 @@ impl SubjectVault {
                 let mut aad = header.to_vec();
                 aad.extend_from_slice(&address.0);
                 let mut text = body.to_vec();
-                self.cipher.decrypt_in_place(&Nonce::from(*nonce), &aad, &mut text).map_err(|_| corrupt())?;
+                self.cipher
+                    .decrypt_in_place(&Nonce::from(*nonce), &aad, &mut text)
+                    .map_err(|_| corrupt())?;
                 text.into()
             }
             _ => return Err(malformed()),
@@ -228,17 +248,31 @@ mod tests {
         for sealing in [Sealing::Encrypted, Sealing::Plain] {
             let alice = vault(1, sealing);
             let sealed = alice.seal(b"hello").unwrap();
-            assert_eq!(alice.open(&sealed.address, &sealed.envelope).unwrap(), &b"hello"[..]);
+            assert_eq!(
+                alice.open(&sealed.address, &sealed.envelope).unwrap(),
+                &b"hello"[..]
+            );
             let elsewhere = alice.address(b"other");
-            assert_eq!(alice.open(&elsewhere, &sealed.envelope).unwrap_err().code(), "envelope_corrupt");
-            assert_eq!(vault(2, sealing).open(&sealed.address, &sealed.envelope).unwrap_err().code(), "content_erased");
+            assert_eq!(
+                alice.open(&elsewhere, &sealed.envelope).unwrap_err().code(),
+                "envelope_corrupt"
+            );
+            assert_eq!(
+                vault(2, sealing)
+                    .open(&sealed.address, &sealed.envelope)
+                    .unwrap_err()
+                    .code(),
+                "content_erased"
+            );
         }
     }
 
     #[test]
     fn an_encrypted_vault_refuses_a_plain_envelope() {
         let plain = vault(1, Sealing::Plain).seal(b"x").unwrap();
-        let error = vault(1, Sealing::Encrypted).open(&plain.address, &plain.envelope).unwrap_err();
+        let error = vault(1, Sealing::Encrypted)
+            .open(&plain.address, &plain.envelope)
+            .unwrap_err();
         assert_eq!(error.code(), "envelope_malformed");
     }
 
@@ -249,12 +283,18 @@ mod tests {
         for at in 0..sealed.envelope.len() {
             let mut bytes = sealed.envelope.to_vec();
             bytes[at] ^= 1;
-            assert!(vault.open(&sealed.address, &bytes.into()).is_err(), "byte {at}");
+            assert!(
+                vault.open(&sealed.address, &bytes.into()).is_err(),
+                "byte {at}"
+            );
         }
     }
 
     #[test]
     fn addresses_differ_between_subjects() {
-        assert_ne!(vault(1, Sealing::Plain).address(b"x"), vault(2, Sealing::Plain).address(b"x"));
+        assert_ne!(
+            vault(1, Sealing::Plain).address(b"x"),
+            vault(2, Sealing::Plain).address(b"x")
+        );
     }
 }

@@ -117,6 +117,10 @@ impl Dependencies {
 
 impl fmt::Debug for Dependencies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Dependencies(..)" } else { "Dependencies(none)" })
+        f.write_str(if self.0.is_some() {
+            "Dependencies(..)"
+        } else {
+            "Dependencies(none)"
+        })
     }
 }

@@ -17,10 +17,16 @@ pub trait Keys: Send + Sync {
     fn subject_key<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Result<SubjectKey, Error>>;
 
     /// The key of `subject`, if there is one.
-    fn existing_subject_key<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Result<Option<SubjectKey>, Error>>;
+    fn existing_subject_key<'a>(
+        &'a self,
+        subject: &'a Subject,
+    ) -> BoxFuture<'a, Result<Option<SubjectKey>, Error>>;
 
     /// A key for a subject that certainly has none yet (a new run's own). The default asks for one as usual.
-    fn fresh_subject_key<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Result<SubjectKey, Error>> {
+    fn fresh_subject_key<'a>(
+        &'a self,
+        subject: &'a Subject,
+    ) -> BoxFuture<'a, Result<SubjectKey, Error>> {
         self.subject_key(subject)
     }
 
@@ -64,15 +70,26 @@ impl Keys for MemoryKeys {
         })
     }
 
-    fn existing_subject_key<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Result<Option<SubjectKey>, Error>> {
+    fn existing_subject_key<'a>(
+        &'a self,
+        subject: &'a Subject,
+    ) -> BoxFuture<'a, Result<Option<SubjectKey>, Error>> {
         Box::pin(async move {
-            Ok(self.subjects.lock().unwrap_or_else(PoisonError::into_inner).get(subject).cloned())
+            Ok(self
+                .subjects
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .get(subject)
+                .cloned())
         })
     }
 
     fn destroy_subject_key<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
-            self.subjects.lock().unwrap_or_else(PoisonError::into_inner).remove(subject);
+            self.subjects
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(subject);
             Ok(())
         })
     }

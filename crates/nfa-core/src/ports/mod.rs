@@ -16,12 +16,14 @@ pub use clock::{Clock, ManualClock, SystemClock};
 pub use context::{CallContext, Cancellation, Dependencies};
 pub use keys::{Keys, MemoryKeys};
 pub use model::{
-    Capabilities, Model, ModelDelta, ModelRequest, ModelStream, ToolCalling, ToolDefinition, single_answer,
+    Capabilities, Model, ModelDelta, ModelRequest, ModelStream, ToolCalling, ToolDefinition,
+    single_answer,
 };
 pub use store::{
-    Admission, Batch, CheckpointRecord, Durability, InboxItem, LeafDraft, Lease, LeaseChange, LogHead, NodeRecord, Posted,
-    RunFilter, RunRecord, RunStatus, SequencedBatch, SequencedLeaf, SessionHead, SessionItem, SessionItemKind,
-    SessionUpdate, Store, StoreCapabilities, TimerChange,
+    Admission, Batch, CheckpointRecord, Durability, InboxItem, LeafDraft, Lease, LeaseChange,
+    LogHead, NodeRecord, Posted, RunFilter, RunRecord, RunStatus, SequencedBatch, SequencedLeaf,
+    SessionHead, SessionItem, SessionItemKind, SessionUpdate, Store, StoreCapabilities,
+    TimerChange,
 };
 pub use tool::{Reconciled, Tool, ToolError, ToolOutput};
 

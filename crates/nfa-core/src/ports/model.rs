@@ -75,7 +75,10 @@ pub struct Capabilities {
 
 impl Default for Capabilities {
     fn default() -> Self {
-        Self { tool_calling: ToolCalling::Native, structured_output: true }
+        Self {
+            tool_calling: ToolCalling::Native,
+            structured_output: true,
+        }
     }
 }
 
@@ -138,7 +141,11 @@ pub trait Model: Send + Sync {
     }
 
     /// Asks for one answer.
-    fn generate<'a>(&'a self, context: &'a CallContext, request: &'a ModelRequest) -> ModelStream<'a>;
+    fn generate<'a>(
+        &'a self,
+        context: &'a CallContext,
+        request: &'a ModelRequest,
+    ) -> ModelStream<'a>;
 }
 
 /// The stream of an adapter that has the whole answer at once.
@@ -146,6 +153,8 @@ pub fn single_answer<'a>(
     answer: impl Future<Output = Result<ModelAnswer, Error>> + Send + 'a,
 ) -> ModelStream<'a> {
     Box::pin(futures_util::stream::once(async move {
-        answer.await.map(|answer| ModelDelta::Finished(Box::new(answer)))
+        answer
+            .await
+            .map(|answer| ModelDelta::Finished(Box::new(answer)))
     }))
 }

@@ -32,10 +32,18 @@ pub trait Store: Send + Sync {
     fn commit(&self, batch: Batch) -> BoxFuture<'_, Result<(), Error>>;
 
     /// Entries of a run from sequence number `from` on, in order, at most `limit`.
-    fn journal(&self, run: RunId, from: u64, limit: usize) -> BoxFuture<'_, Result<Vec<Entry>, Error>>;
+    fn journal(
+        &self,
+        run: RunId,
+        from: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Entry>, Error>>;
 
     /// The envelopes at these addresses; `None` for one that is not (or no longer) there.
-    fn blobs<'a>(&'a self, addresses: &'a [Address]) -> BoxFuture<'a, Result<Vec<Option<Bytes>>, Error>>;
+    fn blobs<'a>(
+        &'a self,
+        addresses: &'a [Address],
+    ) -> BoxFuture<'a, Result<Vec<Option<Bytes>>, Error>>;
 
     /// One run, if it exists.
     fn run(&self, run: RunId) -> BoxFuture<'_, Result<Option<RunRecord>, Error>>;
@@ -47,7 +55,10 @@ pub trait Store: Send + Sync {
     fn program(&self, hash: ProgramHash) -> BoxFuture<'_, Result<Option<Bytes>, Error>>;
 
     /// One session, if it exists.
-    fn session<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<Option<SessionHead>, Error>>;
+    fn session<'a>(
+        &'a self,
+        id: &'a SessionId,
+    ) -> BoxFuture<'a, Result<Option<SessionHead>, Error>>;
 
     /// The items of a session's latest `runs` runs (of all, when `None`), oldest first.
     fn session_items<'a>(
@@ -58,14 +69,23 @@ pub trait Store: Send + Sync {
 
     /// Takes the lease of a run that nobody holds, or whose lease has expired, under a new epoch.
     /// Fails with `lease_held` while somebody else holds it.
-    fn claim<'a>(&'a self, run: RunId, owner: &'a str, ttl_ms: u64) -> BoxFuture<'a, Result<Lease, Error>>;
+    fn claim<'a>(
+        &'a self,
+        run: RunId,
+        owner: &'a str,
+        ttl_ms: u64,
+    ) -> BoxFuture<'a, Result<Lease, Error>>;
 
     /// Extends every lease of `owner`, of runs and of logs, that has not expired; gives how many.
     fn renew<'a>(&'a self, owner: &'a str, ttl_ms: u64) -> BoxFuture<'a, Result<u64, Error>>;
 
     /// Puts a signal into a run's inbox; a second one with the same id changes nothing. The blobs are
     /// stored with it.
-    fn post(&self, item: InboxItem, blobs: Vec<(Subject, Sealed)>) -> BoxFuture<'_, Result<Posted, Error>>;
+    fn post(
+        &self,
+        item: InboxItem,
+        blobs: Vec<(Subject, Sealed)>,
+    ) -> BoxFuture<'_, Result<Posted, Error>>;
 
     /// Unacknowledged inbox items of one run, oldest first.
     fn inbox(&self, run: RunId) -> BoxFuture<'_, Result<Vec<InboxItem>, Error>>;
@@ -74,7 +94,11 @@ pub trait Store: Send + Sync {
     fn notified<'a>(&'a self, owner: &'a str) -> BoxFuture<'a, Result<Vec<RunId>, Error>>;
 
     /// Timers due at or before `now`, earliest first, at most `limit`.
-    fn due_timers(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<(RunId, StepPath)>, Error>>;
+    fn due_timers(
+        &self,
+        now: Timestamp,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(RunId, StepPath)>, Error>>;
 
     /// The proof log of the agent of this name, made if there is none.
     fn log<'a>(&'a self, agent: &'a str) -> BoxFuture<'a, Result<LogId, Error>>;
@@ -83,10 +107,19 @@ pub trait Store: Send + Sync {
     fn existing_log<'a>(&'a self, agent: &'a str) -> BoxFuture<'a, Result<Option<LogId>, Error>>;
 
     /// Takes the right to sequence a log, as [`Store::claim`] does for runs.
-    fn claim_log<'a>(&'a self, log: LogId, owner: &'a str, ttl_ms: u64) -> BoxFuture<'a, Result<Lease, Error>>;
+    fn claim_log<'a>(
+        &'a self,
+        log: LogId,
+        owner: &'a str,
+        ttl_ms: u64,
+    ) -> BoxFuture<'a, Result<Lease, Error>>;
 
     /// Leaf drafts of a log that have no index yet, in commit order, at most `limit`.
-    fn unsequenced(&self, log: LogId, limit: usize) -> BoxFuture<'_, Result<Vec<(u64, LeafDraft)>, Error>>;
+    fn unsequenced(
+        &self,
+        log: LogId,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(u64, LeafDraft)>, Error>>;
 
     /// Gives drafts their indices. Durable against power loss when it completes, at every durability.
     fn sequence(&self, batch: SequencedBatch) -> BoxFuture<'_, Result<(), Error>>;
@@ -145,7 +178,12 @@ pub struct StoreCapabilities {
 impl StoreCapabilities {
     /// A store for one process, without transactional tools.
     pub fn new(durability: Durability, at_rest: bool) -> Self {
-        Self { durability, at_rest, shared: false, transactional: false }
+        Self {
+            durability,
+            at_rest,
+            shared: false,
+            transactional: false,
+        }
     }
 
     /// The same for a store that several processes may use.

@@ -15,7 +15,11 @@ pub trait Tool: Send + Sync {
     fn spec(&self) -> &ToolSpec;
 
     /// Performs one call. `arguments` match the spec's schema; dropping the future gives the call up.
-    fn call<'a>(&'a self, context: &'a CallContext, arguments: Value) -> BoxFuture<'a, Result<ToolOutput, ToolError>>;
+    fn call<'a>(
+        &'a self,
+        context: &'a CallContext,
+        arguments: Value,
+    ) -> BoxFuture<'a, Result<ToolOutput, ToolError>>;
 
     /// Finds out what became of an `at_most_once` call that a crash interrupted. The default does not know,
     /// and a person is asked.
@@ -52,7 +56,9 @@ pub struct ToolOutput {
 impl ToolOutput {
     /// Any JSON value.
     pub fn new(value: impl Into<Value>) -> Self {
-        Self { value: value.into() }
+        Self {
+            value: value.into(),
+        }
     }
 
     /// Serialises `value`.
@@ -60,17 +66,19 @@ impl ToolOutput {
     /// # Errors
     /// `tool_output_not_json` for a value that JSON can't hold (a map whose keys are no strings).
     pub fn serialize(value: &impl Serialize) -> Result<Self, ToolError> {
-        serde_json::to_value(value).map(Self::new).map_err(|source| {
-            ToolError::Fatal(
-                Error::new(
-                    Component::Tool,
-                    Category::Internal,
-                    "tool_output_not_json",
-                    format!("the tool's output cannot be written as JSON: {source}"),
+        serde_json::to_value(value)
+            .map(Self::new)
+            .map_err(|source| {
+                ToolError::Fatal(
+                    Error::new(
+                        Component::Tool,
+                        Category::Internal,
+                        "tool_output_not_json",
+                        format!("the tool's output cannot be written as JSON: {source}"),
+                    )
+                    .with_source(source),
                 )
-                .with_source(source),
-            )
-        })
+            })
     }
 
     /// What the model reads.
@@ -100,7 +108,12 @@ impl ToolError {
 
     /// A failure that stops the run.
     pub fn fatal(message: impl Into<String>) -> Self {
-        Self::Fatal(Error::new(Component::Tool, Category::Internal, "tool_failed", message))
+        Self::Fatal(Error::new(
+            Component::Tool,
+            Category::Internal,
+            "tool_failed",
+            message,
+        ))
     }
 }
 

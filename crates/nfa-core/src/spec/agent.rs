@@ -91,7 +91,13 @@ impl From<&str> for ModelSpec {
 
 impl From<String> for ModelSpec {
     fn from(name: String) -> Self {
-        Self { name, base_url: None, api_key_env: None, tool_calling: None, settings: ModelSettings::default() }
+        Self {
+            name,
+            base_url: None,
+            api_key_env: None,
+            tool_calling: None,
+            settings: ModelSettings::default(),
+        }
     }
 }
 
@@ -227,7 +233,11 @@ fn no_parameters() -> Value {
 impl CommandTool {
     /// The tool's spec.
     pub fn to_spec(&self) -> ToolSpec {
-        let mut spec = ToolSpec::new(Arc::clone(&self.name), self.description.clone(), self.parameters.clone());
+        let mut spec = ToolSpec::new(
+            Arc::clone(&self.name),
+            self.description.clone(),
+            self.parameters.clone(),
+        );
         spec.effect = self.effect;
         spec.approval = self.approval;
         spec.timeout_ms = self.timeout_ms;
@@ -274,7 +284,9 @@ impl<'de> Deserialize<'de> for ToolRef {
             type Value = ToolRef;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a tool's name, an object with `name` and `argv`, or an object with `agent`")
+                f.write_str(
+                    "a tool's name, an object with `name` and `argv`, or an object with `agent`",
+                )
             }
 
             fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<ToolRef, E> {
@@ -284,7 +296,10 @@ impl<'de> Deserialize<'de> for ToolRef {
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ToolRef, A::Error> {
                 let object = ToolObject::deserialize(MapAccessDeserializer::new(map))?;
                 match (object.agent, object.name, object.argv) {
-                    (Some(agent), None, None) => Ok(ToolRef::Agent { agent, own_run: object.own_run }),
+                    (Some(agent), None, None) => Ok(ToolRef::Agent {
+                        agent,
+                        own_run: object.own_run,
+                    }),
                     (None, Some(name), Some(argv)) if !object.own_run => {
                         Ok(ToolRef::Command(Box::new(CommandTool {
                             name,

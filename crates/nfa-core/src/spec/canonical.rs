@@ -69,10 +69,15 @@ fn write_number(number: &Number, out: &mut String) -> Result<(), Error> {
             format!("expected a number within ±(2^53 - 1), found {number}: write it as a string"),
         )
     };
-    let float = number.as_f64().filter(|float| float.is_finite()).ok_or_else(refused)?;
+    let float = number
+        .as_f64()
+        .filter(|float| float.is_finite())
+        .ok_or_else(refused)?;
     // Through text, so that `arbitrary_precision` and the plain representation agree.
     let text = number.to_string();
-    let integral = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let integral = text
+        .bytes()
+        .all(|byte| byte.is_ascii_digit() || byte == b'-');
     if float.abs() > MAX_SAFE {
         if integral || float.fract() == 0.0 && float.abs() < 1e21 {
             return Err(refused());
@@ -113,7 +118,9 @@ fn write_string(text: &str, out: &mut String) {
             '\n' => out.push_str("\\n"),
             '\u{c}' => out.push_str("\\f"),
             '\r' => out.push_str("\\r"),
-            control if u32::from(control) < 0x20 => out.push_str(&format!("\\u{:04x}", u32::from(control))),
+            control if u32::from(control) < 0x20 => {
+                out.push_str(&format!("\\u{:04x}", u32::from(control)))
+            }
             other => out.push(other),
         }
     }
@@ -149,16 +156,28 @@ mod tests {
 
     #[test]
     fn canonical_integers_beyond_two_to_the_53_are_refused() {
-        for text in ["9007199254740993", "-9007199254740993", "18446744073709551615", "9007199254740994.0"] {
+        for text in [
+            "9007199254740993",
+            "-9007199254740993",
+            "18446744073709551615",
+            "9007199254740994.0",
+        ] {
             let value: Value = serde_json::from_str(text).unwrap();
-            assert_eq!(canonical_json(&value).unwrap_err().code(), "number_not_canonical", "{text}");
+            assert_eq!(
+                canonical_json(&value).unwrap_err().code(),
+                "number_not_canonical",
+                "{text}"
+            );
         }
         assert_eq!(canonical("\"9007199254740993\""), "\"9007199254740993\"");
     }
 
     #[test]
     fn canonical_keys_are_sorted_by_utf16() {
-        assert_eq!(canonical(r#"{"\ufb33":1,"😀":2,"\u0080":3,"1":4,"\r":5}"#), "{\"\\r\":5,\"1\":4,\"\u{80}\":3,\"😀\":2,\"\u{fb33}\":1}");
+        assert_eq!(
+            canonical(r#"{"\ufb33":1,"😀":2,"\u0080":3,"1":4,"\r":5}"#),
+            "{\"\\r\":5,\"1\":4,\"\u{80}\":3,\"😀\":2,\"\u{fb33}\":1}"
+        );
     }
 
     #[test]

@@ -5,7 +5,11 @@ mod canonical;
 mod program;
 mod tool;
 
-pub use agent::{AgentSpec, HistoryPolicy, Limits, MemoryPolicy, ModelSettings, ModelSpec, ToolRef};
+pub use agent::{
+    AgentSpec, HistoryPolicy, Limits, MemoryPolicy, ModelSettings, ModelSpec, ToolRef,
+};
 pub use canonical::canonical_json;
-pub use program::{CompiledAgent, CompiledTool, Program, ProgramSpec, Schema, SPEC_VERSION, Target};
+pub use program::{
+    CompiledAgent, CompiledTool, Program, ProgramSpec, SPEC_VERSION, Schema, Target,
+};
 pub use tool::{Approval, CommandSpec, Effect, ToolSpec};

@@ -59,8 +59,13 @@ impl Schema {
         let validator = jsonschema::options()
             .with_draft(jsonschema::Draft::Draft202012)
             .build(&source)
-            .map_err(|error| invalid("schema_invalid", format!("expected a JSON Schema: {error}")))?;
-        Ok(Self { source: Arc::new(source), validator: Arc::new(validator) })
+            .map_err(|error| {
+                invalid("schema_invalid", format!("expected a JSON Schema: {error}"))
+            })?;
+        Ok(Self {
+            source: Arc::new(source),
+            validator: Arc::new(validator),
+        })
     }
 
     /// The schema as written.
@@ -140,7 +145,10 @@ pub struct Program {
 
 impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Program").field("start", &self.spec.start).field("hash", &self.hash).finish_non_exhaustive()
+        f.debug_struct("Program")
+            .field("start", &self.spec.start)
+            .field("hash", &self.hash)
+            .finish_non_exhaustive()
     }
 }
 
@@ -151,7 +159,11 @@ impl Program {
     /// # Errors
     /// `agent_invalid`, `tool_invalid`, `schema_invalid`, `unknown_tool`, `unknown_agent`, `duplicate_name`,
     /// `number_not_canonical`.
-    pub fn new(start: &AgentSpec, others: &[AgentSpec], offered: &[ToolSpec]) -> Result<Self, Error> {
+    pub fn new(
+        start: &AgentSpec,
+        others: &[AgentSpec],
+        offered: &[ToolSpec],
+    ) -> Result<Self, Error> {
         let mut assembly = Assembly {
             offered: offered.iter().map(|tool| (&*tool.name, tool)).collect(),
             agents: BTreeMap::new(),
@@ -161,9 +173,18 @@ impl Program {
         for other in others {
             assembly.add(other)?;
         }
-        let Assembly { mut agents, mut tools, .. } = assembly;
+        let Assembly {
+            mut agents,
+            mut tools,
+            ..
+        } = assembly;
         prune(&start.name, &mut agents, &mut tools);
-        Self::from_spec(ProgramSpec { spec_version: SPEC_VERSION, start: Arc::clone(&start.name), agents, tools })
+        Self::from_spec(ProgramSpec {
+            spec_version: SPEC_VERSION,
+            start: Arc::clone(&start.name),
+            agents,
+            tools,
+        })
     }
 
     /// Reads back a stored program.
@@ -171,8 +192,12 @@ impl Program {
     /// # Errors
     /// `program_invalid` for bytes that are no program; otherwise as [`Program::new`].
     pub fn from_canonical(bytes: &[u8]) -> Result<Self, Error> {
-        let spec = serde_json::from_slice(bytes)
-            .map_err(|error| invalid("program_invalid", format!("expected a stored program: {error}")))?;
+        let spec = serde_json::from_slice(bytes).map_err(|error| {
+            invalid(
+                "program_invalid",
+                format!("expected a stored program: {error}"),
+            )
+        })?;
         Self::from_spec(spec)
     }
 
@@ -184,11 +209,17 @@ impl Program {
         if spec.spec_version != SPEC_VERSION {
             return Err(invalid(
                 "program_too_new",
-                format!("expected spec_version {SPEC_VERSION}, found {}", spec.spec_version),
+                format!(
+                    "expected spec_version {SPEC_VERSION}, found {}",
+                    spec.spec_version
+                ),
             ));
         }
         if spec.agents.len() > MAX_PARTS || spec.tools.len() > MAX_PARTS {
-            return Err(invalid("program_too_large", format!("expected at most {MAX_PARTS} agents and tools each")));
+            return Err(invalid(
+                "program_too_large",
+                format!("expected at most {MAX_PARTS} agents and tools each"),
+            ));
         }
         let tools = spec
             .tools
@@ -198,14 +229,32 @@ impl Program {
         let agents = spec
             .agents
             .values()
-            .map(|agent| Ok((Arc::clone(&agent.name), Arc::new(compile_agent(agent, &spec.agents, &tools)?))))
+            .map(|agent| {
+                Ok((
+                    Arc::clone(&agent.name),
+                    Arc::new(compile_agent(agent, &spec.agents, &tools)?),
+                ))
+            })
             .collect::<Result<BTreeMap<_, _>, Error>>()?;
-        let start = agents.get(&spec.start).cloned().ok_or_else(|| unknown_agent(&spec.start, agents.keys()))?;
-        let value = serde_json::to_value(&spec)
-            .map_err(|error| invalid("program_invalid", format!("the program cannot be written as JSON: {error}")))?;
+        let start = agents
+            .get(&spec.start)
+            .cloned()
+            .ok_or_else(|| unknown_agent(&spec.start, agents.keys()))?;
+        let value = serde_json::to_value(&spec).map_err(|error| {
+            invalid(
+                "program_invalid",
+                format!("the program cannot be written as JSON: {error}"),
+            )
+        })?;
         let canonical = Bytes::from(canonical_json(&value)?);
         let hash = ProgramHash(*blake3::hash(&canonical).as_bytes());
-        Ok(Self { spec, canonical, hash, agents, start })
+        Ok(Self {
+            spec,
+            canonical,
+            hash,
+            agents,
+            start,
+        })
     }
 
     /// BLAKE3 of the canonical JSON.
@@ -270,7 +319,11 @@ impl Assembly<'_> {
             match reference {
                 ToolRef::Named(name) => {
                     let Some(tool) = self.offered.get(&**name) else {
-                        return Err(unknown_tool(&normal.name, name, self.offered.keys().copied()));
+                        return Err(unknown_tool(
+                            &normal.name,
+                            name,
+                            self.offered.keys().copied(),
+                        ));
                     };
                     let tool = (*tool).clone();
                     self.add_tool(tool)?;
@@ -284,9 +337,10 @@ impl Assembly<'_> {
             }
         }
         match self.agents.get(&normal.name) {
-            Some(there) if *there != normal => {
-                Err(invalid("duplicate_name", format!("two different agents are named `{}`", normal.name)))
-            }
+            Some(there) if *there != normal => Err(invalid(
+                "duplicate_name",
+                format!("two different agents are named `{}`", normal.name),
+            )),
             _ => {
                 self.agents.insert(Arc::clone(&normal.name), normal);
                 Ok(())
@@ -296,9 +350,10 @@ impl Assembly<'_> {
 
     fn add_tool(&mut self, tool: ToolSpec) -> Result<(), Error> {
         match self.tools.get(&tool.name) {
-            Some(there) if *there != tool => {
-                Err(invalid("duplicate_name", format!("two different tools are named `{}`", tool.name)))
-            }
+            Some(there) if *there != tool => Err(invalid(
+                "duplicate_name",
+                format!("two different tools are named `{}`", tool.name),
+            )),
             _ => {
                 self.tools.insert(Arc::clone(&tool.name), tool);
                 Ok(())
@@ -308,13 +363,19 @@ impl Assembly<'_> {
 }
 
 /// Drops what `start` can't reach, so that an unrelated agent in the process changes no hash.
-fn prune(start: &Arc<str>, agents: &mut BTreeMap<Arc<str>, AgentSpec>, tools: &mut BTreeMap<Arc<str>, ToolSpec>) {
+fn prune(
+    start: &Arc<str>,
+    agents: &mut BTreeMap<Arc<str>, AgentSpec>,
+    tools: &mut BTreeMap<Arc<str>, ToolSpec>,
+) {
     let mut reached = vec![Arc::clone(start)];
     let mut used = Vec::new();
     let mut at = 0;
     while let Some(name) = reached.get(at).cloned() {
         at += 1;
-        let Some(agent) = agents.get(&name) else { continue };
+        let Some(agent) = agents.get(&name) else {
+            continue;
+        };
         let called = agent.tools.iter().filter_map(|tool| match tool {
             ToolRef::Agent { agent, .. } => Some(agent),
             ToolRef::Named(name) => {
@@ -335,19 +396,39 @@ fn prune(start: &Arc<str>, agents: &mut BTreeMap<Arc<str>, AgentSpec>, tools: &m
 
 fn compile_tool(tool: &ToolSpec) -> Result<CompiledTool, Error> {
     check_name(&tool.name, "tool_invalid", "tool")?;
-    if tool.command.as_ref().is_some_and(|command| command.argv.is_empty()) {
-        return Err(invalid("tool_invalid", format!("tool `{}`: expected a program in `argv`, found none", tool.name)));
+    if tool
+        .command
+        .as_ref()
+        .is_some_and(|command| command.argv.is_empty())
+    {
+        return Err(invalid(
+            "tool_invalid",
+            format!(
+                "tool `{}`: expected a program in `argv`, found none",
+                tool.name
+            ),
+        ));
     }
     let described = tool.parameters.get("type").and_then(Value::as_str);
     if !tool.parameters.is_object() || described.is_some_and(|kind| kind != "object") {
         return Err(invalid(
             "tool_invalid",
-            format!("tool `{}`: expected `parameters` to be the schema of an object", tool.name),
+            format!(
+                "tool `{}`: expected `parameters` to be the schema of an object",
+                tool.name
+            ),
         ));
     }
-    let parameters = Schema::compile(tool.parameters.clone())
-        .map_err(|error| invalid("schema_invalid", format!("tool `{}`: {}", tool.name, error.message())))?;
-    Ok(CompiledTool { spec: Arc::new(tool.clone()), parameters })
+    let parameters = Schema::compile(tool.parameters.clone()).map_err(|error| {
+        invalid(
+            "schema_invalid",
+            format!("tool `{}`: {}", tool.name, error.message()),
+        )
+    })?;
+    Ok(CompiledTool {
+        spec: Arc::new(tool.clone()),
+        parameters,
+    })
 }
 
 fn compile_agent(
@@ -360,51 +441,98 @@ fn compile_agent(
     let mut targets = BTreeMap::new();
     let mut definitions = Vec::new();
     let mut add = |name: Arc<str>, description: &str, parameters: Arc<Value>, target: Target| {
-        definitions.push(ToolDefinition { name: Arc::clone(&name), description: description.into(), parameters });
+        definitions.push(ToolDefinition {
+            name: Arc::clone(&name),
+            description: description.into(),
+            parameters,
+        });
         match targets.insert(Arc::clone(&name), target) {
             None => Ok(()),
             Some(_) => Err(invalid(
                 "duplicate_name",
-                format!("agent `{}` has two tools or agents to call by the name `{name}`", agent.name),
+                format!(
+                    "agent `{}` has two tools or agents to call by the name `{name}`",
+                    agent.name
+                ),
             )),
         }
     };
     for reference in &agent.tools {
         match reference {
             ToolRef::Named(name) => {
-                let tool = tools
-                    .get(name)
-                    .ok_or_else(|| unknown_tool(&agent.name, name, tools.keys().map(|name| &**name)))?;
+                let tool = tools.get(name).ok_or_else(|| {
+                    unknown_tool(&agent.name, name, tools.keys().map(|name| &**name))
+                })?;
                 let parameters = Arc::clone(tool.parameters.source());
-                add(Arc::clone(name), &tool.spec.description, parameters, Target::Tool(Arc::clone(tool)))?;
+                add(
+                    Arc::clone(name),
+                    &tool.spec.description,
+                    parameters,
+                    Target::Tool(Arc::clone(tool)),
+                )?;
             }
-            ToolRef::Agent { agent: name, own_run } => {
-                let called = agents.get(name).ok_or_else(|| unknown_agent(name, agents.keys()))?;
-                let target = Target::Agent { agent: Arc::clone(name), own_run: *own_run };
-                add(Arc::clone(name), &called.description, Arc::new(agent_parameters()), target)?;
+            ToolRef::Agent {
+                agent: name,
+                own_run,
+            } => {
+                let called = agents
+                    .get(name)
+                    .ok_or_else(|| unknown_agent(name, agents.keys()))?;
+                let target = Target::Agent {
+                    agent: Arc::clone(name),
+                    own_run: *own_run,
+                };
+                add(
+                    Arc::clone(name),
+                    &called.description,
+                    Arc::new(agent_parameters()),
+                    target,
+                )?;
             }
             ToolRef::Command(command) => {
                 return Err(invalid(
                     "program_invalid",
-                    format!("tool `{}`: expected a normalised program, with the tool under `tools`", command.name),
+                    format!(
+                        "tool `{}`: expected a normalised program, with the tool under `tools`",
+                        command.name
+                    ),
                 ));
             }
         }
     }
     for name in &agent.handoffs {
-        let to = agents.get(name).ok_or_else(|| unknown_agent(name, agents.keys()))?;
+        let to = agents
+            .get(name)
+            .ok_or_else(|| unknown_agent(name, agents.keys()))?;
         let description = format!("Hand the conversation over to {name}. {}", to.description);
         let parameters = Arc::new(json!({ "type": "object", "properties": {} }));
-        let target = Target::HandOver { agent: Arc::clone(name) };
-        add(format!("transfer_to_{name}").into(), description.trim_end(), parameters, target)?;
+        let target = Target::HandOver {
+            agent: Arc::clone(name),
+        };
+        add(
+            format!("transfer_to_{name}").into(),
+            description.trim_end(),
+            parameters,
+            target,
+        )?;
     }
     let output = agent
         .output
         .clone()
         .map(Schema::compile)
         .transpose()
-        .map_err(|error| invalid("schema_invalid", format!("agent `{}`: output: {}", agent.name, error.message())))?;
-    Ok(CompiledAgent { spec: Arc::new(agent.clone()), targets, definitions: definitions.into(), output })
+        .map_err(|error| {
+            invalid(
+                "schema_invalid",
+                format!("agent `{}`: output: {}", agent.name, error.message()),
+            )
+        })?;
+    Ok(CompiledAgent {
+        spec: Arc::new(agent.clone()),
+        targets,
+        definitions: definitions.into(),
+        output,
+    })
 }
 
 /// What an agent that is called like a function is given.
@@ -419,7 +547,12 @@ fn agent_parameters() -> Value {
 
 fn check_limits(agent: &AgentSpec) -> Result<(), Error> {
     let limits = &agent.limits;
-    let wrong = |what: &str| Err(invalid("agent_invalid", format!("agent `{}`: {what}", agent.name)));
+    let wrong = |what: &str| {
+        Err(invalid(
+            "agent_invalid",
+            format!("agent `{}`: {what}", agent.name),
+        ))
+    };
     if limits.turns == 0 {
         return wrong("expected `limits.turns` of at least 1, found 0");
     }
@@ -442,7 +575,10 @@ fn check_name(name: &str, code: &'static str, what: &str) -> Result<(), Error> {
     }
     Err(invalid(
         code,
-        format!("expected the {what}'s name to be 1 to 64 of A-Z a-z 0-9 _ -, found `{}`", name.chars().take(80).collect::<String>()),
+        format!(
+            "expected the {what}'s name to be 1 to 64 of A-Z a-z 0-9 _ -, found `{}`",
+            name.chars().take(80).collect::<String>()
+        ),
     ))
 }
 
@@ -452,13 +588,23 @@ fn invalid(code: &'static str, message: String) -> Error {
 
 fn unknown_agent<'a>(name: &str, known: impl Iterator<Item = &'a Arc<str>>) -> Error {
     let known: Vec<&str> = known.map(|name| &**name).collect();
-    invalid("unknown_agent", format!("no agent is named `{name}`; known: {}", known.join(", ")))
+    invalid(
+        "unknown_agent",
+        format!("no agent is named `{name}`; known: {}", known.join(", ")),
+    )
 }
 
 fn unknown_tool<'a>(agent: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Error {
     let known: Vec<&str> = known.collect();
-    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    invalid("unknown_tool", format!("agent `{agent}` uses a tool `{name}` that is not registered; registered: {known}"))
+    let known = if known.is_empty() {
+        "none".to_owned()
+    } else {
+        known.join(", ")
+    };
+    invalid(
+        "unknown_tool",
+        format!("agent `{agent}` uses a tool `{name}` that is not registered; registered: {known}"),
+    )
 }
 
 #[cfg(test)]
@@ -471,20 +617,37 @@ mod tests {
 
     fn agent(name: &str, tools: &[&str]) -> AgentSpec {
         let mut spec = AgentSpec::new(name, "test/model");
-        spec.tools = tools.iter().map(|name| ToolRef::Named((*name).into())).collect();
+        spec.tools = tools
+            .iter()
+            .map(|name| ToolRef::Named((*name).into()))
+            .collect();
         spec
     }
 
     #[test]
     fn hash_ignores_defaults_and_what_cannot_be_reached() {
         let plain = Program::new(&agent("a", &["x"]), &[], &[tool("x")]).unwrap();
-        let crowded = Program::new(&agent("a", &["x"]), &[agent("b", &["y"])], &[tool("x"), tool("y")]).unwrap();
+        let crowded = Program::new(
+            &agent("a", &["x"]),
+            &[agent("b", &["y"])],
+            &[tool("x"), tool("y")],
+        )
+        .unwrap();
         assert_eq!(plain.hash(), crowded.hash());
         let mut explicit = agent("a", &["x"]);
-        explicit.limits = Limits { turns: 10, ..Limits::default() };
-        assert_eq!(Program::new(&explicit, &[], &[tool("x")]).unwrap().hash(), plain.hash());
+        explicit.limits = Limits {
+            turns: 10,
+            ..Limits::default()
+        };
+        assert_eq!(
+            Program::new(&explicit, &[], &[tool("x")]).unwrap().hash(),
+            plain.hash()
+        );
         explicit.limits.turns = 11;
-        assert_ne!(Program::new(&explicit, &[], &[tool("x")]).unwrap().hash(), plain.hash());
+        assert_ne!(
+            Program::new(&explicit, &[], &[tool("x")]).unwrap().hash(),
+            plain.hash()
+        );
     }
 
     #[test]
@@ -505,10 +668,27 @@ mod tests {
         assert!(error.message().contains("registered: x"));
         let mut lost = agent("a", &[]);
         lost.handoffs = vec!["b".into()];
-        assert_eq!(Program::new(&lost, &[], &[]).unwrap_err().code(), "unknown_agent");
-        assert_eq!(Program::new(&agent("a b", &[]), &[], &[]).unwrap_err().code(), "agent_invalid");
-        let broken = ToolSpec::new("x", "", json!({ "type": "object", "properties": { "a": { "type": 7 } } }));
-        assert_eq!(Program::new(&agent("a", &["x"]), &[], &[broken]).unwrap_err().code(), "schema_invalid");
+        assert_eq!(
+            Program::new(&lost, &[], &[]).unwrap_err().code(),
+            "unknown_agent"
+        );
+        assert_eq!(
+            Program::new(&agent("a b", &[]), &[], &[])
+                .unwrap_err()
+                .code(),
+            "agent_invalid"
+        );
+        let broken = ToolSpec::new(
+            "x",
+            "",
+            json!({ "type": "object", "properties": { "a": { "type": 7 } } }),
+        );
+        assert_eq!(
+            Program::new(&agent("a", &["x"]), &[], &[broken])
+                .unwrap_err()
+                .code(),
+            "schema_invalid"
+        );
     }
 
     #[test]

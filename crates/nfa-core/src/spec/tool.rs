@@ -78,7 +78,11 @@ pub struct ToolSpec {
 
 impl ToolSpec {
     /// A spec with the defaults: no approval, no timeout, at most once.
-    pub fn new(name: impl Into<Arc<str>>, description: impl Into<String>, parameters: Value) -> Self {
+    pub fn new(
+        name: impl Into<Arc<str>>,
+        description: impl Into<String>,
+        parameters: Value,
+    ) -> Self {
         Self {
             name: name.into(),
             description: description.into(),

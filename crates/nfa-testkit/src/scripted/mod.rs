@@ -1,0 +1,1 @@
+//! A `Model` that plays a script.

@@ -1,0 +1,1 @@
+//! A fake LLM server that plays scripts, judges requests and injects faults.
