@@ -1,2 +1,106 @@
-//! Commands of the project.
-fn main() {}
+//! Commands of the project: `cargo xtask help` lists them.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a command-line program talks to the terminal"
+)]
+
+mod args;
+mod demo;
+mod failure;
+mod model_server;
+mod process;
+mod provision;
+mod session;
+mod steps;
+mod summary;
+mod workspace;
+
+use std::fmt::Display;
+use std::process::ExitCode;
+
+use args::Command;
+use failure::Result;
+use model_server::{Log, ModelServer};
+use provision::Cache;
+use provision::model::Model;
+use provision::python::{Environment, VERIFIER};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match args::parse(&arguments).and_then(execute) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Tells the person at the terminal what is happening. Standard output is for
+/// what they asked for.
+fn say(what: impl Display) {
+    eprintln!("xtask: {what}");
+}
+
+fn execute(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Help => print!("{}", args::USAGE),
+        Command::Demo => demo::run()?,
+        Command::Test(selection) => return steps::run(&steps::TEST, &selection),
+        Command::Check(selection) => return steps::run(&steps::CHECK, &selection),
+        Command::Bench { arguments } => bench(&arguments)?,
+        Command::Crash { rounds } => crash(rounds)?,
+        Command::ModelServer { port } => serve(port)?,
+        Command::Provision => provision()?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn bench(arguments: &[String]) -> Result<()> {
+    say("building with optimisations; the first time takes some minutes");
+    let mut cargo = process::cargo();
+    cargo
+        .args(["run", "--release", "--package", "nfa-benches", "--"])
+        .args(arguments);
+    process::run(&mut cargo)
+}
+
+fn crash(rounds: u32) -> Result<()> {
+    say(format_args!("killing and resuming {rounds} times"));
+    let mut cargo = process::cargo();
+    cargo.args([
+        "test",
+        "--package",
+        "nfa-runtime",
+        "--test",
+        "crash",
+        "--",
+        "--nocapture",
+    ]);
+    process::run(cargo.env("NFA_CRASH_ROUNDS", rounds.to_string()))
+}
+
+fn serve(port: u16) -> Result<()> {
+    let model = Model::get(&Cache::from_environment()?)?;
+    let mut server = ModelServer::start(&model, port, Log::Shown)?;
+    println!("{}", server.base_url());
+    say(format_args!(
+        "serving `{}`; Ctrl-C ends it",
+        provision::model::NAME
+    ));
+    server.wait()
+}
+
+fn provision() -> Result<()> {
+    let cache = Cache::from_environment()?;
+    let model = Model::get(&cache)?;
+    println!("model     {}", model.weights.display());
+    println!("server    {}", model.environment.python().display());
+    println!(
+        "verifier  {}",
+        Environment::get(&cache, &VERIFIER)?.python().display()
+    );
+    Ok(())
+}

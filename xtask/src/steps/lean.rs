@@ -1,0 +1,94 @@
+//! What crates must not bring along.
+
+use std::path::Path;
+
+use crate::failure::Result;
+use crate::process;
+use crate::session::Session;
+use crate::summary::Outcome;
+
+const HTTP_CLIENTS: [&str; 6] = ["hyper", "reqwest", "h2", "ureq", "isahc", "curl"];
+const WASM: &str = "wasm32-unknown-unknown";
+
+/// A crate that uses core and store compiles no HTTP client.
+pub(super) fn store(_: &Session) -> Outcome {
+    // The models crate does bring one: if none is seen there, this step is blind.
+    match (http_clients_of("nfa-store"), http_clients_of("nfa-models")) {
+        (Err(failure), _) | (_, Err(failure)) => failure.into(),
+        (Ok(found), _) if !found.is_empty() => {
+            Outcome::failed(format!("nfa-store brings {}", found.join(", ")))
+        }
+        (_, Ok(control)) if control.is_empty() => {
+            Outcome::failed("no HTTP client was seen in nfa-models either: the check sees nothing")
+        }
+        (Ok(_), Ok(control)) => Outcome::ok(format!(
+            "none in nfa-store; {} in nfa-models",
+            control.join(", ")
+        )),
+    }
+}
+
+fn http_clients_of(package: &str) -> Result<Vec<String>> {
+    let tree = process::capture(process::cargo().args([
+        "tree",
+        "--package",
+        package,
+        "--edges",
+        "normal",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}",
+    ]))?;
+    Ok(http_clients_in(&tree))
+}
+
+fn http_clients_in(tree: &str) -> Vec<String> {
+    let mut found: Vec<String> = tree
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|name| HTTP_CLIENTS.contains(name))
+        .map(str::to_owned)
+        .collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// The verifier runs in a browser.
+pub(super) fn proof_on_wasm(_: &Session) -> Outcome {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let mut command = std::process::Command::new(rustc);
+    command
+        .current_dir(crate::workspace::root())
+        .args(["--print", "sysroot"]);
+    let sysroot = match process::capture(&mut command) {
+        Ok(sysroot) => sysroot,
+        Err(failure) => return failure.into(),
+    };
+    if !Path::new(sysroot.trim())
+        .join("lib/rustlib")
+        .join(WASM)
+        .is_dir()
+    {
+        return Outcome::skipped(format!(
+            "the target is not installed: rustup target add {WASM}"
+        ));
+    }
+    let build = ["build", "--package", "nfa-proof", "--lib", "--target", WASM];
+    match process::tee(process::cargo().args(build), None, |_| ()) {
+        Ok(()) => Outcome::ok(""),
+        Err(failure) => failure.into(),
+    }
+}
+
+#[cfg(test)]
+mod unit {
+    use super::*;
+
+    #[test]
+    fn a_client_is_known_by_its_whole_name() {
+        let tree = "nfa-models v0.1.0 (/p)\nhyper v1.12.0\nhyper v1.12.0 (*)\nhyperlocal v1.0.0\n";
+        assert_eq!(http_clients_in(tree), ["hyper"]);
+    }
+}
