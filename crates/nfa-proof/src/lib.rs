@@ -1,1 +1,101 @@
 //! Commitments, Merkle log, checkpoints and an offline verifier for agent runs.
+//!
+//! An agent's log is an append-only Merkle tree of [`Leaf`]s. A leaf holds salted commitments
+//! and no text; a [`Bundle`] carries leaves, their inclusion proofs, a signed [`Checkpoint`] and
+//! whatever the holder chose to disclose, and verifies offline. The normative text is
+//! `docs/proof-of-prompt.md`.
+//!
+//! Nothing here performs I/O, awaits, reads a clock or draws randomness: salts, seeds and times
+//! are arguments. The crate knows no agent runtime and builds for wasm.
+//!
+//! ```
+//! use nfa_proof::*;
+//!
+//! // Record: commit to each field under a fresh salt, and make the leaf.
+//! let prompt = Opening::new(FieldId::PROMPT, [7; 32], "What is 2 + 40?");
+//! let response = Opening::new(FieldId::RESPONSE, [8; 32], "42");
+//! let leaf = Leaf::new(
+//!     LeafHeader {
+//!         kind: LeafKind::Interaction,
+//!         agent: [1; 16],
+//!         session: [2; 16],
+//!         run: [3; 16],
+//!         sequence: 0,
+//!         time_ms: 1_767_225_600_000,
+//!         parent: None,
+//!     },
+//!     vec![prompt.commitment(), response.commitment()],
+//! )?;
+//!
+//! // Sequence: append to the log and sign a checkpoint.
+//! let mut tree = MemoryTree::<Sha256>::new();
+//! let index = tree.append(Sha256::leaf(&leaf.encode()))?;
+//! let signer = Signer::from_seed("example.org/helper", &[9; 32])?;
+//! let checkpoint = Checkpoint::new::<Sha256>("example.org/helper", tree.size(), tree.root())?;
+//! let note = checkpoint.sign(&signer)?;
+//!
+//! // Export: show the response, keep the prompt hidden.
+//! let bundle = Bundle::new(
+//!     note,
+//!     vec![LeafProof {
+//!         leaf: leaf.encode(),
+//!         index,
+//!         proof: tree.inclusion_proof(index, tree.size())?,
+//!         disclosed: vec![response],
+//!         erased: vec![],
+//!         context: None,
+//!     }],
+//! )?;
+//! let file = bundle.to_vec()?;
+//!
+//! // Verify, anywhere, with nothing but the file and the log's public key.
+//! let policy = VerifyPolicy::new([signer.verifier_key()]);
+//! let report = Bundle::from_slice(&file)?.verify(&policy)?;
+//! assert_eq!(report.leaves[0].disclosed[0].name, "response");
+//! assert_eq!(report.leaves[0].hidden[0].name, "prompt");
+//! # Ok::<(), ProofError>(())
+//! ```
+
+mod bundle;
+mod cbor;
+mod checkpoint;
+mod commitment;
+mod context;
+mod encoding;
+mod error;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+mod leaf;
+mod note;
+mod time;
+mod tree;
+
+pub use bundle::{
+    Anchor, Bundle, ContextDisclosure, ContextPart, LeafProof, MAX_BUNDLE_BYTES, MAX_BUNDLE_LEAVES,
+    VerifyPolicy,
+    report::{
+        AnchorReport, ContextPartReport, DisclosedField, FieldName, LeafReport, LogReport, Report,
+        SequenceGap, WitnessReport,
+    },
+};
+pub use checkpoint::Checkpoint;
+pub use commitment::{CommitmentAlgorithm, FieldCommitment, Opening, commit};
+pub use context::{CONTEXT_START, extend_context};
+pub use error::{Category, ErrorCode, ProofError};
+pub use leaf::{
+    LEAF_DOMAIN, LEAF_VERSION, Leaf, LeafHeader, LeafKind, MAX_LEAF_BYTES, MAX_LEAF_FIELDS,
+    field::{FieldEncoding, FieldId},
+};
+pub use note::{
+    MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES, Note, NoteSignature, VerifiedSignature,
+    key::{CosignatureSigner, KeyKind, Signer, VerifierKey},
+};
+pub use tree::{
+    Blake3, Hash, Hasher, HasherKind, MAX_TREE_SIZE, Sha256,
+    build::{consistency_proof, inclusion_proof, root_at},
+    frontier::{Frontier, Node},
+    memory::MemoryTree,
+    reader::{NodeReader, ReadError},
+    verify::{root_from_inclusion, verify_consistency, verify_inclusion},
+};

@@ -1,0 +1,496 @@
+//! What a verified bundle proves, and what it doesn't, for programs and for people.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Write as _};
+
+use serde::Serialize;
+
+use super::{Anchor, LeafProof};
+use crate::checkpoint::Checkpoint;
+use crate::encoding::{to_base64, to_hex};
+use crate::leaf::Leaf;
+use crate::leaf::field::{FieldEncoding, FieldId};
+use crate::note::VerifiedSignature;
+use crate::note::key::VerifierKey;
+use crate::time::rfc3339;
+
+/// The verdict on a bundle that holds. There is no report on one that doesn't.
+///
+/// `Display` writes it for people, serde for programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// The log, and the key that speaks for it.
+    pub log: LogReport,
+    /// The witnesses of the policy that signed.
+    pub witnesses: Vec<WitnessReport>,
+    /// The leaves, by index.
+    pub leaves: Vec<LeafReport>,
+    /// Sequence numbers between this bundle's leaves that are of leaves not in it.
+    pub gaps: Vec<SequenceGap>,
+    /// Anchors that came along, unchecked.
+    pub anchors: Vec<AnchorReport>,
+    /// What is proved.
+    pub proved: Vec<String>,
+    /// What is not.
+    pub not_proved: Vec<String>,
+}
+
+/// The log that the leaves are in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LogReport {
+    /// Its name.
+    pub origin: String,
+    /// What its tree hashes with.
+    pub hasher: &'static str,
+    /// How many leaves the checkpoint covers.
+    pub size: u64,
+    /// Its root there, in base64 as in the checkpoint.
+    pub root: String,
+    /// The key that signed, as a vkey.
+    pub key: String,
+}
+
+/// A witness that signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct WitnessReport {
+    /// Its key, as a vkey.
+    pub key: String,
+    /// When it signed, by its clock, in seconds since 1970.
+    pub time_s: Option<u64>,
+    /// The same in RFC 3339.
+    pub time: Option<String>,
+}
+
+/// One leaf of the bundle.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct LeafReport {
+    /// Where it is in the log.
+    pub index: u64,
+    /// Its id, in hex.
+    pub id: String,
+    /// What it records.
+    pub kind: &'static str,
+    /// The agent's pseudonym, in hex.
+    pub agent: String,
+    /// The session's pseudonym, in hex.
+    pub session: String,
+    /// The run's pseudonym, in hex.
+    pub run: String,
+    /// Its number within the session.
+    pub sequence: u64,
+    /// When it was recorded, by the recorder's clock, in milliseconds since 1970.
+    pub time_ms: u64,
+    /// The same in RFC 3339.
+    pub time: String,
+    /// The id of the leaf that caused it, in hex.
+    pub parent: Option<String>,
+    /// Where that leaf is, if it is in this bundle.
+    pub parent_index: Option<u64>,
+    /// The fields that are shown.
+    pub disclosed: Vec<DisclosedField>,
+    /// The parts of the context that are shown.
+    pub context: Vec<ContextPartReport>,
+    /// The fields that the exporter says are erased.
+    pub erased: Vec<FieldName>,
+    /// The fields that are neither shown nor said to be erased.
+    pub hidden: Vec<FieldName>,
+}
+
+/// A field by number and name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct FieldName {
+    /// Its number.
+    pub field: u16,
+    /// Its name in the registry.
+    pub name: String,
+}
+
+/// A field that is shown. Its value is in `text` where it is text, else in `base64`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct DisclosedField {
+    /// Its number.
+    pub field: u16,
+    /// Its name in the registry.
+    pub name: String,
+    /// What the registry says that its bytes are.
+    pub encoding: &'static str,
+    /// The value, if it is text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+    /// The value, if it isn't.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base64: Option<String>,
+}
+
+/// A part of the context that is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ContextPartReport {
+    /// Which step added it.
+    pub step: u64,
+    /// Which of the step's parts it is.
+    pub part: u64,
+    /// What it says.
+    #[serde(flatten)]
+    pub value: DisclosedField,
+}
+
+/// Sequence numbers of a session that this bundle has no leaf of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SequenceGap {
+    /// The agent's pseudonym, in hex.
+    pub agent: String,
+    /// The session's pseudonym, in hex.
+    pub session: String,
+    /// The first number that is not here.
+    pub first: u64,
+    /// The last.
+    pub last: u64,
+}
+
+/// An anchor that came along.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct AnchorReport {
+    /// What it is.
+    pub kind: String,
+    /// Whether this verifier checked it.
+    pub checked: bool,
+}
+
+/// What the checks have established, before it is put into words.
+pub(super) struct Verified<'a> {
+    pub(super) checkpoint: Checkpoint,
+    pub(super) log_key: VerifierKey,
+    pub(super) cosignatures: Vec<VerifiedSignature>,
+    pub(super) leaves: Vec<VerifiedLeaf<'a>>,
+    pub(super) anchors: &'a [Anchor],
+}
+
+pub(super) struct VerifiedLeaf<'a> {
+    pub(super) leaf: Leaf,
+    pub(super) proof: &'a LeafProof,
+}
+
+impl Report {
+    pub(super) fn of(verified: &Verified<'_>) -> Self {
+        let checkpoint = &verified.checkpoint;
+        let log = LogReport {
+            origin: checkpoint.origin().to_owned(),
+            hasher: checkpoint.hasher().as_str(),
+            size: checkpoint.size(),
+            root: to_base64(checkpoint.root()),
+            key: verified.log_key.to_string(),
+        };
+        let witness = |signature: &VerifiedSignature| WitnessReport {
+            key: signature.key.to_string(),
+            time_s: signature.time,
+            time: signature
+                .time
+                .map(|time| rfc3339(time.saturating_mul(1000))),
+        };
+        let places: BTreeMap<_, _> = verified
+            .leaves
+            .iter()
+            .map(|v| (v.leaf.id(), v.proof.index))
+            .collect();
+        let leaf = |v: &VerifiedLeaf<'_>| LeafReport {
+            parent_index: v
+                .leaf
+                .header()
+                .parent
+                .and_then(|id| places.get(&id).copied()),
+            ..LeafReport::of(&v.leaf, v.proof)
+        };
+        let anchor = |anchor: &Anchor| AnchorReport {
+            kind: anchor.kind.clone(),
+            checked: false,
+        };
+        let mut report = Self {
+            log,
+            witnesses: verified.cosignatures.iter().map(witness).collect(),
+            leaves: verified.leaves.iter().map(leaf).collect(),
+            gaps: gaps(&verified.leaves),
+            anchors: verified.anchors.iter().map(anchor).collect(),
+            proved: Vec::new(),
+            not_proved: Vec::new(),
+        };
+        report.proved = report.what_is_proved();
+        report.not_proved = report.what_is_not_proved();
+        report
+    }
+
+    fn what_is_proved(&self) -> Vec<String> {
+        let LogReport { origin, size, .. } = &self.log;
+        let leaves = self.leaves.len();
+        let mut proved = vec![
+            format!("Whoever holds the key named {origin} signed a log of {size} leaves."),
+            format!("{leaves} of those leaves are the ones in this bundle, in this order."),
+        ];
+        if self.leaves.iter().any(|leaf| !leaf.disclosed.is_empty()) {
+            proved.push("Each value shown is the one that was recorded, to the byte.".to_owned());
+        }
+        let earliest = self
+            .witnesses
+            .iter()
+            .filter_map(|w| w.time.as_ref().zip(w.time_s));
+        match earliest.min_by_key(|(_, time)| *time) {
+            Some((time, _)) => proved.push(format!(
+                "{} witness(es) signed this same log; it existed by {time}, by the earliest \
+                 witness's clock.",
+                self.witnesses.len()
+            )),
+            None if !self.witnesses.is_empty() => proved.push(format!(
+                "{} witness(es) signed this same log.",
+                self.witnesses.len()
+            )),
+            None => {}
+        }
+        proved
+    }
+
+    fn what_is_not_proved(&self) -> Vec<String> {
+        let mut not = vec![
+            "That a model wrote the text, or which: the log holds what its operator recorded.",
+            "That everything was recorded, or that this bundle shows all that was.",
+            "Who the pseudonyms of agent, session and run stand for.",
+            "The times of the leaves: they are by the recorder's own clock.",
+        ];
+        if self.witnesses.is_empty() {
+            not.push("That others are shown the same log: no witness of yours signed it.");
+            not.push("When the checkpoint was signed: nothing but the log's word dates it.");
+        }
+        if self.leaves.iter().any(|leaf| !leaf.hidden.is_empty()) {
+            not.push("Anything about the content of hidden fields, but that it cannot change.");
+        }
+        if self.leaves.iter().any(|leaf| !leaf.erased.is_empty()) {
+            not.push("That erased fields are gone everywhere: the exporter says that they are.");
+        }
+        if !self.anchors.is_empty() {
+            not.push("That the checkpoint is anchored: this verifier does not check anchors.");
+        }
+        not.into_iter().map(str::to_owned).collect()
+    }
+}
+
+impl LeafReport {
+    fn of(leaf: &Leaf, proof: &LeafProof) -> Self {
+        let header = leaf.header();
+        let shown: BTreeSet<FieldId> = proof.disclosed.iter().map(|o| o.field).collect();
+        let hidden = leaf.fields().iter().map(|commitment| commitment.field);
+        let hidden = hidden.filter(|f| !shown.contains(f) && !proof.erased.contains(f));
+        let disclosed = proof
+            .disclosed
+            .iter()
+            .map(|o| DisclosedField::of(o.field, &o.value));
+        let parts = proof.context.iter().flat_map(|context| &context.parts);
+        let parts = parts.map(|part| ContextPartReport {
+            step: part.step,
+            part: part.part,
+            value: DisclosedField::of(FieldId::CONTEXT_PART, &part.value),
+        });
+        Self {
+            index: proof.index,
+            id: to_hex(&leaf.id()),
+            kind: header.kind.as_str(),
+            agent: to_hex(&header.agent),
+            session: to_hex(&header.session),
+            run: to_hex(&header.run),
+            sequence: header.sequence,
+            time_ms: header.time_ms,
+            time: rfc3339(header.time_ms),
+            parent: header.parent.map(|id| to_hex(&id)),
+            parent_index: None,
+            disclosed: disclosed.collect(),
+            context: parts.collect(),
+            erased: proof.erased.iter().copied().map(FieldName::of).collect(),
+            hidden: hidden.map(FieldName::of).collect(),
+        }
+    }
+}
+
+impl FieldName {
+    fn of(field: FieldId) -> Self {
+        Self {
+            field: field.number(),
+            name: field.name(),
+        }
+    }
+}
+
+impl DisclosedField {
+    fn of(field: FieldId, value: &[u8]) -> Self {
+        let encoding = field.encoding();
+        let text = std::str::from_utf8(value)
+            .ok()
+            .filter(|_| encoding != FieldEncoding::Bytes);
+        Self {
+            field: field.number(),
+            name: field.name(),
+            encoding: encoding.as_str(),
+            text: text.map(str::to_owned),
+            base64: if text.is_none() {
+                Some(to_base64(value))
+            } else {
+                None
+            },
+        }
+    }
+}
+
+fn gaps(leaves: &[VerifiedLeaf<'_>]) -> Vec<SequenceGap> {
+    let mut sessions: BTreeMap<_, BTreeSet<u64>> = BTreeMap::new();
+    for VerifiedLeaf { leaf, .. } in leaves {
+        let header = leaf.header();
+        sessions
+            .entry((header.agent, header.session))
+            .or_default()
+            .insert(header.sequence);
+    }
+    let mut gaps = Vec::new();
+    for ((agent, session), sequences) in sessions {
+        for (before, after) in sequences.iter().zip(sequences.iter().skip(1)) {
+            if after - before > 1 {
+                let (first, last) = (before + 1, after - 1);
+                let (agent, session) = (to_hex(&agent), to_hex(&session));
+                gaps.push(SequenceGap {
+                    agent,
+                    session,
+                    first,
+                    last,
+                });
+            }
+        }
+    }
+    gaps
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let LogReport {
+            origin,
+            hasher,
+            size,
+            root,
+            key,
+        } = &self.log;
+        writeln!(f, "VALID")?;
+        writeln!(
+            f,
+            "log      {origin} ({hasher}), {size} leaves, root {root}"
+        )?;
+        writeln!(f, "signed   by {key}")?;
+        for WitnessReport { key, time, .. } in &self.witnesses {
+            write!(f, "witness  {key}")?;
+            match time {
+                Some(time) => writeln!(f, " at {time}")?,
+                None => writeln!(f)?,
+            }
+        }
+        for leaf in &self.leaves {
+            write!(f, "\n{leaf}")?;
+        }
+        for SequenceGap {
+            session,
+            first,
+            last,
+            ..
+        } in &self.gaps
+        {
+            writeln!(
+                f,
+                "\nnot here: numbers {first} to {last} of session {session}"
+            )?;
+        }
+        for AnchorReport { kind, .. } in &self.anchors {
+            writeln!(f, "\nanchor   {} (not checked)", Shown(kind))?;
+        }
+        writeln!(f, "\nproved")?;
+        self.proved
+            .iter()
+            .try_for_each(|line| writeln!(f, "  + {line}"))?;
+        writeln!(f, "not proved")?;
+        self.not_proved
+            .iter()
+            .try_for_each(|line| writeln!(f, "  - {line}"))
+    }
+}
+
+impl fmt::Display for LeafReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            index,
+            kind,
+            sequence,
+            time,
+            run,
+            ..
+        } = self;
+        writeln!(
+            f,
+            "leaf {index}   {kind}, number {sequence} of its session, run {run}, {time}"
+        )?;
+        match (self.parent_index, &self.parent) {
+            (Some(index), _) => writeln!(f, "  caused by leaf {index}")?,
+            (None, Some(id)) => writeln!(f, "  caused by leaf {id}, which is not here")?,
+            (None, None) => {}
+        }
+        for field in &self.disclosed {
+            writeln!(f, "  shown   {field}")?;
+        }
+        for ContextPartReport { step, part, value } in &self.context {
+            writeln!(f, "  shown   step {step}, part {part}, {value}")?;
+        }
+        let names = |fields: &[FieldName]| {
+            fields
+                .iter()
+                .map(|field| field.name.as_str())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        if !self.erased.is_empty() {
+            writeln!(f, "  erased  {}", names(&self.erased))?;
+        }
+        if !self.hidden.is_empty() {
+            writeln!(f, "  hidden  {}", names(&self.hidden))?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for DisclosedField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.text, &self.base64) {
+            (Some(text), _) => write!(f, "{}: {}", self.name, Shown(text)),
+            (None, Some(base64)) => write!(f, "{}: base64 {base64}", self.name),
+            (None, None) => write!(f, "{}:", self.name),
+        }
+    }
+}
+
+/// Text of strangers on a terminal: whatever could move the cursor, hide or reorder text is
+/// escaped, and lines stay indented, so that a value cannot pass for a verdict.
+struct Shown<'a>(&'a str);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.chars() {
+            match c {
+                '\n' => f.write_str("\n          | ")?,
+                '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => {
+                    write!(f, "{}", c.escape_unicode())?;
+                }
+                c if c.is_control() => write!(f, "{}", c.escape_default())?,
+                c => f.write_char(c)?,
+            }
+        }
+        Ok(())
+    }
+}

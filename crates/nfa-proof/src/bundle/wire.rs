@@ -1,0 +1,418 @@
+//! A bundle as bytes: canonical JSON (RFC 8785). Members are declared in the order of their
+//! names, which is the order that they are written in.
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::Digest as _;
+
+use super::{
+    Anchor, Bundle, ContextDisclosure, ContextPart, LeafProof, MAX_BUNDLE_BYTES, MAX_BUNDLE_LEAVES,
+};
+use crate::commitment::Opening;
+use crate::encoding::{from_base64, to_base64};
+use crate::error::{ErrorCode, ProofError};
+use crate::leaf::field::FieldId;
+use crate::leaf::{MAX_LEAF_BYTES, MAX_LEAF_FIELDS};
+use crate::note::MAX_NOTE_BYTES;
+use crate::tree::{Hash, HasherKind};
+
+const FORMAT: &str = "nfa-proof-bundle";
+const VERSION: u64 = 1;
+const MAX_INTEGER: u64 = (1 << 53) - 1;
+const MAX_PROOF: usize = 64;
+const MAX_ANCHORS: usize = 16;
+const MAX_ANCHOR_BYTES: usize = 64 * 1024;
+const MAX_ANCHOR_KIND: usize = 64;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    anchors: Vec<WireAnchor>,
+    checkpoint: String,
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    digest: Option<Base64<Hash>>,
+    format: String,
+    hasher: WireHasher,
+    leaves: Vec<WireLeaf>,
+    origin: String,
+    version: Integer,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireAnchor {
+    data: Base64<Vec<u8>>,
+    kind: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireLeaf {
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    context: Option<WireContext>,
+    disclosed: Vec<WireOpening>,
+    erased: Vec<WireField>,
+    index: Integer,
+    leaf: Base64<Vec<u8>>,
+    proof: Vec<Base64<Hash>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireContext {
+    parts: Vec<WirePart>,
+    start: Base64<Hash>,
+    steps: Vec<Vec<Base64<Hash>>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WirePart {
+    part: Integer,
+    salt: Base64<Hash>,
+    step: Integer,
+    value: Base64<Vec<u8>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WireOpening {
+    field: WireField,
+    salt: Base64<Hash>,
+    value: Base64<Vec<u8>>,
+}
+
+/// Enough of a file to say which version it is.
+#[derive(Deserialize)]
+struct Peek {
+    format: Option<serde_json::Value>,
+    version: Option<serde_json::Value>,
+}
+
+pub(super) fn parse(bytes: &[u8]) -> Result<Bundle, ProofError> {
+    check_length(bytes)?;
+    let peek: Peek = serde_json::from_slice(bytes).map_err(|error| json(&error))?;
+    if peek.format.as_ref().and_then(|format| format.as_str()) != Some(FORMAT) {
+        return Err(ProofError::new(
+            ErrorCode::BundleFormat,
+            format!("expected a JSON object whose `format` is {FORMAT:?}; is this a bundle?"),
+        ));
+    }
+    if peek.version.as_ref().and_then(|version| version.as_u64()) != Some(VERSION) {
+        return Err(ProofError::new(
+            ErrorCode::BundleVersion,
+            format!("expected a bundle of version {VERSION}; use a newer verifier"),
+        ));
+    }
+    let wire: Wire = serde_json::from_slice(bytes).map_err(|error| json(&error))?;
+    if wire.digest.is_none() {
+        return Err(ProofError::new(
+            ErrorCode::BundleJson,
+            "the bundle has no `digest`",
+        ));
+    }
+    if to_json(&wire)? != bytes {
+        return Err(ProofError::new(
+            ErrorCode::BundleNotCanonical,
+            "the bundle is not canonical JSON; it was reformatted, export it again",
+        ));
+    }
+    let bundle = Bundle::from(wire);
+    check(&bundle)?;
+    Ok(bundle)
+}
+
+pub(super) fn encode(bundle: &Bundle) -> Result<Vec<u8>, ProofError> {
+    let mut wire = Wire::from(bundle);
+    wire.digest = Some(Base64(sha2::Sha256::digest(to_json(&wire)?).into()));
+    let bytes = to_json(&wire)?;
+    check_length(&bytes)?;
+    Ok(bytes)
+}
+
+/// SHA-256 of the canonical bundle without its `digest`.
+pub(super) fn digest(bundle: &Bundle) -> Result<Hash, ProofError> {
+    Ok(sha2::Sha256::digest(to_json(&Wire::from(bundle))?).into())
+}
+
+/// What must hold of any bundle, read or made, before its proofs are looked at.
+pub(super) fn check(bundle: &Bundle) -> Result<(), ProofError> {
+    limit("leaves", bundle.leaves.len(), 1, MAX_BUNDLE_LEAVES)?;
+    limit(
+        "bytes of checkpoint",
+        bundle.checkpoint.len(),
+        1,
+        MAX_NOTE_BYTES,
+    )?;
+    limit("anchors", bundle.anchors.len(), 0, MAX_ANCHORS)?;
+    for anchor in &bundle.anchors {
+        limit(
+            "bytes of an anchor's kind",
+            anchor.kind.len(),
+            1,
+            MAX_ANCHOR_KIND,
+        )?;
+        limit("bytes of an anchor", anchor.data.len(), 0, MAX_ANCHOR_BYTES)?;
+    }
+    increasing(
+        "leaves by index",
+        bundle.leaves.iter().map(|leaf| leaf.index),
+    )?;
+    for leaf in &bundle.leaves {
+        limit("bytes of a leaf", leaf.leaf.len(), 0, MAX_LEAF_BYTES)?;
+        limit("hashes of a proof", leaf.proof.len(), 0, MAX_PROOF)?;
+        limit("disclosed fields", leaf.disclosed.len(), 0, MAX_LEAF_FIELDS)?;
+        limit("erased fields", leaf.erased.len(), 0, MAX_LEAF_FIELDS)?;
+        increasing(
+            "disclosed fields",
+            leaf.disclosed.iter().map(|opening| opening.field),
+        )?;
+        increasing("erased fields", leaf.erased.iter().copied())?;
+        if let Some(context) = &leaf.context {
+            let places = context.parts.iter().map(|part| (part.step, part.part));
+            increasing("context parts", places)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_length(bytes: &[u8]) -> Result<(), ProofError> {
+    if bytes.len() <= MAX_BUNDLE_BYTES {
+        return Ok(());
+    }
+    Err(ProofError::new(
+        ErrorCode::BundleTooLarge,
+        format!(
+            "a bundle has at most {MAX_BUNDLE_BYTES} bytes, found {}",
+            bytes.len()
+        ),
+    ))
+}
+
+fn limit(what: &str, found: usize, least: usize, most: usize) -> Result<(), ProofError> {
+    if (least..=most).contains(&found) {
+        return Ok(());
+    }
+    Err(ProofError::new(
+        ErrorCode::BundleLimits,
+        format!("expected from {least} to {most} {what}, found {found}"),
+    ))
+}
+
+fn increasing<T: Ord>(what: &str, items: impl Iterator<Item = T>) -> Result<(), ProofError> {
+    if items.is_sorted_by(|a, b| a < b) {
+        return Ok(());
+    }
+    Err(ProofError::new(
+        ErrorCode::BundleOrder,
+        format!("expected {what} to be strictly increasing; one is twice or out of order"),
+    ))
+}
+
+fn to_json(wire: &Wire) -> Result<Vec<u8>, ProofError> {
+    serde_json::to_vec(wire).map_err(|error| json(&error))
+}
+
+fn json(error: &serde_json::Error) -> ProofError {
+    ProofError::new(
+        ErrorCode::BundleJson,
+        format!("not a proof bundle: {error}"),
+    )
+}
+
+/// A member that may be left out, but is not `null` when it is there.
+fn present<'de, D, T>(input: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(input).map(Some)
+}
+
+/// Bytes as base64 text.
+struct Base64<T>(T);
+
+impl<T: AsRef<[u8]>> Serialize for Base64<T> {
+    fn serialize<S: Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
+        output.serialize_str(&to_base64(self.0.as_ref()))
+    }
+}
+
+impl<'de, T: TryFrom<Vec<u8>>> Deserialize<'de> for Base64<T> {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(input)?;
+        let bytes = from_base64(&text).ok_or_else(|| D::Error::custom("expected base64"))?;
+        let length = bytes.len();
+        let fixed = T::try_from(bytes);
+        fixed
+            .map(Self)
+            .map_err(|_| D::Error::custom(format!("expected 32 bytes, found {length}")))
+    }
+}
+
+/// A whole number that every JSON reader reads exactly.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Integer(u64);
+
+impl<'de> Deserialize<'de> for Integer {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let value = u64::deserialize(input)?;
+        if value <= MAX_INTEGER {
+            return Ok(Self(value));
+        }
+        Err(D::Error::custom(format!(
+            "expected an integer up to {MAX_INTEGER}, found {value}"
+        )))
+    }
+}
+
+struct WireField(FieldId);
+
+impl Serialize for WireField {
+    fn serialize<S: Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
+        output.serialize_u16(self.0.number())
+    }
+}
+
+impl<'de> Deserialize<'de> for WireField {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let field = FieldId::new(u16::deserialize(input)?);
+        field
+            .map(Self)
+            .ok_or_else(|| D::Error::custom("expected a field id from 1 to 65535"))
+    }
+}
+
+struct WireHasher(HasherKind);
+
+impl Serialize for WireHasher {
+    fn serialize<S: Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
+        output.serialize_str(self.0.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for WireHasher {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let kind = HasherKind::from_name(&String::deserialize(input)?);
+        kind.map(Self)
+            .ok_or_else(|| D::Error::custom("expected the hasher sha256 or blake3"))
+    }
+}
+
+fn hashes(hashes: &[Hash]) -> Vec<Base64<Hash>> {
+    hashes.iter().copied().map(Base64).collect()
+}
+
+impl From<&Bundle> for Wire {
+    fn from(bundle: &Bundle) -> Self {
+        let anchor = |a: &Anchor| WireAnchor {
+            data: Base64(a.data.clone()),
+            kind: a.kind.clone(),
+        };
+        Self {
+            anchors: bundle.anchors.iter().map(anchor).collect(),
+            checkpoint: bundle.checkpoint.clone(),
+            digest: None,
+            format: FORMAT.to_owned(),
+            hasher: WireHasher(bundle.hasher),
+            leaves: bundle.leaves.iter().map(WireLeaf::from).collect(),
+            origin: bundle.origin.clone(),
+            version: Integer(VERSION),
+        }
+    }
+}
+
+impl From<&LeafProof> for WireLeaf {
+    fn from(leaf: &LeafProof) -> Self {
+        let opening = |opening: &Opening| WireOpening {
+            field: WireField(opening.field),
+            salt: Base64(opening.salt),
+            value: Base64(opening.value.clone()),
+        };
+        Self {
+            context: leaf.context.as_ref().map(WireContext::from),
+            disclosed: leaf.disclosed.iter().map(opening).collect(),
+            erased: leaf.erased.iter().copied().map(WireField).collect(),
+            index: Integer(leaf.index),
+            leaf: Base64(leaf.leaf.clone()),
+            proof: hashes(&leaf.proof),
+        }
+    }
+}
+
+impl From<&ContextDisclosure> for WireContext {
+    fn from(context: &ContextDisclosure) -> Self {
+        let part = |part: &ContextPart| WirePart {
+            part: Integer(part.part),
+            salt: Base64(part.salt),
+            step: Integer(part.step),
+            value: Base64(part.value.clone()),
+        };
+        Self {
+            parts: context.parts.iter().map(part).collect(),
+            start: Base64(context.start),
+            steps: context.steps.iter().map(|step| hashes(step)).collect(),
+        }
+    }
+}
+
+impl From<Wire> for Bundle {
+    fn from(wire: Wire) -> Self {
+        let anchor = |a: WireAnchor| Anchor {
+            kind: a.kind,
+            data: a.data.0,
+        };
+        Self {
+            origin: wire.origin,
+            hasher: wire.hasher.0,
+            checkpoint: wire.checkpoint,
+            leaves: wire.leaves.into_iter().map(LeafProof::from).collect(),
+            anchors: wire.anchors.into_iter().map(anchor).collect(),
+            digest: wire.digest.map(|digest| digest.0),
+        }
+    }
+}
+
+impl From<WireLeaf> for LeafProof {
+    fn from(leaf: WireLeaf) -> Self {
+        let opening = |o: WireOpening| Opening {
+            field: o.field.0,
+            salt: o.salt.0,
+            value: o.value.0,
+        };
+        Self {
+            leaf: leaf.leaf.0,
+            index: leaf.index.0,
+            proof: leaf.proof.into_iter().map(|hash| hash.0).collect(),
+            disclosed: leaf.disclosed.into_iter().map(opening).collect(),
+            erased: leaf.erased.into_iter().map(|field| field.0).collect(),
+            context: leaf.context.map(ContextDisclosure::from),
+        }
+    }
+}
+
+impl From<WireContext> for ContextDisclosure {
+    fn from(context: WireContext) -> Self {
+        let step = |step: Vec<Base64<Hash>>| step.into_iter().map(|hash| hash.0).collect();
+        let part = |part: WirePart| ContextPart {
+            step: part.step.0,
+            part: part.part.0,
+            salt: part.salt.0,
+            value: part.value.0,
+        };
+        Self {
+            start: context.start.0,
+            steps: context.steps.into_iter().map(step).collect(),
+            parts: context.parts.into_iter().map(part).collect(),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Base64 and hex in the one form that the formats allow.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// Standard alphabet, padded.
+pub(crate) fn to_base64(bytes: &[u8]) -> String {
+    STANDARD.encode(bytes)
+}
+
+/// The inverse of [`to_base64`]; refuses missing padding and non-zero trailing bits, so that a
+/// value has one text.
+pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
+    STANDARD.decode(text).ok()
+}
+
+/// Lower case.
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}

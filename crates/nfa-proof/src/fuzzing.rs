@@ -1,0 +1,57 @@
+//! Bodies of the fuzz targets: whatever bytes come in, nothing panics, and what is accepted is
+//! written back as the same bytes.
+
+use crate::{Bundle, Checkpoint, Leaf, Note, VerifierKey, VerifyPolicy};
+
+/// Any bytes as a leaf.
+pub fn leaf(bytes: &[u8]) {
+    if let Ok(leaf) = Leaf::decode(bytes) {
+        assert_eq!(leaf.encode(), bytes, "a leaf has one encoding");
+    }
+}
+
+/// Any bytes as a signed note, and its text as a checkpoint.
+pub fn note(bytes: &[u8]) {
+    if let Ok(note) = Note::parse(bytes) {
+        assert_eq!(
+            note.to_string().as_bytes(),
+            bytes,
+            "a note has one encoding"
+        );
+        checkpoint(note.text());
+    }
+}
+
+/// Any text as a checkpoint.
+pub fn checkpoint(text: &str) {
+    if let Ok(checkpoint) = Checkpoint::parse(text) {
+        assert_eq!(checkpoint.to_text(), text, "a checkpoint has one encoding");
+    }
+}
+
+/// Any text as a key.
+pub fn key(text: &str) {
+    if let Ok(key) = VerifierKey::parse(text) {
+        assert_eq!(key.to_string(), text, "a key has one encoding");
+    }
+}
+
+/// Any bytes as a bundle, verified without and with `keys`.
+pub fn bundle(bytes: &[u8], keys: &[VerifierKey]) {
+    let Ok(bundle) = Bundle::from_slice(bytes) else {
+        return;
+    };
+    assert!(
+        bundle.verify(&VerifyPolicy::default()).is_err(),
+        "a policy without keys trusts none"
+    );
+    let verified = bundle.verify(&VerifyPolicy::new(keys.iter().cloned()));
+    if let Ok(report) = verified {
+        assert_eq!(
+            bundle.to_vec().as_deref(),
+            Ok(bytes),
+            "a bundle has one encoding"
+        );
+        assert!(report.to_string().starts_with("VALID\n"));
+    }
+}

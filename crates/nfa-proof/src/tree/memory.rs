@@ -1,0 +1,103 @@
+//! A whole tree in memory: for tests, small logs and stores without a disk.
+
+use std::convert::Infallible;
+
+use super::build::{consistency_proof, inclusion_proof, root_at};
+use super::frontier::{Frontier, Node};
+use super::reader::NodeReader;
+use super::{Hash, Hasher, Sha256};
+use crate::error::{ErrorCode, ProofError};
+
+/// Every complete node of a tree, and its right edge.
+#[derive(Debug, Clone)]
+pub struct MemoryTree<H: Hasher = Sha256> {
+    frontier: Frontier<H>,
+    levels: Vec<Vec<Hash>>,
+}
+
+impl<H: Hasher> Default for MemoryTree<H> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<H: Hasher> MemoryTree<H> {
+    /// The empty tree.
+    pub const fn new() -> Self {
+        Self {
+            frontier: Frontier::new(),
+            levels: Vec::new(),
+        }
+    }
+
+    /// How many leaves the tree has.
+    pub const fn size(&self) -> u64 {
+        self.frontier.size()
+    }
+
+    /// The root of the whole tree.
+    pub fn root(&self) -> Hash {
+        self.frontier.root()
+    }
+
+    /// Appends a leaf hash and returns its index.
+    ///
+    /// # Errors
+    /// `tree_size` when the tree is full.
+    pub fn append(&mut self, leaf: Hash) -> Result<u64, ProofError> {
+        let levels = &mut self.levels;
+        self.frontier.append(leaf, |Node { level, hash, .. }| {
+            match levels.get_mut(usize::from(level)) {
+                Some(nodes) => nodes.push(hash),
+                None => levels.push(vec![hash]),
+            }
+        })
+    }
+
+    /// The root that the tree had at `size`.
+    ///
+    /// # Errors
+    /// `tree_size` when the tree is smaller.
+    pub fn root_at(&self, size: u64) -> Result<Hash, ProofError> {
+        self.check(size)?;
+        Ok(root_at::<H, _>(size, self)?)
+    }
+
+    /// The proof that the leaf at `index` is in the tree of `size` leaves.
+    ///
+    /// # Errors
+    /// `tree_size` when the tree is smaller, `index_out_of_range`.
+    pub fn inclusion_proof(&self, index: u64, size: u64) -> Result<Vec<Hash>, ProofError> {
+        self.check(size)?;
+        Ok(inclusion_proof::<H, _>(index, size, self)?)
+    }
+
+    /// The proof that the tree of `new` leaves begins with that of `old` leaves.
+    ///
+    /// # Errors
+    /// `tree_size` when the tree is smaller, `consistency_sizes`.
+    pub fn consistency_proof(&self, old: u64, new: u64) -> Result<Vec<Hash>, ProofError> {
+        self.check(new)?;
+        Ok(consistency_proof::<H, _>(old, new, self)?)
+    }
+
+    fn check(&self, size: u64) -> Result<(), ProofError> {
+        if size <= self.size() {
+            return Ok(());
+        }
+        Err(ProofError::new(
+            ErrorCode::TreeSize,
+            format!("expected a size of at most {}, found {size}", self.size()),
+        ))
+    }
+}
+
+impl<H: Hasher> NodeReader for MemoryTree<H> {
+    type Error = Infallible;
+
+    fn node(&self, level: u8, index: u64) -> Result<Option<Hash>, Infallible> {
+        let nodes = self.levels.get(usize::from(level));
+        let at = usize::try_from(index).ok();
+        Ok(nodes.zip(at).and_then(|(nodes, at)| nodes.get(at)).copied())
+    }
+}
