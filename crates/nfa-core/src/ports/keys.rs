@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::BoxFuture;
 use crate::content::SubjectKey;
-use crate::error::Error;
+use crate::error::{Category, Component, Error};
 use crate::ids::{LogId, Subject};
 
 /// Holds subject keys and the signing keys of logs.
@@ -35,6 +35,57 @@ pub trait Keys: Send + Sync {
 
     /// The Ed25519 seed that signs the checkpoints of `log`, made if there is none.
     fn log_seed<'a>(&'a self, log: &'a LogId) -> BoxFuture<'a, Result<[u8; 32], Error>>;
+
+    /// The newest head of `log` that was signed, if any. Kept apart from the log itself, so that a log
+    /// that was put back to an earlier state is noticed.
+    fn last_signed<'a>(
+        &'a self,
+        log: &'a LogId,
+    ) -> BoxFuture<'a, Result<Option<SignedHead>, Error>>;
+
+    /// Remembers, durably, that `head` is about to be signed. Refuses (`log_rolled_back`) a smaller size
+    /// than the last one, and another root for the same size.
+    fn record_signed<'a>(
+        &'a self,
+        log: &'a LogId,
+        head: SignedHead,
+    ) -> BoxFuture<'a, Result<(), Error>>;
+}
+
+/// A size and root of a log that was signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignedHead {
+    /// The number of leaves.
+    pub size: u64,
+    /// The root over them.
+    pub root: [u8; 32],
+}
+
+impl SignedHead {
+    /// Whether `next` may be signed after this head.
+    ///
+    /// # Errors
+    /// `log_rolled_back`.
+    pub fn check_next(&self, next: &Self) -> Result<(), Error> {
+        if next.size > self.size || next == self {
+            return Ok(());
+        }
+        Err(Error::new(
+            Component::Proof,
+            Category::Conflict,
+            "log_rolled_back",
+            format!(
+                "a head of {} leaves was signed before, and {} would contradict it: the log was put back \
+                 to an earlier state or replaced; restore the newest copy of the store",
+                self.size,
+                if next.size == self.size {
+                    "another root for that size".to_owned()
+                } else {
+                    format!("one of {} leaves", next.size)
+                }
+            ),
+        ))
+    }
 }
 
 /// Keys in memory: they end with the process, and so does everything sealed under them.
@@ -42,6 +93,7 @@ pub trait Keys: Send + Sync {
 pub struct MemoryKeys {
     subjects: Mutex<HashMap<Subject, SubjectKey>>,
     logs: Mutex<HashMap<LogId, [u8; 32]>>,
+    signed: Mutex<HashMap<LogId, SignedHead>>,
 }
 
 impl MemoryKeys {
@@ -103,6 +155,31 @@ impl Keys for MemoryKeys {
             let seed = random_key()?;
             logs.insert(*log, seed);
             Ok(seed)
+        })
+    }
+
+    fn last_signed<'a>(
+        &'a self,
+        log: &'a LogId,
+    ) -> BoxFuture<'a, Result<Option<SignedHead>, Error>> {
+        Box::pin(async move {
+            let signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(signed.get(log).copied())
+        })
+    }
+
+    fn record_signed<'a>(
+        &'a self,
+        log: &'a LogId,
+        head: SignedHead,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let mut signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(last) = signed.get(log) {
+                last.check_next(&head)?;
+            }
+            signed.insert(*log, head);
+            Ok(())
         })
     }
 }

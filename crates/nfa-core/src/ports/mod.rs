@@ -7,6 +7,7 @@ mod context;
 mod keys;
 mod model;
 mod store;
+mod store_refusal;
 mod tool;
 
 use std::future::Future;
@@ -14,7 +15,7 @@ use std::pin::Pin;
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use context::{CallContext, Cancellation, Dependencies};
-pub use keys::{Keys, MemoryKeys};
+pub use keys::{Keys, MemoryKeys, SignedHead};
 pub use model::{
     Capabilities, Model, ModelDelta, ModelRequest, ModelStream, ToolCalling, ToolDefinition,
     single_answer,
@@ -25,6 +26,7 @@ pub use store::{
     SessionHead, SessionItem, SessionItemKind, SessionUpdate, Store, StoreCapabilities,
     TimerChange,
 };
+pub use store_refusal::StoreRefusal;
 pub use tool::{Reconciled, Tool, ToolError, ToolOutput};
 
 /// A boxed future, as ports return it.

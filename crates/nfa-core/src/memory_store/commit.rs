@@ -1,0 +1,129 @@
+//! Appending: everything is checked before anything is changed.
+
+use super::runs::Held;
+use super::state::State;
+use crate::engine::{Entry, Fact, MAX_ENTRY_BYTES, RunEnd};
+use crate::ids::Timestamp;
+use crate::ports::{Batch, LeaseChange, StoreRefusal, TimerChange};
+
+/// Refuses an entry that would be too long as JSON.
+pub(super) fn check_sizes(batch: &Batch) -> Result<(), StoreRefusal> {
+    for entry in &batch.entries {
+        if may_be_large(&entry.fact)
+            && let Some(bytes) = json_bytes(entry).filter(|bytes| *bytes > MAX_ENTRY_BYTES)
+        {
+            return Err(StoreRefusal::EntryTooLarge {
+                seq: entry.seq,
+                bytes,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Spares the usual small facts the writing of JSON just to count it.
+fn may_be_large(fact: &Fact) -> bool {
+    match fact {
+        Fact::RunStarted { .. } | Fact::StepStarted { .. } | Fact::StepReleased { .. } => false,
+        Fact::CallFinished { .. } | Fact::Asked { .. } | Fact::Answered { .. } => false,
+        Fact::ModelFinished { calls, .. } => !calls.is_empty(),
+        Fact::RunFinished { end, .. } => matches!(end, RunEnd::Failed { .. }),
+        _ => true,
+    }
+}
+
+fn json_bytes(entry: &Entry) -> Option<usize> {
+    struct Count(usize);
+    impl std::io::Write for Count {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut count = Count(0);
+    serde_json::to_writer(&mut count, entry).ok()?;
+    Some(count.0)
+}
+
+impl State {
+    pub(super) fn commit(&mut self, batch: Batch, now: Timestamp) -> Result<(), StoreRefusal> {
+        self.check(&batch)?;
+        let run = batch.run;
+        if let Some(admission) = batch.admission {
+            let (hash, program) = &admission.program;
+            if !self.programs.contains_key(hash) {
+                self.programs.insert(*hash, program.clone());
+            }
+            let held = Held::new(admission.owner.clone(), admission.ttl_ms, now);
+            self.leases.insert(run, held);
+            self.runs.admit(run, admission, batch.at);
+        }
+        for (_, sealed) in &batch.blobs {
+            self.blobs.insert(sealed);
+        }
+        if let Some(live) = self.runs.live(&run) {
+            live.entries.extend(batch.entries);
+            live.status = batch.status;
+            live.updated = batch.at;
+        }
+        if let Some(update) = batch.session {
+            self.sessions.apply(run, update);
+        }
+        for change in batch.timers {
+            match change {
+                TimerChange::Set { step, at } => self.timers.set(run, step, at),
+                TimerChange::Clear { step } => self.timers.clear(run, step),
+            }
+        }
+        if !batch.acknowledged.is_empty()
+            && let Some(inbox) = self.inboxes.get_mut(&run)
+        {
+            inbox
+                .waiting
+                .retain(|item| !batch.acknowledged.contains(&item.id));
+        }
+        self.logs.add_drafts(batch.drafts);
+        if batch.lease == LeaseChange::Release {
+            self.leases.remove(&run);
+        }
+        Ok(())
+    }
+
+    fn check(&mut self, batch: &Batch) -> Result<(), StoreRefusal> {
+        let run = batch.run;
+        match (self.runs.live(&run), &batch.admission) {
+            (Some(_), Some(_)) => return Err(StoreRefusal::RunExists { run }),
+            (None, None) => return Err(StoreRefusal::RunUnknown { run }),
+            (None, Some(_)) => {}
+            (Some(live), None) => {
+                let length = live.entries.len() as u64;
+                let pairs = [
+                    ("epoch", batch.epoch, live.epoch),
+                    ("run length", batch.expected, length),
+                ];
+                for (what, expected, found) in pairs {
+                    if expected != found {
+                        return Err(StoreRefusal::StaleWriter {
+                            what,
+                            expected,
+                            found,
+                        });
+                    }
+                }
+                if !self.leases.contains_key(&run) {
+                    return Err(StoreRefusal::LeaseReleased);
+                }
+            }
+        }
+        for draft in &batch.drafts {
+            self.logs.check_known(draft.log)?;
+        }
+        match &batch.session {
+            Some(update) => self.sessions.check(run, update),
+            None => Ok(()),
+        }
+    }
+}
