@@ -12,7 +12,7 @@ use crate::summary::Outcome;
 use crate::workspace;
 
 const SECONDS: u32 = 60;
-const INSTEAD: &str = "the targets' bodies ran as property tests in `workspace`";
+const INSTEAD: &str = "the targets' bodies are property tests of `workspace` as well";
 
 pub(super) fn run(session: &Session) -> Outcome {
     if std::env::var_os("NFA_FUZZ").is_none_or(|value| value != "1") {
