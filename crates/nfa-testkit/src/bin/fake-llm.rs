@@ -1,0 +1,80 @@
+//! The fake LLM server as a process of its own, for benchmarks and for trying a client by hand.
+//!
+//! `fake-llm [one | tools:N | stream:N] [--port P] [--judge]` prints its base URL and serves until it is
+//! killed: one turn of text, N rounds of the tool `add` before the text, or N chunks of text. It runs on
+//! one thread, and neither judges nor keeps requests unless `--judge` is given.
+
+#![deny(missing_docs)]
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use nfa_testkit::server::{FakeServer, Reply, Script};
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            let _ = writeln!(std::io::stderr(), "fake-llm: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), String> {
+    let mut script = None;
+    let mut builder = FakeServer::builder();
+    let mut judging = false;
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--judge" => judging = true,
+            "--port" => {
+                let port = arguments.next().and_then(|port| port.parse().ok());
+                builder = builder.port(port.ok_or("expected a port number after --port")?);
+            }
+            mode => script = Some(script_of(mode)?),
+        }
+    }
+    if !judging {
+        builder = builder.forgetful();
+    }
+    let script = script.map_or_else(|| script_of("one"), Ok)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    runtime.block_on(async {
+        let server = builder
+            .start(script)
+            .await
+            .map_err(|error| error.to_string())?;
+        let mut out = std::io::stdout();
+        writeln!(out, "{}", server.url())
+            .and_then(|()| out.flush())
+            .map_err(|error| error.to_string())?;
+        std::future::pending::<()>().await;
+        Ok(())
+    })
+}
+
+fn script_of(mode: &str) -> Result<Script, String> {
+    const TEXT: &str = "The answer is 42.";
+    let count = |text: &str| {
+        text.parse::<usize>()
+            .map_err(|_| format!("expected a number, found `{text}`"))
+    };
+    match mode.split_once(':') {
+        None if mode == "one" => Ok(Script::always(Reply::text(TEXT))),
+        Some(("tools", rounds)) => Ok(Script::tool_rounds(
+            count(rounds)?,
+            "add",
+            r#"{"a":2,"b":40}"#,
+            TEXT,
+        )),
+        Some(("stream", chunks)) => Ok(Script::always(
+            Reply::text("word ".repeat(count(chunks)?)).in_chunks_of(5),
+        )),
+        _ => Err(format!("expected one, tools:N or stream:N, found `{mode}`")),
+    }
+}
