@@ -36,56 +36,47 @@ pub trait Keys: Send + Sync {
     /// The Ed25519 seed that signs the checkpoints of `log`, made if there is none.
     fn log_seed<'a>(&'a self, log: &'a LogId) -> BoxFuture<'a, Result<[u8; 32], Error>>;
 
-    /// The newest head of `log` that was signed, if any. Kept apart from the log itself, so that a log
+    /// Size and root of the newest head of `log` that was signed, if any. Kept apart from the log itself, so that a log
     /// that was put back to an earlier state is noticed.
     fn last_signed<'a>(
         &'a self,
         log: &'a LogId,
-    ) -> BoxFuture<'a, Result<Option<SignedHead>, Error>>;
+    ) -> BoxFuture<'a, Result<Option<(u64, [u8; 32])>, Error>>;
 
-    /// Remembers, durably, that `head` is about to be signed. Refuses (`log_rolled_back`) a smaller size
+    /// Remembers, durably, that a head of this size and root is about to be signed. Refuses (`log_rolled_back`) a smaller size
     /// than the last one, and another root for the same size.
     fn record_signed<'a>(
         &'a self,
         log: &'a LogId,
-        head: SignedHead,
+        size: u64,
+        root: &'a [u8; 32],
     ) -> BoxFuture<'a, Result<(), Error>>;
 }
 
-/// A size and root of a log that was signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SignedHead {
-    /// The number of leaves.
-    pub size: u64,
-    /// The root over them.
-    pub root: [u8; 32],
-}
-
-impl SignedHead {
-    /// Whether `next` may be signed after this head.
-    ///
-    /// # Errors
-    /// `log_rolled_back`.
-    pub fn check_next(&self, next: &Self) -> Result<(), Error> {
-        if next.size > self.size || next == self {
-            return Ok(());
-        }
-        Err(Error::new(
-            Component::Proof,
-            Category::Conflict,
-            "log_rolled_back",
-            format!(
-                "a head of {} leaves was signed before, and {} would contradict it: the log was put back \
-                 to an earlier state or replaced; restore the newest copy of the store",
-                self.size,
-                if next.size == self.size {
-                    "another root for that size".to_owned()
-                } else {
-                    format!("one of {} leaves", next.size)
-                }
-            ),
-        ))
+/// Whether a head of `size` and `root` may be signed after the last one; for whoever implements
+/// [`Keys::record_signed`].
+///
+/// # Errors
+/// `log_rolled_back`.
+pub fn check_signed_head(last: (u64, [u8; 32]), size: u64, root: &[u8; 32]) -> Result<(), Error> {
+    if size > last.0 || (size, root) == (last.0, &last.1) {
+        return Ok(());
     }
+    let next = if size == last.0 {
+        "another root for that size".to_owned()
+    } else {
+        format!("one of {size} leaves")
+    };
+    Err(Error::new(
+        Component::Proof,
+        Category::Conflict,
+        "log_rolled_back",
+        format!(
+            "a head of {} leaves was signed before, and {next} would contradict it: the log was put back \
+             to an earlier state or replaced; restore the newest copy of the store",
+            last.0
+        ),
+    ))
 }
 
 /// Keys in memory: they end with the process, and so does everything sealed under them.
@@ -93,7 +84,7 @@ impl SignedHead {
 pub struct MemoryKeys {
     subjects: Mutex<HashMap<Subject, SubjectKey>>,
     logs: Mutex<HashMap<LogId, [u8; 32]>>,
-    signed: Mutex<HashMap<LogId, SignedHead>>,
+    signed: Mutex<HashMap<LogId, (u64, [u8; 32])>>,
 }
 
 impl MemoryKeys {
@@ -161,7 +152,7 @@ impl Keys for MemoryKeys {
     fn last_signed<'a>(
         &'a self,
         log: &'a LogId,
-    ) -> BoxFuture<'a, Result<Option<SignedHead>, Error>> {
+    ) -> BoxFuture<'a, Result<Option<(u64, [u8; 32])>, Error>> {
         Box::pin(async move {
             let signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
             Ok(signed.get(log).copied())
@@ -171,14 +162,15 @@ impl Keys for MemoryKeys {
     fn record_signed<'a>(
         &'a self,
         log: &'a LogId,
-        head: SignedHead,
+        size: u64,
+        root: &'a [u8; 32],
     ) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             let mut signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(last) = signed.get(log) {
-                last.check_next(&head)?;
+                check_signed_head(*last, size, root)?;
             }
-            signed.insert(*log, head);
+            signed.insert(*log, (size, *root));
             Ok(())
         })
     }

@@ -14,8 +14,9 @@ use std::future::Future;
 use std::pin::Pin;
 
 pub use clock::{Clock, ManualClock, SystemClock};
+pub(crate) use context::idempotency_key;
 pub use context::{CallContext, Cancellation, Dependencies};
-pub use keys::{Keys, MemoryKeys, SignedHead};
+pub use keys::{Keys, MemoryKeys, check_signed_head};
 pub use model::{
     Capabilities, Model, ModelDelta, ModelRequest, ModelStream, ToolCalling, ToolDefinition,
     single_answer,
@@ -27,7 +28,7 @@ pub use store::{
     TimerChange,
 };
 pub use store_refusal::StoreRefusal;
-pub use tool::{Reconciled, Tool, ToolError, ToolOutput};
+pub use tool::{IntoTool, Reconciled, Tool, ToolError, ToolOutput};
 
 /// A boxed future, as ports return it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
