@@ -231,7 +231,7 @@ impl Report {
         let LogReport { origin, size, .. } = &self.log;
         let leaves = self.leaves.len();
         let mut proved = vec![
-            format!("Whoever holds the key named {origin} signed a log of {size} leaves."),
+            format!("Whoever holds the key named {origin} signed a checkpoint of {size} leaves."),
             format!("{leaves} of those leaves are the ones in this bundle, in this order."),
         ];
         if self.leaves.iter().any(|leaf| !leaf.disclosed.is_empty()) {

@@ -10,7 +10,7 @@ use crate::context::extend_context;
 use crate::error::{ErrorCode, ProofError};
 use crate::leaf::Leaf;
 use crate::leaf::field::FieldId;
-use crate::note::key::VerifierKey;
+use crate::note::key::{KeyKind, VerifierKey};
 use crate::note::{Note, VerifiedSignature};
 use crate::tree::verify::verify_inclusion;
 use crate::tree::{Blake3, HasherKind, Sha256};
@@ -64,7 +64,8 @@ fn log_signature(
     policy: &VerifyPolicy,
 ) -> Result<VerifierKey, ProofError> {
     let origin = checkpoint.origin();
-    let own = policy.log_keys.iter().filter(|key| key.name() == origin);
+    let speaks = |key: &&VerifierKey| key.kind() == KeyKind::Ed25519 && key.name() == origin;
+    let own = policy.log_keys.iter().filter(speaks);
     let own: Vec<VerifierKey> = own.cloned().collect();
     if own.is_empty() {
         return Err(ProofError::new(

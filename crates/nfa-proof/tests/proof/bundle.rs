@@ -1,0 +1,349 @@
+//! A bundle proves what it shows, and no changed bundle does.
+
+use crate::sample::{
+    ORIGIN, PLACES, bundle, log_key, note, policy, proofs, tree, witness, witnessed,
+};
+use nfa_proof::*;
+
+pub(crate) fn verify(file: &[u8], policy: &VerifyPolicy) -> Result<Report, ProofError> {
+    Bundle::from_slice(file)?.verify(policy)
+}
+
+fn log_only() -> VerifyPolicy {
+    VerifyPolicy::new([log_key().verifier_key()])
+}
+
+fn names(fields: &[FieldName]) -> Vec<&str> {
+    fields.iter().map(|field| field.name.as_str()).collect()
+}
+
+#[test]
+fn a_bundle_verifies_and_says_what_it_proves() {
+    let report = verify(&bundle().to_vec().unwrap(), &policy()).unwrap();
+    assert_eq!((report.log.origin.as_str(), report.log.size), (ORIGIN, 13));
+    assert_eq!(
+        report
+            .leaves
+            .iter()
+            .map(|leaf| leaf.index)
+            .collect::<Vec<_>>(),
+        PLACES
+    );
+    let [asked, called, answered] = &report.leaves[..] else {
+        panic!("three leaves")
+    };
+    assert_eq!((asked.kind, called.kind), ("interaction", "tool_call"));
+    assert_eq!(names(&asked.erased), ["user"]);
+    assert_eq!(names(&asked.hidden), ["model"]);
+    assert_eq!(
+        (called.parent_index, answered.parent_index),
+        (Some(5), Some(5))
+    );
+    assert_eq!(
+        called.disclosed[2].text.as_deref(),
+        Some(r#"{"a":2,"b":40}"#)
+    );
+    assert_eq!(answered.context.len(), 4);
+    assert_eq!(report.witnesses.len(), 2);
+    assert!(report.gaps.is_empty());
+    let people = report.to_string();
+    for text in [
+        "VALID",
+        "response: It is 42",
+        "erased  user",
+        "hidden  model",
+        "not proved",
+    ] {
+        assert!(people.contains(text), "{text} in {people}");
+    }
+    assert!(people.contains("existed by 2026-01-01T00:00:01.000Z"));
+    assert!(
+        report
+            .not_proved
+            .iter()
+            .any(|line| line.contains("a model wrote the text"))
+    );
+    let json = serde_json::to_string(&report).unwrap();
+    assert!(json.contains(r#""not_proved":["#) && json.contains(r#""name":"response""#));
+}
+
+#[test]
+fn a_bundle_comes_back_as_the_same_bytes() {
+    for bundle in [
+        bundle(),
+        Bundle::new(note::<Blake3>(), proofs::<Blake3>()).unwrap(),
+    ] {
+        let file = bundle.to_vec().unwrap();
+        assert_eq!(Bundle::from_slice(&file).unwrap().to_vec().unwrap(), file);
+    }
+}
+
+#[test]
+fn a_field_can_be_taken_back_and_the_rest_still_proves() {
+    let file = bundle()
+        .redact(9, FieldId::PROMPT)
+        .unwrap()
+        .to_vec()
+        .unwrap();
+    assert!(!String::from_utf8_lossy(&file).contains("null"));
+    let report = verify(&file, &policy()).unwrap();
+    assert_eq!(names(&report.leaves[2].hidden), ["prompt"]);
+    assert_eq!(report.leaves[2].disclosed[2].name, "response");
+    let redacted = Bundle::from_slice(&file).unwrap();
+    assert_eq!(
+        redacted
+            .clone()
+            .redact(9, FieldId::PROMPT)
+            .unwrap_err()
+            .code(),
+        "field_unknown"
+    );
+    // The context's parts are nothing without its head.
+    let file = redacted
+        .redact(9, FieldId::CONTEXT)
+        .unwrap()
+        .to_vec()
+        .unwrap();
+    assert!(
+        verify(&file, &policy()).unwrap().leaves[2]
+            .context
+            .is_empty()
+    );
+}
+
+#[test]
+fn the_policy_says_whom_to_trust() {
+    let witnessed_file = bundle().to_vec().unwrap();
+    let plain = Bundle::new(note::<Sha256>(), proofs::<Sha256>())
+        .unwrap()
+        .to_vec()
+        .unwrap();
+    let code = |file: &[u8], policy: &VerifyPolicy| {
+        verify(file, policy)
+            .map(drop)
+            .map_err(|error| (error.code(), error.category()))
+    };
+    let unmet = |code| Err((code, Category::PolicyUnmet));
+    assert_eq!(code(&plain, &log_only()), Ok(()));
+    assert_eq!(code(&witnessed_file, &log_only()), Ok(()));
+    assert_eq!(code(&witnessed_file, &policy()), Ok(()));
+    assert_eq!(code(&plain, &policy()), unmet("witnesses_missing"));
+    assert_eq!(
+        code(&plain, &VerifyPolicy::default()),
+        unmet("log_key_unknown")
+    );
+    let stranger = Signer::from_seed("example.org/other", &[9; 32])
+        .unwrap()
+        .verifier_key();
+    assert_eq!(
+        code(&plain, &VerifyPolicy::new([stranger])),
+        unmet("log_key_unknown")
+    );
+    let cosigner = CosignatureSigner::from_seed(ORIGIN, &[9; 32])
+        .unwrap()
+        .verifier_key();
+    assert_eq!(
+        code(&plain, &VerifyPolicy::new([cosigner])),
+        unmet("log_key_unknown")
+    );
+    let namesake = Signer::from_seed(ORIGIN, &[10; 32]).unwrap().verifier_key();
+    let rotated = VerifyPolicy::new([namesake.clone(), log_key().verifier_key()]);
+    assert_eq!(code(&plain, &rotated), Ok(()), "old and new key of a log");
+    assert_eq!(
+        code(&plain, &VerifyPolicy::new([namesake])),
+        unmet("log_signature_missing")
+    );
+}
+
+#[test]
+fn one_key_is_one_witness_and_the_log_is_none() {
+    let mut note = witnessed();
+    let again = CosignatureSigner::from_seed("second.name", &[101; 32]).unwrap();
+    note.add(again.cosign(&note, 5)).unwrap();
+    let own = CosignatureSigner::from_seed(ORIGIN, &[9; 32]).unwrap();
+    note.add(own.cosign(&note, 5)).unwrap();
+    let bundle = Bundle::new(note, proofs::<Sha256>()).unwrap();
+    let count = |witnesses: Vec<VerifierKey>, required| {
+        let policy = log_only().with_witnesses(witnesses, required);
+        bundle
+            .verify(&policy)
+            .map_err(|error| error.code())
+            .map(|r| r.witnesses.len())
+    };
+    let (one, two) = (witness(1).verifier_key(), witness(2).verifier_key());
+    assert_eq!(count(vec![one.clone(), two], 2), Ok(2), "control");
+    assert_eq!(
+        count(vec![one.clone(), again.verifier_key()], 2),
+        Err("witnesses_missing")
+    );
+    assert_eq!(
+        count(vec![one, own.verifier_key()], 2),
+        Err("witnesses_missing")
+    );
+}
+
+#[test]
+fn every_single_bit_change_is_refused() {
+    let file = bundle().to_vec().unwrap();
+    verify(&file, &policy()).unwrap();
+    verify(&file, &log_only()).unwrap();
+    let mut changed = file.clone();
+    for at in 0..file.len() {
+        for bit in 0..8 {
+            changed[at] ^= 1 << bit;
+            // Without witnesses in the policy, theirs are unknown signatures; the digest holds.
+            if let Ok(report) = verify(&changed, &log_only()) {
+                panic!("bit {bit} of byte {at}: {report}");
+            }
+            changed[at] = file[at];
+        }
+    }
+}
+
+#[test]
+fn a_resealed_change_is_harmless_only_where_the_page_says_so() {
+    // What somebody who knows the format can change, writing a fresh digest: only what the
+    // exporter says of erasure, and signatures of nobody whom the policy knows.
+    let file = bundle().to_vec().unwrap();
+    let truth = verify(&file, &log_only()).unwrap();
+    let mut accepted = 0;
+    let mut changed = file.clone();
+    for at in 0..file.len() {
+        for bit in 0..8 {
+            changed[at] ^= 1 << bit;
+            if let Ok(bundle) = Bundle::from_slice(&changed) {
+                let resealed = bundle.with_fresh_digest();
+                if let Ok(mut report) = resealed.verify(&log_only()) {
+                    accepted += 1;
+                    let (was, is) = (&truth.leaves[0], &mut report.leaves[0]);
+                    (is.erased, is.hidden) = (was.erased.clone(), was.hidden.clone());
+                    assert_eq!(report.leaves, truth.leaves, "bit {bit} of byte {at}");
+                    assert_eq!(report.log, truth.log, "bit {bit} of byte {at}");
+                    assert!(
+                        resealed.verify(&policy()).is_err()
+                            || resealed.checkpoint() == bundle_note()
+                    );
+                }
+            }
+            changed[at] = file[at];
+        }
+    }
+    assert!(accepted > 0, "control: unknown signatures are ignored");
+}
+
+fn bundle_note() -> String {
+    witnessed().to_string()
+}
+
+trait Reseal {
+    fn with_fresh_digest(&self) -> Bundle;
+}
+
+impl Reseal for Bundle {
+    fn with_fresh_digest(&self) -> Bundle {
+        // `to_vec` writes the digest of what the bundle holds.
+        Bundle::from_slice(&self.to_vec().unwrap()).unwrap()
+    }
+}
+
+#[test]
+fn numbers_that_are_not_shown_are_reported() {
+    let mut proofs = proofs::<Sha256>();
+    proofs.remove(1);
+    let report = Bundle::new(note::<Sha256>(), proofs)
+        .unwrap()
+        .verify(&log_only())
+        .unwrap();
+    assert_eq!((report.gaps[0].first, report.gaps[0].last), (1, 1));
+    assert!(report.to_string().contains("not here: numbers 1 to 1"));
+}
+
+#[test]
+fn a_shown_value_cannot_draw_on_the_terminal_or_pass_for_a_verdict() {
+    let evil = "a\u{1b}[2K\r\u{202e}b\nVALID";
+    let opening = Opening::new(FieldId::PROMPT, [1; 32], evil);
+    let header = crate::sample::header(LeafKind::Interaction, 0, None);
+    let leaf = Leaf::new(header, vec![opening.commitment()]).unwrap();
+    let mut tree = MemoryTree::<Sha256>::new();
+    tree.append(Sha256::leaf(&leaf.encode())).unwrap();
+    let checkpoint = Checkpoint::new::<Sha256>(ORIGIN, 1, tree.root()).unwrap();
+    let mut proof = LeafProof::new(&leaf, 0, vec![]);
+    proof.disclosed = vec![opening];
+    let bundle = Bundle::new(checkpoint.sign(&log_key()).unwrap(), vec![proof]).unwrap();
+    let report = bundle.verify(&log_only()).unwrap();
+    assert_eq!(
+        report.leaves[0].disclosed[0].text.as_deref(),
+        Some(evil),
+        "control"
+    );
+    let people = report.to_string();
+    assert!(!people.contains(['\u{1b}', '\r', '\u{202e}']));
+    assert_eq!(people.lines().filter(|line| *line == "VALID").count(), 1);
+}
+
+#[test]
+fn anchors_travel_unchecked_and_are_reported_so() {
+    let anchor = Anchor {
+        kind: "bap-578".to_owned(),
+        data: vec![1, 2, 3],
+    };
+    let file = bundle()
+        .with_anchor(anchor.clone())
+        .unwrap()
+        .to_vec()
+        .unwrap();
+    let back = Bundle::from_slice(&file).unwrap();
+    assert_eq!(back.anchors(), [anchor]);
+    let report = back.verify(&policy()).unwrap();
+    assert!(!report.anchors[0].checked);
+    assert!(report.not_proved.iter().any(|line| line.contains("anchor")));
+}
+
+#[test]
+fn limits_are_refused_and_what_is_just_inside_is_not() {
+    let huge = vec![b' '; MAX_BUNDLE_BYTES + 1];
+    assert_eq!(
+        Bundle::from_slice(&huge).unwrap_err().code(),
+        "bundle_too_large"
+    );
+    assert_eq!(
+        Bundle::from_slice(&huge[1..]).unwrap_err().code(),
+        "bundle_json"
+    );
+    let one = proofs::<Sha256>().remove(0);
+    let many = |count: u64| {
+        let leaves = (0..count)
+            .map(|index| LeafProof {
+                index,
+                ..one.clone()
+            })
+            .collect();
+        Bundle::new(note::<Sha256>(), leaves)
+            .map(drop)
+            .map_err(|error| error.code())
+    };
+    assert_eq!(many(MAX_BUNDLE_LEAVES as u64), Ok(()));
+    assert_eq!(many(MAX_BUNDLE_LEAVES as u64 + 1), Err("bundle_limits"));
+    assert_eq!(many(0), Err("bundle_limits"));
+    let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+    assert_eq!(
+        Bundle::from_slice(deep.as_bytes()).unwrap_err().code(),
+        "bundle_json"
+    );
+}
+
+#[test]
+fn a_bundle_at_a_million_leaves_stays_small() {
+    let mut tree = tree::<Sha256>();
+    for index in 13..1_000_000_u64 {
+        tree.append(Sha256::leaf(&index.to_be_bytes())).unwrap();
+    }
+    let mut proof = proofs::<Sha256>().remove(0);
+    proof.proof = tree.inclusion_proof(proof.index, tree.size()).unwrap();
+    assert_eq!(proof.proof.len(), 20);
+    let checkpoint = Checkpoint::new::<Sha256>(ORIGIN, tree.size(), tree.root()).unwrap();
+    let bundle = Bundle::new(checkpoint.sign(&log_key()).unwrap(), vec![proof]).unwrap();
+    bundle.verify(&log_only()).unwrap();
+    let bytes = bundle.to_vec().unwrap().len();
+    assert!(bytes < 4096, "{bytes} bytes");
+}
