@@ -100,6 +100,16 @@ pub struct CompiledTool {
     pub parameters: Schema,
 }
 
+impl CompiledTool {
+    /// Checks a tool on its own, by the rules that [`Program::new`] applies.
+    ///
+    /// # Errors
+    /// `tool_invalid`, `schema_invalid`.
+    pub fn new(spec: &ToolSpec) -> Result<Self, Error> {
+        compile_tool(spec)
+    }
+}
+
 /// What a name that the model may call stands for.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
