@@ -1,6 +1,7 @@
 //! The `Tool` port: something that an agent can do.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -30,6 +31,24 @@ pub trait Tool: Send + Sync {
     ) -> BoxFuture<'a, Result<Reconciled, ToolError>> {
         let _ = (context, arguments);
         Box::pin(async { Ok(Reconciled::Unknown) })
+    }
+}
+
+/// Something that is, or makes, a tool.
+pub trait IntoTool {
+    /// The tool.
+    fn into_tool(self) -> Arc<dyn Tool>;
+}
+
+impl<T: Tool + 'static> IntoTool for T {
+    fn into_tool(self) -> Arc<dyn Tool> {
+        Arc::new(self)
+    }
+}
+
+impl IntoTool for Arc<dyn Tool> {
+    fn into_tool(self) -> Arc<dyn Tool> {
+        self
     }
 }
 

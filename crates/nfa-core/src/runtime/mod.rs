@@ -1,1 +1,28 @@
-//! The driver.
+//! The runtime around the engine: it performs commands, keeps journals durable, and answers callers.
+//!
+//! One task drives one run. It is the only writer of that run's journal (law L9), starts nothing that
+//! touches the world before the intent is durable (law L3), and forgets the run as soon as only a person
+//! or the clock can move it.
+
+mod agent;
+mod bind;
+mod cache;
+mod context;
+mod driver;
+mod event;
+mod handle;
+mod journal;
+mod lease;
+mod lifecycle;
+mod memory;
+mod perform;
+mod proof;
+mod start;
+
+pub use agent::{Agent, AgentBuilder, IntoAgentRef, IntoModel, ModelChoice};
+pub use bind::{ModelProvider, ToolProvider};
+pub use event::{Event, OutcomeStatus, OutcomeSummary};
+pub use handle::{Ask, Outcome, RunHandle};
+pub use lifecycle::{Runtime, RuntimeBuilder, SignalSent};
+pub use proof::{LeafReceipt, LogInfo, Receipt, ReceiptState};
+pub use start::{RunBuilder, WhenBusy};

@@ -1,0 +1,387 @@
+//! Folding: how each fact changes a run, and what it then owes.
+
+use std::sync::Arc;
+
+use smallvec::SmallVec;
+
+use super::command::{Changes, Command};
+use super::entry::{
+    AnswerKind, CallDecision, ENTRY_VERSION, Entry, FOLD_VERSION, Fact, Question, StepKind,
+};
+use super::run::{Exchange, Frame, Phase, Run, Step, StepState, Work, malformed};
+use crate::content::FinishReason;
+use crate::error::{Category, Component, Error};
+use crate::ids::{Address, StepPath, Timestamp};
+use crate::spec::{CompiledTool, Target};
+
+impl Run {
+    /// Folds one fact, and tells what is newly owed or no longer wanted.
+    ///
+    /// # Errors
+    /// `journal_malformed`, `unknown_entry`, `program_mismatch`; the run is then of no more use.
+    pub fn apply(&mut self, entry: &Entry) -> Result<Changes, Error> {
+        let mut changes = Changes::default();
+        self.apply_into(entry, &mut changes)?;
+        Ok(changes)
+    }
+
+    pub(super) fn apply_into(&mut self, entry: &Entry, changes: &mut Changes) -> Result<(), Error> {
+        if entry.v > ENTRY_VERSION {
+            return Err(unknown_entry(entry));
+        }
+        if entry.seq != self.length {
+            return Err(malformed(entry.seq, format!("expected number {}", self.length)));
+        }
+        self.length += 1;
+        match &entry.fact {
+            Fact::RunStarted { fold, run, program, input, history, depth } => {
+                if entry.seq != 0 {
+                    return Err(malformed(entry.seq, "a run starts once"));
+                }
+                if *fold > FOLD_VERSION {
+                    return Err(unknown_entry(entry));
+                }
+                if *program != self.program.hash() {
+                    return Err(program_mismatch(self.program.hash(), *program));
+                }
+                (self.id, self.history, self.depth) = (*run, *history, *depth);
+                self.frames.push(Frame::new(StepPath::root(), Arc::clone(self.program.start()), *input));
+                self.restart_clock(entry.at, changes);
+            }
+            _ if entry.seq == 0 => return Err(malformed(0, "expected `run_started`")),
+            Fact::RunResumed { limits } => {
+                if self.end.take().is_none() {
+                    return Err(malformed(entry.seq, "the run has not stopped"));
+                }
+                self.output = None;
+                if let Some(limits) = limits {
+                    self.limits = limits.clone();
+                }
+                self.reopen();
+                self.restart_clock(entry.at, changes);
+                self.owe_again(changes);
+            }
+            _ if self.end.is_some() => return Err(malformed(entry.seq, "the run has stopped")),
+            Fact::StepStarted { step, attempt, kind } => self.step_started(entry.seq, step, *attempt, *kind, changes)?,
+            Fact::StepReleased { step } => {
+                self.open_step(entry.seq, step)?.state = StepState::Owed;
+                self.withdraw(step, changes);
+            }
+            Fact::ModelFinished { step, answer, finish, usage, calls, rejected } => {
+                self.usage.add(usage);
+                self.close_step(entry.seq, step, changes)?;
+                self.model_finished(entry.seq, step, *answer, *finish, calls, *rejected, changes)?;
+            }
+            Fact::ModelFailed { step, .. } | Fact::CallFailed { step, .. } => {
+                self.open_step(entry.seq, step)?.state = StepState::Failed;
+                self.withdraw(step, changes);
+            }
+            Fact::CallFinished { step, result, .. } => self.call_finished(entry.seq, step, *result, changes)?,
+            Fact::Asked { step, question } => {
+                let open = self.open_step(entry.seq, step)?;
+                open.state = StepState::Asking(*question);
+                let asked = open.clone();
+                self.withdraw(step, changes);
+                self.owe_question(&asked, *question, changes);
+            }
+            Fact::Answered { step, answer, .. } => {
+                if *answer == AnswerKind::Approved {
+                    let open = self.open_step(entry.seq, step)?;
+                    open.state = StepState::Owed;
+                    let answered = open.clone();
+                    self.withdraw(step, changes);
+                    if answered.is_pure() {
+                        self.owe_work(&answered, changes);
+                    }
+                }
+            }
+            Fact::HandedOver { frame, to } => {
+                let agent = self.program.agent(to).cloned();
+                let agent = agent.ok_or_else(|| malformed(entry.seq, format!("no agent is named `{to}`")))?;
+                let frame = self.open_frame(entry.seq, frame)?;
+                frame.agent = agent;
+                frame.hand_over = None;
+            }
+            Fact::CancelRequested { .. } => {}
+            Fact::RunFinished { end, output } => {
+                self.end = Some(end.clone());
+                self.output = *output;
+                for command in self.owed.drain(..) {
+                    changes.withdraw(command.step().clone());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What stopped the run is open again: a last word that was cut off or refused too often, a failed pure call.
+    fn reopen(&mut self) {
+        for frame in &mut self.frames {
+            frame.output_retries = 0;
+            if matches!(frame.phase, Phase::CutOff(_)) {
+                frame.phase = Phase::Ready;
+            }
+        }
+        for step in self.steps.iter_mut().filter(|step| step.is_pure() && step.state == StepState::Failed) {
+            step.state = StepState::Owed;
+        }
+    }
+
+    /// Pure work and questions are owed without a new fact; everything else waits for its intent.
+    fn owe_again(&mut self, changes: &mut Changes) {
+        for step in self.steps.clone() {
+            match step.state {
+                StepState::Asking(question) => self.owe_question(&step, question, changes),
+                _ if step.is_pure() && !matches!(step.state, StepState::ToAsk(_)) => self.owe_work(&step, changes),
+                _ => {}
+            }
+        }
+    }
+
+    fn restart_clock(&mut self, at: Timestamp, changes: &mut Changes) {
+        self.since = at;
+        if let Some(wall) = self.limits.wall_time_ms {
+            self.owe(Command::WaitUntil { step: StepPath::root(), at: at.plus(wall) }, changes);
+        }
+    }
+
+    fn step_started(
+        &mut self,
+        seq: u64,
+        path: &StepPath,
+        attempt: u32,
+        kind: StepKind,
+        changes: &mut Changes,
+    ) -> Result<(), Error> {
+        if kind == StepKind::Model && self.step(path).is_none() {
+            let frame_path = path.parent().ok_or_else(|| malformed(seq, "the root is no step"))?;
+            let frame = self.open_frame(seq, &frame_path)?;
+            if frame.phase != Phase::Ready || path.number() != Some(frame.next) {
+                return Err(malformed(seq, format!("step {path} is not the next of its agent")));
+            }
+            frame.next += 1;
+            frame.turns += 1;
+            frame.open = 1;
+            frame.phase = Phase::Busy;
+            let work = Work::Model { agent: Arc::clone(&frame.agent) };
+            self.turns += 1;
+            self.steps.push(Step { path: path.clone(), attempt: 0, state: StepState::Owed, work });
+        }
+        let step = self.open_step(seq, path)?;
+        step.attempt = attempt;
+        step.state = if kind == StepKind::Reconcile { StepState::Reconciling } else { StepState::Started };
+        let started = step.clone();
+        self.withdraw_quietly(path);
+        self.owe_work(&started, changes);
+        Ok(())
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the fields of one fact")]
+    fn model_finished(
+        &mut self,
+        seq: u64,
+        step: &StepPath,
+        answer: Address,
+        finish: FinishReason,
+        calls: &[CallDecision],
+        rejected: Option<Address>,
+        changes: &mut Changes,
+    ) -> Result<(), Error> {
+        let path = step.parent().ok_or_else(|| malformed(seq, "the root is no step"))?;
+        let program = Arc::clone(&self.program);
+        let frame = self.open_frame(seq, &path)?;
+        let first_call = frame.next;
+        let mut results = SmallVec::with_capacity(calls.len());
+        let mut opened: SmallVec<[Step; 2]> = SmallVec::new();
+        let mut agents: SmallVec<[(StepPath, Arc<str>, Address); 1]> = SmallVec::new();
+        for (call, decision) in (0_u32..).zip(calls) {
+            let at = path.child(first_call + call);
+            let tool = |name: &Arc<str>, state| {
+                let tool = tool_of(&frame.agent.targets, name).ok_or_else(|| malformed(seq, format!("no tool is named `{name}`")))?;
+                Ok::<_, Error>(Step { path: at.clone(), attempt: 0, state, work: Work::Tool { tool, answer, call } })
+            };
+            results.push(match decision {
+                CallDecision::Tool { tool: name } => {
+                    opened.push(tool(name, StepState::Owed)?);
+                    None
+                }
+                CallDecision::Approve { tool: name } => {
+                    opened.push(tool(name, StepState::ToAsk(Question::Approval))?);
+                    None
+                }
+                CallDecision::Agent { agent, input } => {
+                    agents.push((at, Arc::clone(agent), *input));
+                    None
+                }
+                CallDecision::ChildRun { agent, input } => {
+                    let work = Work::Child { agent: Arc::clone(agent), input: *input };
+                    opened.push(Step { path: at, attempt: 0, state: StepState::Owed, work });
+                    None
+                }
+                CallDecision::HandOver { agent, result } => {
+                    frame.hand_over = Some(Arc::clone(agent));
+                    Some(*result)
+                }
+                CallDecision::Reject { result, .. } => Some(*result),
+            });
+        }
+        frame.next += u32::try_from(calls.len()).unwrap_or(u32::MAX);
+        frame.open = u32::try_from(opened.len() + agents.len()).unwrap_or(u32::MAX);
+        frame.exchanges.push(Exchange::Answer { answer, first_call, results });
+        frame.phase = match (finish, rejected) {
+            (FinishReason::Length, _) => Phase::CutOff(answer),
+            (_, Some(feedback)) => {
+                frame.exchanges.push(Exchange::Message(feedback));
+                frame.output_retries += 1;
+                Phase::Ready
+            }
+            _ if calls.is_empty() => Phase::Answered(answer),
+            _ if frame.open == 0 => Phase::Ready,
+            _ => Phase::Busy,
+        };
+        for (at, agent, input) in agents {
+            let agent = program.agent(&agent).ok_or_else(|| malformed(seq, format!("no agent is named `{agent}`")))?;
+            self.frames.push(Frame::new(at, Arc::clone(agent), input));
+        }
+        for step in opened {
+            if step.is_pure() && step.state == StepState::Owed {
+                self.owe_work(&step, changes);
+            }
+            self.steps.push(step);
+        }
+        Ok(())
+    }
+
+    fn call_finished(
+        &mut self,
+        seq: u64,
+        step: &StepPath,
+        result: Address,
+        changes: &mut Changes,
+    ) -> Result<(), Error> {
+        if let Some(at) = self.frames.iter().position(|frame| frame.path == *step) {
+            self.frames.remove(at);
+            self.frames.retain(|frame| !frame.path.starts_with(step));
+            let inside: Vec<StepPath> =
+                self.steps.iter().filter(|open| open.path.starts_with(step)).map(|open| open.path.clone()).collect();
+            for path in inside {
+                self.close_step(seq, &path, changes)?;
+            }
+        } else {
+            self.close_step(seq, step, changes)?;
+        }
+        let number = step.number().ok_or_else(|| malformed(seq, "the root is no step"))?;
+        let path = step.parent().unwrap_or_default();
+        let frame = self.open_frame(seq, &path)?;
+        let index = frame.call_index(number).ok_or_else(|| malformed(seq, format!("step {step} is no call")))?;
+        for exchange in frame.exchanges.iter_mut().rev() {
+            if let Exchange::Answer { results, .. } = exchange {
+                if let Some(slot) = usize::try_from(index).ok().and_then(|index| results.get_mut(index)) {
+                    *slot = Some(result);
+                }
+                break;
+            }
+        }
+        frame.open = frame.open.saturating_sub(1);
+        if frame.open == 0 && frame.phase == Phase::Busy {
+            frame.phase = Phase::Ready;
+        }
+        Ok(())
+    }
+
+    fn owe_work(&mut self, step: &Step, changes: &mut Changes) {
+        let (path, attempt) = (step.path.clone(), step.attempt.max(1));
+        let command = match &step.work {
+            Work::Model { agent } => Command::CallModel { step: path, attempt, agent: Arc::clone(agent) },
+            Work::Tool { tool, answer, call } if step.state == StepState::Reconciling => {
+                Command::Reconcile { step: path, attempt, tool: Arc::clone(tool), answer: *answer, call: *call }
+            }
+            Work::Tool { tool, answer, call } => {
+                Command::CallTool { step: path, attempt, tool: Arc::clone(tool), answer: *answer, call: *call }
+            }
+            Work::Child { agent, input } => {
+                Command::StartChild { step: path, attempt, agent: Arc::clone(agent), input: *input }
+            }
+        };
+        self.owe(command, changes);
+    }
+
+    fn owe_question(&mut self, step: &Step, question: Question, changes: &mut Changes) {
+        if let Work::Tool { tool, answer, call } = &step.work {
+            let command = Command::AskHuman {
+                step: step.path.clone(),
+                question,
+                tool: Arc::clone(tool),
+                answer: *answer,
+                call: *call,
+            };
+            self.owe(command, changes);
+        }
+    }
+
+    fn owe(&mut self, command: Command, changes: &mut Changes) {
+        self.owed.push(command.clone());
+        changes.owe(command);
+    }
+
+    fn withdraw(&mut self, step: &StepPath, changes: &mut Changes) {
+        let before = self.owed.len();
+        self.withdraw_quietly(step);
+        if self.owed.len() < before {
+            changes.withdraw(step.clone());
+        }
+    }
+
+    fn withdraw_quietly(&mut self, step: &StepPath) {
+        self.owed.retain(|command| command.step() != step);
+    }
+
+    fn open_step(&mut self, seq: u64, path: &StepPath) -> Result<&mut Step, Error> {
+        self.steps
+            .iter_mut()
+            .find(|step| step.path == *path)
+            .ok_or_else(|| malformed(seq, format!("step {path} is not open")))
+    }
+
+    fn close_step(&mut self, seq: u64, path: &StepPath, changes: &mut Changes) -> Result<(), Error> {
+        let at = self.steps.iter().position(|step| step.path == *path);
+        self.steps.remove(at.ok_or_else(|| malformed(seq, format!("step {path} is not open")))?);
+        self.withdraw(path, changes);
+        Ok(())
+    }
+
+    fn open_frame(&mut self, seq: u64, path: &StepPath) -> Result<&mut Frame, Error> {
+        self.frames
+            .iter_mut()
+            .find(|frame| frame.path == *path)
+            .ok_or_else(|| malformed(seq, format!("no agent is at work at `{path}`")))
+    }
+}
+
+fn tool_of(
+    targets: &std::collections::BTreeMap<Arc<str>, Target>,
+    name: &Arc<str>,
+) -> Option<Arc<CompiledTool>> {
+    match targets.get(name)? {
+        Target::Tool(tool) => Some(Arc::clone(tool)),
+        _ => None,
+    }
+}
+
+fn unknown_entry(entry: &Entry) -> Error {
+    Error::new(
+        Component::Engine,
+        Category::Configuration,
+        "unknown_entry",
+        format!("entry {} has version {}: it was written by a newer nfa; update to fold it", entry.seq, entry.v),
+    )
+}
+
+fn program_mismatch(expected: crate::ids::ProgramHash, found: crate::ids::ProgramHash) -> Error {
+    Error::new(
+        Component::Engine,
+        Category::Conflict,
+        "program_mismatch",
+        format!("the run is pinned to program {found}, and was given program {expected}: resume it with the program that it began with"),
+    )
+}

@@ -1,0 +1,122 @@
+//! What a run remembers: its subject's keys, its content, and the session that it speaks in.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+
+use super::cache::{ContentCache, Loaded};
+use super::context;
+use super::lifecycle::Shared;
+use crate::content::{Content, Sealed, Sealing, SubjectVault};
+use crate::engine::{ContentSink, Exchange};
+use crate::error::{Category, Component, Error};
+use crate::ids::{Address, LogId, RunId, SessionId, Subject};
+use crate::ports::SessionHead;
+
+/// What outlives a single step of a run, and what its commands share.
+pub(super) struct RunMemory {
+    pub(super) subject: Subject,
+    pub(super) session: Option<SessionId>,
+    /// What stands for the session in leaves; the run's own id when it has none.
+    pub(super) pseudonym: [u8; 16],
+    pub(super) user: Option<Arc<str>>,
+    pub(super) content: ContentCache,
+    /// The conversation before this run.
+    pub(super) history: Vec<Exchange>,
+    /// The next leaf sequence number in each log.
+    pub(super) sequences: Mutex<BTreeMap<LogId, u64>>,
+}
+
+impl RunMemory {
+    pub(super) async fn open(
+        shared: &Shared,
+        run: RunId,
+        subject: Subject,
+        fresh: bool,
+        head: Option<&SessionHead>,
+        session: Option<(SessionId, [u8; 16])>,
+        history_runs: Option<u32>,
+    ) -> Result<Self, Error> {
+        let key = if fresh {
+            shared.keys.fresh_subject_key(&subject).await?
+        } else {
+            shared.keys.subject_key(&subject).await?
+        };
+        let sealing =
+            if shared.store.capabilities().at_rest { Sealing::Encrypted } else { Sealing::Plain };
+        let content = ContentCache::new(Arc::new(SubjectVault::new(&key, sealing)));
+        let mut history = Vec::new();
+        if let Some(head) = head.filter(|head| head.length > 0 && history_runs != Some(0)) {
+            let own = head.open_run == Some(run);
+            let wanted = history_runs.map(|runs| runs.saturating_add(u32::from(own)));
+            let mut items = shared.store.session_items(&head.id, wanted).await?;
+            items.retain(|item| item.run != run);
+            history = context::exchanges(&items);
+            content.load(&*shared.store, context::addresses(&history)).await?;
+        }
+        let (session, pseudonym) = session.map_or((None, run.0), |(id, pseudonym)| (Some(id), pseudonym));
+        let sequences = Mutex::new(head.map(|head| head.leaf_sequences.clone()).unwrap_or_default());
+        Ok(Self { subject, session, pseudonym, user: None, content, history, sequences })
+    }
+
+    /// The next leaf sequence number of this session in `log`.
+    pub(super) fn next_sequence(&self, log: LogId) -> u64 {
+        let mut sequences = self.sequences.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = sequences.entry(log).or_insert(0);
+        let taken = *next;
+        *next += 1;
+        taken
+    }
+
+    /// Takes up the numbering of a run without a session, which only its leaves remember.
+    pub(super) fn restore_sequences(&self, logs: &super::proof::RunLogs) {
+        let mut sequences = self.sequences.lock().unwrap_or_else(PoisonError::into_inner);
+        for log in logs.drafted() {
+            *sequences.entry(log).or_insert(0) += 1;
+        }
+    }
+
+    pub(super) fn sequences(&self) -> BTreeMap<LogId, u64> {
+        self.sequences.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Seals what a decision makes, for the batch that carries it.
+pub(super) struct Sealer<'a> {
+    pub(super) memory: &'a RunMemory,
+    pub(super) blobs: Vec<(Subject, Sealed)>,
+}
+
+impl<'a> Sealer<'a> {
+    pub(super) fn new(memory: &'a RunMemory) -> Self {
+        Self { memory, blobs: Vec::new() }
+    }
+
+    /// Seals raw bytes that only proofs read.
+    pub(super) fn put_bytes(&mut self, bytes: &[u8]) -> Result<Address, Error> {
+        let sealed = self.memory.content.vault().seal(bytes)?;
+        let address = sealed.address;
+        self.blobs.push((self.memory.subject.clone(), sealed));
+        Ok(address)
+    }
+}
+
+impl ContentSink for Sealer<'_> {
+    fn put(&mut self, content: &Content) -> Result<Address, Error> {
+        let address = self.put_bytes(&encode(content)?)?;
+        self.memory.content.insert(address, Loaded::from(content.clone()));
+        Ok(address)
+    }
+}
+
+pub(super) fn encode(content: &Content) -> Result<Bytes, Error> {
+    serde_json::to_vec(content).map(Bytes::from).map_err(|error| {
+        Error::new(
+            Component::Runtime,
+            Category::Internal,
+            "content_not_json",
+            format!("content cannot be written as JSON: {error}"),
+        )
+    })
+}

@@ -1,0 +1,358 @@
+//! Performing commands: each becomes a future that ends in what the engine is told.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::{FutureExt, StreamExt};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use super::bind::Bound;
+use super::cache::Loaded;
+use super::context;
+use super::driver::Live;
+use super::event::Event;
+use super::lifecycle::Shared;
+use super::memory::RunMemory;
+use super::proof::{CallEvidence, ContextChain, TurnEvidence};
+use crate::content::{ModelAnswer, content_erased};
+use crate::engine::{CallStatus, Exchange};
+use crate::error::{Category, Component, Error};
+use crate::ids::{Address, RunId, StepPath, Timestamp};
+use crate::ports::{
+    CallContext, Cancellation, Dependencies, Model, ModelDelta, ModelRequest, Reconciled, Tool, ToolError, ToolOutput,
+};
+use crate::spec::{CompiledAgent, CompiledTool};
+
+/// How long a cancelled tool may take to clean up before its future is dropped.
+const CANCEL_GRACE: Duration = Duration::from_secs(2);
+
+/// What all commands of a run share.
+pub(super) struct Surroundings {
+    pub(super) shared: Arc<Shared>,
+    pub(super) bound: Arc<Bound>,
+    pub(super) memory: Arc<RunMemory>,
+    pub(super) live: Arc<Live>,
+    pub(super) run: RunId,
+    pub(super) depth: u32,
+    pub(super) dependencies: Dependencies,
+    /// Where deltas and events go, when somebody listens.
+    pub(super) events: Option<mpsc::Sender<Event>>,
+}
+
+impl Surroundings {
+    pub(super) async fn send(&self, event: Event) {
+        if let Some(events) = &self.events {
+            tokio::select! {
+                biased;
+                _ = events.send(event) => {}
+                () = self.live.cancelled() => {}
+            }
+        }
+    }
+
+    fn context(&self, step: &StepPath, attempt: u32, agent: &Arc<str>, cancellation: &Cancellation) -> CallContext {
+        let mut context = CallContext::new(self.run, step.clone(), Arc::clone(agent));
+        context.attempt = attempt;
+        context.session = self.memory.session.clone();
+        context.cancellation = cancellation.clone();
+        context.dependencies = self.dependencies.clone();
+        context
+    }
+}
+
+/// What became of a command.
+pub(super) enum Done {
+    Model { step: StepPath, result: Result<(Arc<ModelAnswer>, TurnEvidence), Error>, partial: String },
+    Call { step: StepPath, result: CallResult, evidence: Option<CallEvidence> },
+    Reconciled { step: StepPath, result: Result<Reconciled, Error> },
+    Child { step: StepPath, result: Result<(CallStatus, String), Error> },
+    TimeCame { step: StepPath },
+    /// It was cancelled; the engine no longer waits for it.
+    Dropped { step: StepPath },
+}
+
+pub(super) enum CallResult {
+    Given { status: CallStatus, text: String },
+    Failed(Error),
+}
+
+impl Done {
+    pub(super) fn step(&self) -> &StepPath {
+        match self {
+            Self::Model { step, .. }
+            | Self::Call { step, .. }
+            | Self::Reconciled { step, .. }
+            | Self::Child { step, .. }
+            | Self::TimeCame { step }
+            | Self::Dropped { step } => step,
+        }
+    }
+}
+
+pub(super) struct ModelCall {
+    pub(super) step: StepPath,
+    pub(super) attempt: u32,
+    pub(super) agent: Arc<CompiledAgent>,
+    /// The frame's conversation so far.
+    pub(super) conversation: Vec<Exchange>,
+    /// Whether the frame is the root, which sees the session.
+    pub(super) root: bool,
+    pub(super) chain: ContextChain,
+}
+
+pub(super) async fn call_model(here: Arc<Surroundings>, call: ModelCall, cancellation: Cancellation) -> Done {
+    let step = call.step.clone();
+    let mut partial = String::new();
+    let result = {
+        let work = AssertUnwindSafe(turn(&here, call, &cancellation, &mut partial)).catch_unwind();
+        tokio::select! {
+            biased;
+            () = cancellation.cancelled() => return Done::Dropped { step },
+            result = work => result.unwrap_or_else(|panic| Err(panicked("model", panic))),
+        }
+    };
+    Done::Model { step, result, partial }
+}
+
+async fn turn(
+    here: &Surroundings,
+    call: ModelCall,
+    cancellation: &Cancellation,
+    partial: &mut String,
+) -> Result<(Arc<ModelAnswer>, TurnEvidence), Error> {
+    let agent = &call.agent.spec;
+    let model = Arc::clone(here.bound.model(&agent.name)?);
+    let history: &[Exchange] = if call.root { &here.memory.history } else { &[] };
+    let content = &here.memory.content;
+    content.load(&*here.shared.store, context::addresses(&call.conversation)).await?;
+    let exchanges = history.iter().chain(&call.conversation);
+    let messages = context::messages(&agent.instructions, exchanges, content)?;
+    let skipped = usize::from(!agent.instructions.is_empty());
+    let mut evidence = call.chain.evidence(here, &call.agent, &call.conversation, messages.get(skipped..).unwrap_or_default());
+    let request = ModelRequest {
+        messages,
+        tools: Arc::clone(&call.agent.definitions),
+        output_schema: call.agent.output.as_ref().map(|schema| Arc::clone(schema.source())),
+        settings: Arc::new(agent.model.settings.clone()),
+        deltas: here.events.is_some(),
+    };
+    let context = here.context(&call.step, call.attempt, &agent.name, cancellation);
+    let started = Instant::now();
+    let answer = listen(here, &*model, &context, &request, &call.step, call.attempt, partial).await?;
+    evidence.finish(&*model, started.elapsed());
+    Ok((answer, evidence))
+}
+
+/// Follows one answer to its end.
+async fn listen(
+    here: &Surroundings,
+    model: &dyn Model,
+    context: &CallContext,
+    request: &ModelRequest,
+    step: &StepPath,
+    attempt: u32,
+    partial: &mut String,
+) -> Result<Arc<ModelAnswer>, Error> {
+    let mut stream = model.generate(context, request);
+    while let Some(delta) = stream.next().await {
+        let step = || step.clone();
+        match delta? {
+            ModelDelta::Finished(answer) => return Ok(Arc::new(*answer)),
+            ModelDelta::Retracted { reason } => {
+                partial.clear();
+                here.send(Event::Retracted { step: step(), attempt, reason }).await;
+            }
+            ModelDelta::Text(text) | ModelDelta::Refusal(text) => {
+                partial.push_str(&text);
+                here.send(Event::TextDelta { step: step(), attempt, text }).await;
+            }
+            ModelDelta::Reasoning(text) => here.send(Event::ReasoningDelta { step: step(), attempt, text }).await,
+            ModelDelta::ToolCallStarted { index, name } => {
+                let event =
+                    Event::ToolCallDelta { step: step(), attempt, index, name: Some(name), arguments: String::new() };
+                here.send(event).await;
+            }
+            ModelDelta::ToolCallArguments { index, json } => {
+                let event = Event::ToolCallDelta { step: step(), attempt, index, name: None, arguments: json };
+                here.send(event).await;
+            }
+        }
+    }
+    Err(Error::new(
+        Component::Model,
+        Category::Internal,
+        "model_stream_ended",
+        format!("the adapter of `{}` ended its stream without an answer or an error", model.name()),
+    ))
+}
+
+pub(super) struct ToolCallWork {
+    pub(super) step: StepPath,
+    pub(super) attempt: u32,
+    pub(super) agent: Arc<str>,
+    pub(super) tool: Arc<CompiledTool>,
+    pub(super) answer: Address,
+    pub(super) call: u32,
+}
+
+impl ToolCallWork {
+    async fn arguments(&self, here: &Surroundings) -> Result<String, Error> {
+        let Loaded::Answer { message, .. } = here.memory.content.fetch(&*here.shared.store, self.answer).await? else {
+            return Err(content_erased());
+        };
+        let at = usize::try_from(self.call).unwrap_or(usize::MAX);
+        message.tool_calls().nth(at).map(|call| call.arguments.clone()).ok_or_else(content_erased)
+    }
+}
+
+/// The arguments of a call that waits for a person.
+pub(super) async fn arguments_of(here: &Surroundings, answer: Address, call: u32) -> Result<String, Error> {
+    let Loaded::Answer { message, .. } = here.memory.content.fetch(&*here.shared.store, answer).await? else {
+        return Err(content_erased());
+    };
+    let at = usize::try_from(call).unwrap_or(usize::MAX);
+    message.tool_calls().nth(at).map(|call| call.arguments.clone()).ok_or_else(content_erased)
+}
+
+pub(super) async fn call_tool(here: Arc<Surroundings>, work: ToolCallWork, cancellation: Cancellation) -> Done {
+    let step = work.step.clone();
+    let started = Instant::now();
+    let prepared = prepare(&here, &work, &cancellation).await;
+    let (tool, context, arguments, text) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => return Done::Call { step, result: CallResult::Failed(error), evidence: None },
+    };
+    let event = Event::ToolStarted {
+        step: step.clone(),
+        attempt: work.attempt,
+        tool: Arc::clone(&tool.spec().name),
+        arguments: text,
+    };
+    if here.events.is_some() {
+        here.send(event).await;
+    }
+    let called = guarded(tool.call(&context, arguments), "tool", &work.tool, &cancellation).await;
+    let result = match called {
+        None => return Done::Dropped { step },
+        Some(Ok(output)) => CallResult::Given { status: CallStatus::Ok, text: output.text() },
+        Some(Err(ToolError::ForModel(text))) => CallResult::Given { status: CallStatus::Error, text },
+        Some(Err(ToolError::Fatal(error))) => CallResult::Failed(error),
+    };
+    let evidence = CallEvidence {
+        agent: work.agent,
+        tool: work.tool,
+        answer: work.answer,
+        call: work.call,
+        duration: started.elapsed(),
+    };
+    Done::Call { step, result, evidence: Some(evidence) }
+}
+
+pub(super) async fn reconcile(here: Arc<Surroundings>, work: ToolCallWork, cancellation: Cancellation) -> Done {
+    let step = work.step.clone();
+    let result = match prepare(&here, &work, &cancellation).await {
+        Err(error) => Err(error),
+        Ok((tool, context, arguments, _)) => {
+            match guarded(tool.reconcile(&context, arguments), "tool", &work.tool, &cancellation).await {
+                None => return Done::Dropped { step },
+                Some(Ok(reconciled)) => Ok(reconciled),
+                // A tool that can't tell leaves it to a person.
+                Some(Err(ToolError::ForModel(_))) => Ok(Reconciled::Unknown),
+                Some(Err(ToolError::Fatal(error))) => Err(error),
+            }
+        }
+    };
+    Done::Reconciled { step, result }
+}
+
+async fn prepare(
+    here: &Surroundings,
+    work: &ToolCallWork,
+    cancellation: &Cancellation,
+) -> Result<(Arc<dyn Tool>, CallContext, Value, String), Error> {
+    let tool = Arc::clone(here.bound.tool(&work.tool.spec.name)?);
+    let text = work.arguments(here).await?;
+    let arguments = crate::engine::parse_arguments(&text).map_err(|fault| {
+        Error::new(Component::Engine, Category::Internal, "arguments_not_json", format!("accepted arguments: {fault}"))
+    })?;
+    let mut context = here.context(&work.step, work.attempt, &work.agent, cancellation);
+    context.deadline = work.tool.spec.timeout_ms.map(|ms| Instant::now() + Duration::from_millis(ms));
+    Ok((tool, context, arguments, text))
+}
+
+/// Runs a tool's future: within its time, with panics caught; `None` once it was cancelled.
+async fn guarded<T>(
+    call: impl Future<Output = Result<T, ToolError>>,
+    what: &str,
+    tool: &CompiledTool,
+    cancellation: &Cancellation,
+) -> Option<Result<T, ToolError>> {
+    let call = AssertUnwindSafe(call).catch_unwind();
+    let timeout = tool.spec.timeout_ms.map(Duration::from_millis);
+    let limited = async {
+        match timeout {
+            None => call.await,
+            Some(limit) => match tokio::time::timeout(limit, call).await {
+                Ok(done) => done,
+                Err(_) => Ok(Err(ToolError::for_model(format!(
+                    "the tool did not finish within {} ms; whether it took effect is not known",
+                    limit.as_millis()
+                )))),
+            },
+        }
+    };
+    tokio::select! {
+        biased;
+        done = limited => Some(match done {
+            Ok(result) if !cancellation.is_cancelled() => result,
+            Ok(_) => return None,
+            Err(panic) => Err(ToolError::for_model(panicked(what, panic).message().to_owned())),
+        }),
+        () = async { cancellation.cancelled().await; tokio::time::sleep(CANCEL_GRACE).await } => None,
+    }
+}
+
+pub(super) async fn start_child(
+    here: Arc<Surroundings>,
+    step: StepPath,
+    agent: Arc<str>,
+    input: Address,
+    cancellation: Cancellation,
+) -> Done {
+    let result = super::start::child(&here, &step, &agent, input, &cancellation).await;
+    if cancellation.is_cancelled() {
+        return Done::Dropped { step };
+    }
+    Done::Child { step, result }
+}
+
+pub(super) async fn wait_until(shared: Arc<Shared>, step: StepPath, at: Timestamp, cancellation: Cancellation) -> Done {
+    loop {
+        let left = at.0.saturating_sub(shared.clock.now().0);
+        if left == 0 {
+            return Done::TimeCame { step };
+        }
+        tokio::select! {
+            () = cancellation.cancelled() => return Done::Dropped { step },
+            () = tokio::time::sleep(Duration::from_millis(left)) => {}
+        }
+    }
+}
+
+fn panicked(what: &str, panic: Box<dyn Any + Send>) -> Error {
+    let said = panic
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    Error::new(Component::Runtime, Category::Internal, "panicked", format!("the {what} panicked: {said}"))
+}
+
+/// The result of a reconciled call.
+pub(super) fn reconciled_text(output: &ToolOutput) -> String {
+    output.text()
+}

@@ -1,0 +1,74 @@
+//! The context chain of law L10: what a model was sent, as a hash chain that grows with what is new.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use nfa_proof::{CONTEXT_START, FieldId, commit, extend_context};
+
+use super::draft::TurnEvidence;
+use crate::content::Message;
+use crate::engine::Exchange;
+use crate::ids::{Address, StepPath};
+use crate::runtime::perform::Surroundings;
+use crate::spec::CompiledAgent;
+
+/// A chain so far: its head, and how many messages it covers. Instructions are not in it: the program's
+/// hash covers them.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::runtime) struct ContextChain {
+    head: [u8; 32],
+    messages: usize,
+    wanted: bool,
+}
+
+impl ContextChain {
+    /// Extends the chain by the messages that are new, and notes what the turn was asked.
+    pub(in crate::runtime) fn evidence(
+        self,
+        here: &Surroundings,
+        agent: &CompiledAgent,
+        conversation: &[Exchange],
+        messages: &[Arc<Message>],
+    ) -> TurnEvidence {
+        let mut head = self.head;
+        if self.wanted {
+            let vault = here.memory.content.vault();
+            for message in messages.get(self.messages..).unwrap_or_default() {
+                let value = serde_json::to_vec(&**message).unwrap_or_default();
+                let salt = vault.context_salt(&vault.address(&value));
+                head = extend_context(&head, &[commit(FieldId::CONTEXT_PART, &salt, &value)]);
+            }
+        }
+        let chain = Self { head, messages: messages.len(), wanted: self.wanted };
+        TurnEvidence::new(Arc::clone(&agent.spec), chain, prompt_of(conversation))
+    }
+
+    pub(super) fn head(&self) -> &[u8; 32] {
+        &self.head
+    }
+}
+
+/// What is new in this turn: the latest message, or the results of the latest calls.
+fn prompt_of(conversation: &[Exchange]) -> Vec<Address> {
+    match conversation.last() {
+        Some(Exchange::Message(address)) => vec![*address],
+        Some(Exchange::Answer { results, .. }) => results.iter().copied().flatten().collect(),
+        None => Vec::new(),
+    }
+}
+
+/// The chains of a run, one a frame.
+#[derive(Default)]
+pub(in crate::runtime) struct ChainKeeper(HashMap<StepPath, ContextChain>);
+
+impl ChainKeeper {
+    /// The chain of the frame that `step` belongs to.
+    pub(in crate::runtime) fn of(&self, step: &StepPath, wanted: bool) -> ContextChain {
+        let frame = step.parent().unwrap_or_default();
+        self.0.get(&frame).copied().unwrap_or(ContextChain { head: CONTEXT_START, messages: 0, wanted })
+    }
+
+    pub(in crate::runtime) fn keep(&mut self, step: &StepPath, turn: &TurnEvidence) {
+        self.0.insert(step.parent().unwrap_or_default(), *turn.chain());
+    }
+}

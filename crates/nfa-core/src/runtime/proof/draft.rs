@@ -1,0 +1,229 @@
+//! Drafting leaves: each interaction and each tool call, committed to field by field under fresh salts.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use nfa_proof::{FieldId, Leaf, LeafHeader, LeafKind};
+
+use super::chain::ContextChain;
+use super::openings::{self, FieldOpening, Source};
+use super::proof_error;
+use super::receipt::{LeafReceipt, Receipt};
+use crate::content::entropy_unavailable;
+use crate::engine::{CallStatus, Entry, Fact, Run};
+use crate::error::Error;
+use crate::ids::{Address, LogId, RunId};
+use crate::ports::{LeafDraft, Model};
+use crate::runtime::memory::Sealer;
+use crate::spec::{AgentSpec, CompiledTool};
+
+/// What only the driver knows of the step that a new entry finishes.
+pub(in crate::runtime) enum Evidence {
+    None,
+    Turn(Box<TurnEvidence>),
+    Call(Box<CallEvidence>),
+}
+
+/// How a model turn was made.
+pub(in crate::runtime) struct TurnEvidence {
+    agent: Arc<AgentSpec>,
+    chain: ContextChain,
+    prompt: Vec<Address>,
+    model: String,
+    duration: Duration,
+}
+
+impl TurnEvidence {
+    pub(super) fn new(agent: Arc<AgentSpec>, chain: ContextChain, prompt: Vec<Address>) -> Self {
+        Self { agent, chain, prompt, model: String::new(), duration: Duration::ZERO }
+    }
+
+    pub(in crate::runtime) fn finish(&mut self, model: &dyn Model, duration: Duration) {
+        model.name().clone_into(&mut self.model);
+        self.duration = duration;
+    }
+
+    pub(super) fn chain(&self) -> &ContextChain {
+        &self.chain
+    }
+}
+
+/// How a tool call was made.
+pub(in crate::runtime) struct CallEvidence {
+    pub(in crate::runtime) agent: Arc<str>,
+    pub(in crate::runtime) tool: Arc<CompiledTool>,
+    pub(in crate::runtime) answer: Address,
+    pub(in crate::runtime) call: u32,
+    pub(in crate::runtime) duration: Duration,
+}
+
+/// The proof logs of a run's agents, and the leaves drafted so far.
+pub(in crate::runtime) struct RunLogs {
+    logs: HashMap<Arc<str>, LogId>,
+    /// The latest interaction, which tool calls and the next interaction name as their cause.
+    latest: Option<[u8; 32]>,
+    drafted: Vec<(LogId, u64)>,
+}
+
+impl RunLogs {
+    pub(in crate::runtime) fn new(logs: HashMap<Arc<str>, LogId>, earlier: &[(LeafDraft, Option<u64>)]) -> Self {
+        let latest = earlier.iter().rev().find_map(|(draft, _)| {
+            let leaf = Leaf::decode(&draft.leaf).ok()?;
+            (leaf.header().kind == LeafKind::Interaction).then(|| leaf.id())
+        });
+        let drafted = earlier.iter().map(|(draft, _)| (draft.log, draft.entry)).collect();
+        Self { logs, latest, drafted }
+    }
+
+    pub(in crate::runtime) fn ids(&self) -> impl Iterator<Item = LogId> + '_ {
+        self.logs.values().copied()
+    }
+
+    /// The log of each leaf drafted so far.
+    pub(in crate::runtime) fn drafted(&self) -> impl Iterator<Item = LogId> + '_ {
+        self.drafted.iter().map(|(log, _)| *log)
+    }
+
+    pub(in crate::runtime) fn receipt(&self, run: RunId) -> Receipt {
+        let leaves = self.drafted.iter().map(|(log, entry)| LeafReceipt::recorded(*log, *entry)).collect();
+        Receipt::new(run, leaves)
+    }
+
+    /// The leaves of new entries.
+    pub(in crate::runtime) fn drafts(
+        &mut self,
+        run: &Run,
+        entries: &[Entry],
+        evidence: Evidence,
+        sealer: &mut Sealer<'_>,
+    ) -> Result<Vec<LeafDraft>, Error> {
+        let draft = match (evidence, entries.first()) {
+            (Evidence::Turn(turn), Some(entry)) => self.interaction(run, entry, *turn, sealer)?,
+            (Evidence::Call(call), Some(entry)) => self.tool_call(run, entry, &call, sealer)?,
+            _ => None,
+        };
+        Ok(draft.into_iter().collect())
+    }
+
+    fn interaction(
+        &mut self,
+        run: &Run,
+        entry: &Entry,
+        turn: TurnEvidence,
+        sealer: &mut Sealer<'_>,
+    ) -> Result<Option<LeafDraft>, Error> {
+        let Fact::ModelFinished { answer, finish, usage, calls, .. } = &entry.fact else { return Ok(None) };
+        let json = |value: Result<Vec<u8>, _>| Source::Inline(value.unwrap_or_default());
+        let mut fields = vec![
+            (FieldId::PROMPT, Source::Texts(turn.prompt)),
+            (FieldId::RESPONSE, Source::Texts(vec![*answer])),
+            (FieldId::CONTEXT, Source::Inline(turn.chain.head().to_vec())),
+            (FieldId::MODEL, Source::Inline(turn.model.into_bytes())),
+            (FieldId::PARAMETERS, json(serde_json::to_vec(&turn.agent.model.settings))),
+            (FieldId::USAGE, json(serde_json::to_vec(usage))),
+            (FieldId::FINISH, Source::Inline(name_of(finish))),
+            (FieldId::DURATION, Source::Inline(turn.duration.as_millis().to_string().into_bytes())),
+            (FieldId::PROGRAM_HASH, Source::Inline(run.program().hash().0.to_vec())),
+        ];
+        if !calls.is_empty() {
+            fields.push((FieldId::TOOLS, Source::Calls(*answer)));
+        }
+        if let Some(user) = &sealer.memory.user {
+            fields.push((FieldId::USER, Source::Inline(user.as_bytes().to_vec())));
+        }
+        let parent = self.latest;
+        let (draft, id) = self.draft(LeafKind::Interaction, &turn.agent.name, run, entry, parent, fields, sealer)?;
+        self.latest = Some(id);
+        Ok(Some(draft))
+    }
+
+    fn tool_call(
+        &mut self,
+        run: &Run,
+        entry: &Entry,
+        call: &CallEvidence,
+        sealer: &mut Sealer<'_>,
+    ) -> Result<Option<LeafDraft>, Error> {
+        let Fact::CallFinished { step, status, result } = &entry.fact else { return Ok(None) };
+        let text = |text: &str| Source::Inline(text.as_bytes().to_vec());
+        let key = crate::ports::idempotency_key(run.id(), step);
+        let outcome = if *status == CallStatus::Ok { FieldId::OUTPUT } else { FieldId::ERROR };
+        let fields = vec![
+            (FieldId::TOOL, text(&call.tool.spec.name)),
+            (FieldId::ARGUMENTS, Source::Arguments { answer: call.answer, call: call.call }),
+            (outcome, Source::Result(*result)),
+            (FieldId::SUCCESS, text(if *status == CallStatus::Ok { "true" } else { "false" })),
+            (FieldId::DURATION, text(&call.duration.as_millis().to_string())),
+            (FieldId::EFFECT_CLASS, Source::Inline(name_of(&call.tool.spec.effect))),
+            (FieldId::TIER, text(if call.tool.spec.command.is_some() { "process" } else { "in_process" })),
+            (FieldId::IDEMPOTENCY_KEY, text(&key.to_string())),
+            (FieldId::PROGRAM_HASH, Source::Inline(run.program().hash().0.to_vec())),
+        ];
+        let parent = self.latest;
+        let (draft, _) = self.draft(LeafKind::ToolCall, &call.agent, run, entry, parent, fields, sealer)?;
+        Ok(Some(draft))
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of one leaf")]
+    fn draft(
+        &mut self,
+        kind: LeafKind,
+        agent: &Arc<str>,
+        run: &Run,
+        entry: &Entry,
+        parent: Option<[u8; 32]>,
+        fields: Vec<(FieldId, Source)>,
+        sealer: &mut Sealer<'_>,
+    ) -> Result<(LeafDraft, [u8; 32]), Error> {
+        let log = self.logs.get(agent).copied().unwrap_or(LogId([0; 16]));
+        let salts = fresh_salts(fields.len())?;
+        let fields: Vec<FieldOpening> = fields
+            .into_iter()
+            .zip(salts)
+            .map(|((field, source), salt)| FieldOpening { field, salt, source })
+            .collect();
+        let content = &sealer.memory.content;
+        let commitments = fields
+            .iter()
+            .map(|field| Ok(field.open(content)?.commitment()))
+            .collect::<Result<Vec<_>, Error>>()?;
+        let header = LeafHeader {
+            kind,
+            agent: log.0,
+            session: sealer.memory.pseudonym,
+            run: run.id().0,
+            sequence: sealer.memory.next_sequence(log),
+            time_ms: entry.at.0,
+            parent,
+        };
+        let leaf = Leaf::new(header, commitments).map_err(proof_error)?;
+        let openings = sealer.put_bytes(&openings::encode(&fields))?;
+        self.drafted.push((log, entry.seq));
+        let draft = LeafDraft { log, run: run.id(), entry: entry.seq, leaf: leaf.encode().into(), openings };
+        Ok((draft, leaf.id()))
+    }
+}
+
+fn fresh_salts(count: usize) -> Result<Vec<[u8; 32]>, Error> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(entropy_unavailable)?;
+    let mut stream = blake3::Hasher::new_derive_key("nfa 2026-11 salts");
+    stream.update(&seed);
+    let mut stream = stream.finalize_xof();
+    Ok((0..count)
+        .map(|_| {
+            let mut salt = [0; 32];
+            stream.fill(&mut salt);
+            salt
+        })
+        .collect())
+}
+
+/// The word that serde writes for an enum's variant.
+fn name_of(value: &impl serde::Serialize) -> Vec<u8> {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name.into_bytes(),
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,110 @@
+//! Exporting a bundle: the leaves of a run with their proofs and openings, for offline verification.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+
+use nfa_proof::{Bundle, Leaf, LeafProof, NodeReader, Note, Sha256, inclusion_proof};
+
+use super::sequencer::{log_corrupt, peaks};
+use super::{openings, proof_error};
+use crate::content::content_erased;
+use crate::error::{Category, Component, Error};
+use crate::ids::{LogId, RunId};
+use crate::ports::{LeafDraft, Store};
+use crate::runtime::cache::ContentCache;
+
+/// The bundle of a run's leaves in one log, every field disclosed that is not erased.
+pub(in crate::runtime) async fn bundle(
+    store: &dyn Store,
+    content: &ContentCache,
+    run: RunId,
+    log: Option<LogId>,
+) -> Result<Bundle, Error> {
+    let mut leaves = store.leaves(run).await?;
+    let Some(log) = log.or_else(|| leaves.first().map(|(draft, _)| draft.log)) else {
+        return Err(not_recorded(run));
+    };
+    leaves.retain(|(draft, _)| draft.log == log);
+    let checkpoint = store.log_head(log).await?.checkpoint.ok_or_else(|| not_checkpointed(run))?;
+    let note = Note::parse(checkpoint.note.as_bytes()).map_err(proof_error)?;
+    let mut proofs = Vec::with_capacity(leaves.len());
+    for (draft, index) in &leaves {
+        let index = index.filter(|index| *index < checkpoint.size).ok_or_else(|| not_checkpointed(run))?;
+        let path = prove(store, log, index, checkpoint.size).await?;
+        let leaf = Leaf::decode(&draft.leaf).map_err(proof_error)?;
+        let mut proof = LeafProof::new(&leaf, index, path);
+        disclose(store, content, draft, &leaf, &mut proof).await?;
+        proofs.push(proof);
+    }
+    Bundle::new(note, proofs).map_err(proof_error)
+}
+
+async fn disclose(
+    store: &dyn Store,
+    content: &ContentCache,
+    draft: &LeafDraft,
+    leaf: &Leaf,
+    proof: &mut LeafProof,
+) -> Result<(), Error> {
+    let envelope = store.blobs(&[draft.openings]).await?.into_iter().next().flatten();
+    let opened = match envelope {
+        Some(envelope) => content.vault().open(&draft.openings, &envelope),
+        None => Err(content_erased()),
+    };
+    let fields = match opened {
+        Ok(plain) => openings::decode(&plain)?,
+        Err(error) if error.code() == "content_erased" => {
+            proof.erased = leaf.fields().iter().map(|commitment| commitment.field).collect();
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    for field in fields {
+        let loaded = content.load(store, field.source.addresses().iter().copied()).await;
+        match loaded.and_then(|()| field.open(content)) {
+            Ok(opening) => proof.disclosed.push(opening),
+            Err(error) if error.code() == "content_erased" => proof.erased.push(field.field),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+struct Nodes(HashMap<(u8, u64), [u8; 32]>);
+
+impl NodeReader for Nodes {
+    type Error = Infallible;
+
+    fn node(&self, level: u8, index: u64) -> Result<Option<[u8; 32]>, Infallible> {
+        Ok(self.0.get(&(level, index)).copied())
+    }
+}
+
+/// An inclusion proof needs the siblings on the way up, and the peaks that make up the right edge.
+async fn prove(store: &dyn Store, log: LogId, index: u64, size: u64) -> Result<Vec<[u8; 32]>, Error> {
+    let levels = (u64::BITS - size.leading_zeros()) as u8;
+    let mut places = peaks(size);
+    places.extend((0..levels).map(|level| (level, index >> level ^ 1)));
+    let found = store.log_nodes(log, &places).await?;
+    let nodes = places.into_iter().zip(found).filter_map(|(place, hash)| Some((place, hash?))).collect();
+    inclusion_proof::<Sha256, _>(index, size, &Nodes(nodes))
+        .map_err(|error| log_corrupt(log, &error.to_string()))
+}
+
+fn not_recorded(run: RunId) -> Error {
+    Error::new(
+        Component::Proof,
+        Category::Input,
+        "nothing_recorded",
+        format!("run {run} has no leaves: it made no turn, or proof was off"),
+    )
+}
+
+fn not_checkpointed(run: RunId) -> Error {
+    Error::new(
+        Component::Proof,
+        Category::Transient,
+        "not_checkpointed",
+        format!("no signed checkpoint covers run {run} yet: await its receipt, then export"),
+    )
+}

@@ -1,0 +1,240 @@
+//! The sequencer: gives drafts their indices and signs checkpoints, one fenced writer a log.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use nfa_proof::{Checkpoint, Frontier, Note, Sha256, Signer};
+use tokio::sync::Notify;
+
+use super::proof_error;
+use super::receipt::{LeafReceipt, LogInfo, Receipt, ReceiptState};
+use crate::error::{Category, Component, Error};
+use crate::ids::{LogId, RunId};
+use crate::ports::{CheckpointRecord, Keys, LogHead, NodeRecord, SequencedBatch, SequencedLeaf, Store};
+
+/// The most drafts that one append takes.
+const BATCH: usize = 4096;
+
+/// Sequences the logs of one store.
+pub(in crate::runtime) struct Sequencer {
+    store: Arc<dyn Store>,
+    keys: Arc<dyn Keys>,
+    owner: Arc<str>,
+    ttl_ms: u64,
+    origin: Arc<str>,
+    dirty: Mutex<BTreeSet<LogId>>,
+    pub(in crate::runtime) wake: Notify,
+    logs: tokio::sync::Mutex<HashMap<LogId, State>>,
+}
+
+/// A log whose lease this process has, or had.
+struct State {
+    epoch: u64,
+    frontier: Frontier<Sha256>,
+    signer: Signer,
+}
+
+impl Sequencer {
+    pub(in crate::runtime) fn new(
+        store: Arc<dyn Store>,
+        keys: Arc<dyn Keys>,
+        owner: Arc<str>,
+        ttl_ms: u64,
+        origin: Arc<str>,
+    ) -> Self {
+        Self {
+            store,
+            keys,
+            owner,
+            ttl_ms,
+            origin,
+            dirty: Mutex::default(),
+            wake: Notify::new(),
+            logs: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Says that a log has new drafts.
+    pub(in crate::runtime) fn note(&self, log: LogId) {
+        let new = self.dirty.lock().unwrap_or_else(PoisonError::into_inner).insert(log);
+        if new {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Sequences and signs every log that was noted. A log that another process sequences is left to it.
+    pub(in crate::runtime) async fn run_noted(&self) -> Result<(), Error> {
+        let noted = std::mem::take(&mut *self.dirty.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut first = None;
+        for log in noted {
+            if let Err(error) = self.run(log).await
+                && error.code() != "lease_held"
+            {
+                self.dirty.lock().unwrap_or_else(PoisonError::into_inner).insert(log);
+                first = first.or(Some(error));
+            }
+        }
+        first.map_or(Ok(()), Err)
+    }
+
+    /// Sequences every draft of `log`, then signs.
+    ///
+    /// # Errors
+    /// `lease_held` while another process sequences it; `log_rolled_back` when the store is behind what was
+    /// signed.
+    pub(in crate::runtime) async fn run(&self, log: LogId) -> Result<(), Error> {
+        let mut logs = self.logs.lock().await;
+        let mut outcome = self.advance(&mut logs, log).await;
+        if outcome.as_ref().is_err_and(|error| error.code() == "stale_writer") {
+            // Somebody else was the sequencer in between: begin again from what is stored.
+            logs.remove(&log);
+            outcome = self.advance(&mut logs, log).await;
+        }
+        if outcome.is_err() {
+            logs.remove(&log);
+        }
+        outcome
+    }
+
+    async fn advance(&self, logs: &mut HashMap<LogId, State>, log: LogId) -> Result<(), Error> {
+        if !logs.contains_key(&log) {
+            let state = self.take_over(log).await?;
+            logs.insert(log, state);
+        }
+        let Some(state) = logs.get_mut(&log) else { return Ok(()) };
+        loop {
+            let drafts = self.store.unsequenced(log, BATCH).await?;
+            if drafts.is_empty() {
+                break;
+            }
+            let expected_size = state.frontier.size();
+            let mut frontier = state.frontier.clone();
+            let mut nodes = Vec::with_capacity(drafts.len() * 2);
+            let mut leaves = Vec::with_capacity(drafts.len());
+            for (draft, leaf) in &drafts {
+                let hash = nfa_proof::HasherKind::Sha256.leaf(&leaf.leaf);
+                let index = frontier
+                    .append(hash, |node| {
+                        nodes.push(NodeRecord { level: node.level, index: node.index, hash: node.hash });
+                    })
+                    .map_err(proof_error)?;
+                leaves.push(SequencedLeaf { draft: *draft, index });
+            }
+            let epoch = state.epoch;
+            self.store.sequence(SequencedBatch { log, epoch, expected_size, leaves, nodes }).await?;
+            state.frontier = frontier;
+        }
+        self.sign(log, state).await
+    }
+
+    async fn sign(&self, log: LogId, state: &State) -> Result<(), Error> {
+        let size = state.frontier.size();
+        let head = self.store.log_head(log).await?;
+        if size == 0 || head.checkpoint.as_ref().is_some_and(|newest| newest.size >= size) {
+            return Ok(());
+        }
+        let root = state.frontier.root();
+        self.keys.record_signed(&log, size, &root).await?;
+        let origin = self.origin_of(log);
+        let checkpoint = Checkpoint::new::<Sha256>(&origin, size, root).map_err(proof_error)?;
+        let mut note = Note::new(checkpoint.to_text()).map_err(proof_error)?;
+        note.sign(&state.signer).map_err(proof_error)?;
+        let record = CheckpointRecord { size, root, note: note.to_string().into() };
+        self.store.record_checkpoint(log, state.epoch, record).await
+    }
+
+    async fn take_over(&self, log: LogId) -> Result<State, Error> {
+        let lease = self.store.claim_log(log, &self.owner, self.ttl_ms).await?;
+        let head = self.store.log_head(log).await?;
+        let places = peaks(head.size);
+        let peaks = self.store.log_nodes(log, &places).await?.into_iter().collect::<Option<Vec<_>>>();
+        let peaks = peaks.ok_or_else(|| log_corrupt(log, "a node of its right edge is missing"))?;
+        let frontier = Frontier::from_peaks(head.size, peaks).map_err(proof_error)?;
+        self.check_signed(log, &head, &frontier).await?;
+        let signer = self.signer(log).await?;
+        Ok(State { epoch: lease.epoch, frontier, signer })
+    }
+
+    /// Refuses a log that is behind what was signed, or differs from it.
+    async fn check_signed(&self, log: LogId, head: &LogHead, frontier: &Frontier<Sha256>) -> Result<(), Error> {
+        let Some((size, root)) = self.keys.last_signed(&log).await? else { return Ok(()) };
+        if size > head.size {
+            return Err(Error::new(
+                Component::Proof,
+                Category::Configuration,
+                "log_rolled_back",
+                format!("log {log} has {} leaves, but a checkpoint over {size} was signed: restore the newer store", head.size),
+            ));
+        }
+        if size == head.size && root != frontier.root() {
+            return Err(log_corrupt(log, "its root differs from the one that was signed for its size"));
+        }
+        Ok(())
+    }
+
+    async fn signer(&self, log: LogId) -> Result<Signer, Error> {
+        let seed = self.keys.log_seed(&log).await?;
+        Signer::from_seed(&self.origin_of(log), &seed).map_err(proof_error)
+    }
+
+    pub(in crate::runtime) fn origin_of(&self, log: LogId) -> String {
+        format!("{}/{log}", self.origin)
+    }
+
+    pub(in crate::runtime) async fn info(&self, log: LogId) -> Result<LogInfo, Error> {
+        let head = self.store.log_head(log).await?;
+        Ok(LogInfo {
+            log,
+            origin: self.origin_of(log),
+            verifier_key: self.signer(log).await?.verifier_key().to_string(),
+            size: head.size,
+            checkpoint: head.checkpoint.map(|checkpoint| checkpoint.note.to_string()),
+        })
+    }
+
+    /// Where the leaves of a run stand now.
+    pub(in crate::runtime) async fn receipt(&self, run: RunId) -> Result<Receipt, Error> {
+        let mut signed: HashMap<LogId, u64> = HashMap::new();
+        let mut leaves = Vec::new();
+        for (draft, index) in self.store.leaves(run).await? {
+            let signed = match signed.get(&draft.log) {
+                Some(size) => *size,
+                None => {
+                    let size = self.store.log_head(draft.log).await?.checkpoint.map_or(0, |newest| newest.size);
+                    signed.insert(draft.log, size);
+                    size
+                }
+            };
+            let state = match index {
+                None => ReceiptState::Recorded,
+                Some(index) if index < signed => ReceiptState::Checkpointed,
+                Some(_) => ReceiptState::Sequenced,
+            };
+            leaves.push(LeafReceipt { log: draft.log, entry: draft.entry, index, state });
+        }
+        Ok(Receipt::new(run, leaves))
+    }
+}
+
+/// The complete subtrees that make up a tree of `size` leaves, largest first, as (level, index).
+pub(super) fn peaks(size: u64) -> Vec<(u8, u64)> {
+    let mut before = 0_u64;
+    (0..64_u8)
+        .rev()
+        .filter(|level| size >> level & 1 == 1)
+        .map(|level| {
+            let place = (level, before >> level);
+            before += 1 << level;
+            place
+        })
+        .collect()
+}
+
+pub(super) fn log_corrupt(log: LogId, what: &str) -> Error {
+    Error::new(
+        Component::Proof,
+        Category::Internal,
+        "log_corrupt",
+        format!("log {log} cannot be gone on with: {what}; audit it"),
+    )
+}
