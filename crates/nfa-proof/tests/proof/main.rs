@@ -1,8 +1,17 @@
 //! Tests of the proof log, one file for each part of it. `NFA_REGENERATE=1` writes the vectors
 //! of `docs/vectors` anew; without it, a test checks that they are current.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "clippy's exception for tests leaves out their helpers"
+)]
 
 mod arbitrary;
 mod bundle;
+mod forge;
 mod leaf;
 mod note;
 mod page;

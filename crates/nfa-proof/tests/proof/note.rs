@@ -17,7 +17,7 @@ fn the_published_example_verifies() {
     let key = VerifierKey::parse(EXAMPLE_KEY).unwrap();
     assert_eq!(key.to_string(), EXAMPLE_KEY);
     let note = Note::parse(EXAMPLE.as_bytes()).unwrap();
-    assert_eq!(note.verify(&[key.clone()]).unwrap()[0].key, key);
+    assert_eq!(note.verify(std::slice::from_ref(&key)).unwrap()[0].key, key);
     let changed = EXAMPLE.replace("answer", "anwser");
     let note = Note::parse(changed.as_bytes()).unwrap();
     assert_eq!(note.verify(&[key]).unwrap_err().code(), "signature_invalid");

@@ -183,7 +183,3 @@ pub(crate) fn unhex(text: &str) -> Vec<u8> {
         .map(|i| u8::from_str_radix(&text[i..i + 2], 16).unwrap())
         .collect()
 }
-
-pub(crate) fn hash(text: &str) -> Hash {
-    unhex(text).try_into().unwrap()
-}
