@@ -59,9 +59,14 @@
 //! [`TypedTool`] for the rest, given to an agent as [`Typed`]: state, and [`reconcile`](TypedTool::reconcile), by which a tool that must not
 //! run twice finds out what became of a call that a crash interrupted.
 //!
+//! # A program
+//!
+//! [`CommandToolRunner`] runs a program for each call: the arguments as one JSON value on its standard input,
+//! the result from its standard output.
+//!
 //! # Features
 //!
-//! `macros` gives [`tool`], and is on by default.
+//! `macros` gives [`tool`], `command` gives [`CommandToolRunner`]; both are on by default.
 
 #![deny(missing_docs)]
 
@@ -70,9 +75,13 @@
 extern crate self as nfa_tools;
 
 mod authoring;
+#[cfg(feature = "command")]
+mod command;
 mod registry;
 
 pub use authoring::{FnTool, Typed, TypedTool, parameters_of, tool_fn};
+#[cfg(feature = "command")]
+pub use command::CommandToolRunner;
 pub use nfa_core::ports::{CallContext, IntoTool, Reconciled, Tool, ToolError, ToolOutput};
 #[cfg(feature = "macros")]
 pub use nfa_tools_macros::tool;
