@@ -102,7 +102,7 @@ codes! {
     BundleVersion = "bundle_version", Unreadable;
     /// The bundle is not in canonical JSON.
     BundleNotCanonical = "bundle_not_canonical", Unreadable;
-    /// A count, length or number in the bundle is above its limit.
+    /// A count or length in the bundle is outside its limits.
     BundleLimits = "bundle_limits", Unreadable;
     /// A list in the bundle is not strictly increasing.
     BundleOrder = "bundle_order", Unreadable;
