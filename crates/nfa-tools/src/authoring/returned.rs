@@ -74,6 +74,26 @@ pub trait ByDisplay {
 impl<T, E: Display> ByDisplay for &&Kind<Result<T, E>> {}
 
 /// Implemented by nothing: it makes the compiler say what is wrong.
+///
+/// ```compile_fail,E0277
+/// struct Silent;
+///
+/// #[nfa_tools::tool]
+/// fn fails() -> Result<u8, Silent> { Err(Silent) }
+/// ```
+///
+/// With a way to say it, the same compiles:
+///
+/// ```
+/// struct Silent;
+///
+/// impl std::fmt::Display for Silent {
+///     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result { f.write_str("…") }
+/// }
+///
+/// #[nfa_tools::tool]
+/// fn fails() -> Result<u8, Silent> { Err(Silent) }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a tool cannot fail with `{Self}`: nothing could be told to the model",
     label = "expected `ToolError`, a `std::error::Error`, or a type that implements `Display`"
