@@ -30,11 +30,21 @@ impl Run {
             return Err(unknown_entry(entry));
         }
         if entry.seq != self.length {
-            return Err(malformed(entry.seq, format!("expected number {}", self.length)));
+            return Err(malformed(
+                entry.seq,
+                format!("expected number {}", self.length),
+            ));
         }
         self.length += 1;
         match &entry.fact {
-            Fact::RunStarted { fold, run, program, input, history, depth } => {
+            Fact::RunStarted {
+                fold,
+                run,
+                program,
+                input,
+                history,
+                depth,
+            } => {
                 if entry.seq != 0 {
                     return Err(malformed(entry.seq, "a run starts once"));
                 }
@@ -45,7 +55,11 @@ impl Run {
                     return Err(program_mismatch(self.program.hash(), *program));
                 }
                 (self.id, self.history, self.depth) = (*run, *history, *depth);
-                self.frames.push(Frame::new(StepPath::root(), Arc::clone(self.program.start()), *input));
+                self.frames.push(Frame::new(
+                    StepPath::root(),
+                    Arc::clone(self.program.start()),
+                    *input,
+                ));
                 self.restart_clock(entry.at, changes);
             }
             _ if entry.seq == 0 => return Err(malformed(0, "expected `run_started`")),
@@ -62,12 +76,23 @@ impl Run {
                 self.owe_again(changes);
             }
             _ if self.end.is_some() => return Err(malformed(entry.seq, "the run has stopped")),
-            Fact::StepStarted { step, attempt, kind } => self.step_started(entry.seq, step, *attempt, *kind, changes)?,
+            Fact::StepStarted {
+                step,
+                attempt,
+                kind,
+            } => self.step_started(entry.seq, step, *attempt, *kind, changes)?,
             Fact::StepReleased { step } => {
                 self.open_step(entry.seq, step)?.state = StepState::Owed;
                 self.withdraw(step, changes);
             }
-            Fact::ModelFinished { step, answer, finish, usage, calls, rejected } => {
+            Fact::ModelFinished {
+                step,
+                answer,
+                finish,
+                usage,
+                calls,
+                rejected,
+            } => {
                 self.usage.add(usage);
                 self.close_step(entry.seq, step, changes)?;
                 self.model_finished(entry.seq, step, *answer, *finish, calls, *rejected, changes)?;
@@ -76,7 +101,9 @@ impl Run {
                 self.open_step(entry.seq, step)?.state = StepState::Failed;
                 self.withdraw(step, changes);
             }
-            Fact::CallFinished { step, result, .. } => self.call_finished(entry.seq, step, *result, changes)?,
+            Fact::CallFinished { step, result, .. } => {
+                self.call_finished(entry.seq, step, *result, changes)?
+            }
             Fact::Asked { step, question } => {
                 let open = self.open_step(entry.seq, step)?;
                 open.state = StepState::Asking(*question);
@@ -97,7 +124,8 @@ impl Run {
             }
             Fact::HandedOver { frame, to } => {
                 let agent = self.program.agent(to).cloned();
-                let agent = agent.ok_or_else(|| malformed(entry.seq, format!("no agent is named `{to}`")))?;
+                let agent = agent
+                    .ok_or_else(|| malformed(entry.seq, format!("no agent is named `{to}`")))?;
                 let frame = self.open_frame(entry.seq, frame)?;
                 frame.agent = agent;
                 frame.hand_over = None;
@@ -122,7 +150,11 @@ impl Run {
                 frame.phase = Phase::Ready;
             }
         }
-        for step in self.steps.iter_mut().filter(|step| step.is_pure() && step.state == StepState::Failed) {
+        for step in self
+            .steps
+            .iter_mut()
+            .filter(|step| step.is_pure() && step.state == StepState::Failed)
+        {
             step.state = StepState::Owed;
         }
     }
@@ -132,7 +164,9 @@ impl Run {
         for step in self.steps.clone() {
             match step.state {
                 StepState::Asking(question) => self.owe_question(&step, question, changes),
-                _ if step.is_pure() && !matches!(step.state, StepState::ToAsk(_)) => self.owe_work(&step, changes),
+                _ if step.is_pure() && !matches!(step.state, StepState::ToAsk(_)) => {
+                    self.owe_work(&step, changes)
+                }
                 _ => {}
             }
         }
@@ -141,7 +175,13 @@ impl Run {
     fn restart_clock(&mut self, at: Timestamp, changes: &mut Changes) {
         self.since = at;
         if let Some(wall) = self.limits.wall_time_ms {
-            self.owe(Command::WaitUntil { step: StepPath::root(), at: at.plus(wall) }, changes);
+            self.owe(
+                Command::WaitUntil {
+                    step: StepPath::root(),
+                    at: at.plus(wall),
+                },
+                changes,
+            );
         }
     }
 
@@ -154,22 +194,38 @@ impl Run {
         changes: &mut Changes,
     ) -> Result<(), Error> {
         if kind == StepKind::Model && self.step(path).is_none() {
-            let frame_path = path.parent().ok_or_else(|| malformed(seq, "the root is no step"))?;
+            let frame_path = path
+                .parent()
+                .ok_or_else(|| malformed(seq, "the root is no step"))?;
             let frame = self.open_frame(seq, &frame_path)?;
             if frame.phase != Phase::Ready || path.number() != Some(frame.next) {
-                return Err(malformed(seq, format!("step {path} is not the next of its agent")));
+                return Err(malformed(
+                    seq,
+                    format!("step {path} is not the next of its agent"),
+                ));
             }
             frame.next += 1;
             frame.turns += 1;
             frame.open = 1;
             frame.phase = Phase::Busy;
-            let work = Work::Model { agent: Arc::clone(&frame.agent) };
+            let work = Work::Model {
+                agent: Arc::clone(&frame.agent),
+            };
             self.turns += 1;
-            self.steps.push(Step { path: path.clone(), attempt: 0, state: StepState::Owed, work });
+            self.steps.push(Step {
+                path: path.clone(),
+                attempt: 0,
+                state: StepState::Owed,
+                work,
+            });
         }
         let step = self.open_step(seq, path)?;
         step.attempt = attempt;
-        step.state = if kind == StepKind::Reconcile { StepState::Reconciling } else { StepState::Started };
+        step.state = if kind == StepKind::Reconcile {
+            StepState::Reconciling
+        } else {
+            StepState::Started
+        };
         let started = step.clone();
         self.withdraw_quietly(path);
         self.owe_work(&started, changes);
@@ -187,7 +243,9 @@ impl Run {
         rejected: Option<Address>,
         changes: &mut Changes,
     ) -> Result<(), Error> {
-        let path = step.parent().ok_or_else(|| malformed(seq, "the root is no step"))?;
+        let path = step
+            .parent()
+            .ok_or_else(|| malformed(seq, "the root is no step"))?;
         let program = Arc::clone(&self.program);
         let frame = self.open_frame(seq, &path)?;
         let first_call = frame.next;
@@ -197,8 +255,14 @@ impl Run {
         for (call, decision) in (0_u32..).zip(calls) {
             let at = path.child(first_call + call);
             let tool = |name: &Arc<str>, state| {
-                let tool = tool_of(&frame.agent.targets, name).ok_or_else(|| malformed(seq, format!("no tool is named `{name}`")))?;
-                Ok::<_, Error>(Step { path: at.clone(), attempt: 0, state, work: Work::Tool { tool, answer, call } })
+                let tool = tool_of(&frame.agent.targets, name)
+                    .ok_or_else(|| malformed(seq, format!("no tool is named `{name}`")))?;
+                Ok::<_, Error>(Step {
+                    path: at.clone(),
+                    attempt: 0,
+                    state,
+                    work: Work::Tool { tool, answer, call },
+                })
             };
             results.push(match decision {
                 CallDecision::Tool { tool: name } => {
@@ -214,8 +278,16 @@ impl Run {
                     None
                 }
                 CallDecision::ChildRun { agent, input } => {
-                    let work = Work::Child { agent: Arc::clone(agent), input: *input };
-                    opened.push(Step { path: at, attempt: 0, state: StepState::Owed, work });
+                    let work = Work::Child {
+                        agent: Arc::clone(agent),
+                        input: *input,
+                    };
+                    opened.push(Step {
+                        path: at,
+                        attempt: 0,
+                        state: StepState::Owed,
+                        work,
+                    });
                     None
                 }
                 CallDecision::HandOver { agent, result } => {
@@ -227,7 +299,11 @@ impl Run {
         }
         frame.next += u32::try_from(calls.len()).unwrap_or(u32::MAX);
         frame.open = u32::try_from(opened.len() + agents.len()).unwrap_or(u32::MAX);
-        frame.exchanges.push(Exchange::Answer { answer, first_call, results });
+        frame.exchanges.push(Exchange::Answer {
+            answer,
+            first_call,
+            results,
+        });
         frame.phase = match (finish, rejected) {
             (FinishReason::Length, _) => Phase::CutOff(answer),
             (_, Some(feedback)) => {
@@ -240,7 +316,9 @@ impl Run {
             _ => Phase::Busy,
         };
         for (at, agent, input) in agents {
-            let agent = program.agent(&agent).ok_or_else(|| malformed(seq, format!("no agent is named `{agent}`")))?;
+            let agent = program
+                .agent(&agent)
+                .ok_or_else(|| malformed(seq, format!("no agent is named `{agent}`")))?;
             self.frames.push(Frame::new(at, Arc::clone(agent), input));
         }
         for step in opened {
@@ -262,21 +340,32 @@ impl Run {
         if let Some(at) = self.frames.iter().position(|frame| frame.path == *step) {
             self.frames.remove(at);
             self.frames.retain(|frame| !frame.path.starts_with(step));
-            let inside: Vec<StepPath> =
-                self.steps.iter().filter(|open| open.path.starts_with(step)).map(|open| open.path.clone()).collect();
+            let inside: Vec<StepPath> = self
+                .steps
+                .iter()
+                .filter(|open| open.path.starts_with(step))
+                .map(|open| open.path.clone())
+                .collect();
             for path in inside {
                 self.close_step(seq, &path, changes)?;
             }
         } else {
             self.close_step(seq, step, changes)?;
         }
-        let number = step.number().ok_or_else(|| malformed(seq, "the root is no step"))?;
+        let number = step
+            .number()
+            .ok_or_else(|| malformed(seq, "the root is no step"))?;
         let path = step.parent().unwrap_or_default();
         let frame = self.open_frame(seq, &path)?;
-        let index = frame.call_index(number).ok_or_else(|| malformed(seq, format!("step {step} is no call")))?;
+        let index = frame
+            .call_index(number)
+            .ok_or_else(|| malformed(seq, format!("step {step} is no call")))?;
         for exchange in frame.exchanges.iter_mut().rev() {
             if let Exchange::Answer { results, .. } = exchange {
-                if let Some(slot) = usize::try_from(index).ok().and_then(|index| results.get_mut(index)) {
+                if let Some(slot) = usize::try_from(index)
+                    .ok()
+                    .and_then(|index| results.get_mut(index))
+                {
                     *slot = Some(result);
                 }
                 break;
@@ -292,16 +381,33 @@ impl Run {
     fn owe_work(&mut self, step: &Step, changes: &mut Changes) {
         let (path, attempt) = (step.path.clone(), step.attempt.max(1));
         let command = match &step.work {
-            Work::Model { agent } => Command::CallModel { step: path, attempt, agent: Arc::clone(agent) },
+            Work::Model { agent } => Command::CallModel {
+                step: path,
+                attempt,
+                agent: Arc::clone(agent),
+            },
             Work::Tool { tool, answer, call } if step.state == StepState::Reconciling => {
-                Command::Reconcile { step: path, attempt, tool: Arc::clone(tool), answer: *answer, call: *call }
+                Command::Reconcile {
+                    step: path,
+                    attempt,
+                    tool: Arc::clone(tool),
+                    answer: *answer,
+                    call: *call,
+                }
             }
-            Work::Tool { tool, answer, call } => {
-                Command::CallTool { step: path, attempt, tool: Arc::clone(tool), answer: *answer, call: *call }
-            }
-            Work::Child { agent, input } => {
-                Command::StartChild { step: path, attempt, agent: Arc::clone(agent), input: *input }
-            }
+            Work::Tool { tool, answer, call } => Command::CallTool {
+                step: path,
+                attempt,
+                tool: Arc::clone(tool),
+                answer: *answer,
+                call: *call,
+            },
+            Work::Child { agent, input } => Command::StartChild {
+                step: path,
+                attempt,
+                agent: Arc::clone(agent),
+                input: *input,
+            },
         };
         self.owe(command, changes);
     }
@@ -343,9 +449,15 @@ impl Run {
             .ok_or_else(|| malformed(seq, format!("step {path} is not open")))
     }
 
-    fn close_step(&mut self, seq: u64, path: &StepPath, changes: &mut Changes) -> Result<(), Error> {
+    fn close_step(
+        &mut self,
+        seq: u64,
+        path: &StepPath,
+        changes: &mut Changes,
+    ) -> Result<(), Error> {
         let at = self.steps.iter().position(|step| step.path == *path);
-        self.steps.remove(at.ok_or_else(|| malformed(seq, format!("step {path} is not open")))?);
+        self.steps
+            .remove(at.ok_or_else(|| malformed(seq, format!("step {path} is not open")))?);
         self.withdraw(path, changes);
         Ok(())
     }
@@ -373,7 +485,10 @@ fn unknown_entry(entry: &Entry) -> Error {
         Component::Engine,
         Category::Configuration,
         "unknown_entry",
-        format!("entry {} has version {}: it was written by a newer nfa; update to fold it", entry.seq, entry.v),
+        format!(
+            "entry {} has version {}: it was written by a newer nfa; update to fold it",
+            entry.seq, entry.v
+        ),
     )
 }
 
@@ -382,6 +497,8 @@ fn program_mismatch(expected: crate::ids::ProgramHash, found: crate::ids::Progra
         Component::Engine,
         Category::Conflict,
         "program_mismatch",
-        format!("the run is pinned to program {found}, and was given program {expected}: resume it with the program that it began with"),
+        format!(
+            "the run is pinned to program {found}, and was given program {expected}: resume it with the program that it began with"
+        ),
     )
 }

@@ -1,6 +1,8 @@
 //! Deciding: what becomes fact when something happens, and what follows from the facts so far.
 
-use super::entry::{AnswerKind, CallStatus, Entry, ErrorFact, Fact, Limit, Question, RunEnd, Signal, StepKind};
+use super::entry::{
+    AnswerKind, CallStatus, Entry, ErrorFact, Fact, Limit, Question, RunEnd, Signal, StepKind,
+};
 use super::input::{ContentSink, Input, Stamp};
 use super::run::{Frame, Phase, Run, Step, StepState, Work};
 use crate::content::Content;
@@ -37,10 +39,20 @@ impl Run {
         sink: &mut dyn ContentSink,
         out: &mut Vec<Entry>,
     ) -> Result<(), Error> {
-        let mut facts = Facts { next: self.length, stamp, out };
+        let mut facts = Facts {
+            next: self.length,
+            stamp,
+            out,
+        };
         if let Input::Resume { limits } = input {
-            if self.end.as_ref().is_some_and(|end| !matches!(end, RunEnd::Completed)) {
-                facts.push(Fact::RunResumed { limits: limits.clone() });
+            if self
+                .end
+                .as_ref()
+                .is_some_and(|end| !matches!(end, RunEnd::Completed))
+            {
+                facts.push(Fact::RunResumed {
+                    limits: limits.clone(),
+                });
                 self.restart(&mut facts);
             }
             return Ok(());
@@ -49,10 +61,18 @@ impl Run {
             return Ok(());
         }
         match input {
-            Input::ModelAnswered { step, answer, content } => {
+            Input::ModelAnswered {
+                step,
+                answer,
+                content,
+            } => {
                 if let Some((Work::Model { .. }, frame)) = self.awaiting(step) {
                     let calls = self.judge_calls(frame, answer, sink)?;
-                    let rejected = if calls.is_empty() { Self::judge_output(frame, answer, sink)? } else { None };
+                    let rejected = if calls.is_empty() {
+                        Self::judge_output(frame, answer, sink)?
+                    } else {
+                        None
+                    };
                     facts.push(Fact::ModelFinished {
                         step: (*step).clone(),
                         answer: *content,
@@ -63,45 +83,89 @@ impl Run {
                     });
                 }
             }
-            Input::ModelFailed { step, error, partial } => {
+            Input::ModelFailed {
+                step,
+                error,
+                partial,
+            } => {
                 if self.awaiting(step).is_some() {
                     let error = report(error, sink)?;
-                    facts.push(Fact::ModelFailed { step: (*step).clone(), error: error.clone(), partial: *partial });
-                    facts.push(Fact::RunFinished { end: RunEnd::Failed { error }, output: None });
+                    facts.push(Fact::ModelFailed {
+                        step: (*step).clone(),
+                        error: error.clone(),
+                        partial: *partial,
+                    });
+                    facts.push(Fact::RunFinished {
+                        end: RunEnd::Failed { error },
+                        output: None,
+                    });
                 }
             }
-            Input::CallReturned { step, status, result } => {
+            Input::CallReturned {
+                step,
+                status,
+                result,
+            } => {
                 if self.awaiting(step).is_some() {
-                    facts.push(Fact::CallFinished { step: (*step).clone(), status: *status, result: *result });
+                    facts.push(Fact::CallFinished {
+                        step: (*step).clone(),
+                        status: *status,
+                        result: *result,
+                    });
                 }
             }
             Input::CallFailed { step, error } => {
                 if self.awaiting(step).is_some() {
                     let error = report(error, sink)?;
-                    facts.push(Fact::CallFailed { step: (*step).clone(), error: error.clone() });
-                    facts.push(Fact::RunFinished { end: RunEnd::Failed { error }, output: None });
+                    facts.push(Fact::CallFailed {
+                        step: (*step).clone(),
+                        error: error.clone(),
+                    });
+                    facts.push(Fact::RunFinished {
+                        end: RunEnd::Failed { error },
+                        output: None,
+                    });
                 }
             }
             Input::NotDone { step } => {
-                if let Some(open) = self.step(step).filter(|open| open.state == StepState::Reconciling) {
+                if let Some(open) = self
+                    .step(step)
+                    .filter(|open| open.state == StepState::Reconciling)
+                {
                     facts.push(started(open, StepKind::Tool));
                 }
             }
             Input::OutcomeUnknown { step } => {
-                if self.step(step).is_some_and(|open| open.state == StepState::Reconciling) {
-                    facts.push(Fact::Asked { step: (*step).clone(), question: Question::Interrupted });
+                if self
+                    .step(step)
+                    .is_some_and(|open| open.state == StepState::Reconciling)
+                {
+                    facts.push(Fact::Asked {
+                        step: (*step).clone(),
+                        question: Question::Interrupted,
+                    });
                 }
             }
             Input::Released { step } => {
-                if self.step(step).is_some_and(|open| open.state == StepState::Started && !open.is_pure()) {
-                    facts.push(Fact::StepReleased { step: (*step).clone() });
+                if self
+                    .step(step)
+                    .is_some_and(|open| open.state == StepState::Started && !open.is_pure())
+                {
+                    facts.push(Fact::StepReleased {
+                        step: (*step).clone(),
+                    });
                 }
             }
             Input::Signal(signal) => self.decide_signal(signal, sink, &mut facts)?,
             Input::TimeCame { step } => {
                 let due = self.limits.wall_time_ms.map(|wall| self.since.plus(wall));
                 if step.depth() == 0 && due.is_some_and(|due| due <= stamp.at) {
-                    facts.push(Fact::RunFinished { end: RunEnd::LimitReached { limit: Limit::WallTime }, output: None });
+                    facts.push(Fact::RunFinished {
+                        end: RunEnd::LimitReached {
+                            limit: Limit::WallTime,
+                        },
+                        output: None,
+                    });
                 }
             }
             Input::Recover => self.restart(&mut facts),
@@ -121,7 +185,12 @@ impl Run {
         awaited.then_some((&step.work, self.frame(&path.parent()?)?))
     }
 
-    fn decide_signal(&self, signal: &Signal, sink: &mut dyn ContentSink, facts: &mut Facts<'_>) -> Result<(), Error> {
+    fn decide_signal(
+        &self,
+        signal: &Signal,
+        sink: &mut dyn ContentSink,
+        facts: &mut Facts<'_>,
+    ) -> Result<(), Error> {
         let asking = |path: &StepPath| match self.step(path)?.state {
             StepState::Asking(question) => Some(question),
             _ => None,
@@ -129,14 +198,24 @@ impl Run {
         match signal {
             Signal::Approve { step } => {
                 if asking(step).is_some() {
-                    facts.push(Fact::Answered { step: step.clone(), answer: AnswerKind::Approved, words: None });
+                    facts.push(Fact::Answered {
+                        step: step.clone(),
+                        answer: AnswerKind::Approved,
+                        words: None,
+                    });
                 }
             }
             Signal::Deny { step, reason } => {
                 if let Some(question) = asking(step) {
-                    facts.push(Fact::Answered { step: step.clone(), answer: AnswerKind::Denied, words: *reason });
+                    facts.push(Fact::Answered {
+                        step: step.clone(),
+                        answer: AnswerKind::Denied,
+                        words: *reason,
+                    });
                     let (status, text) = match question {
-                        Question::Approval => (CallStatus::Denied, "a person did not allow this call"),
+                        Question::Approval => {
+                            (CallStatus::Denied, "a person did not allow this call")
+                        }
                         Question::Interrupted => (
                             CallStatus::Unknown,
                             "the call was interrupted and is not repeated; whether it took effect is not known",
@@ -144,20 +223,38 @@ impl Run {
                     };
                     let result = match reason {
                         Some(words) => *words,
-                        None => sink.put(&Content::ToolOutput { text: text.to_owned(), is_error: true })?,
+                        None => sink.put(&Content::ToolOutput {
+                            text: text.to_owned(),
+                            is_error: true,
+                        })?,
                     };
-                    facts.push(Fact::CallFinished { step: step.clone(), status, result });
+                    facts.push(Fact::CallFinished {
+                        step: step.clone(),
+                        status,
+                        result,
+                    });
                 }
             }
             Signal::Answer { step, content } => {
                 if asking(step).is_some() {
-                    facts.push(Fact::Answered { step: step.clone(), answer: AnswerKind::Given, words: Some(*content) });
-                    facts.push(Fact::CallFinished { step: step.clone(), status: CallStatus::Ok, result: *content });
+                    facts.push(Fact::Answered {
+                        step: step.clone(),
+                        answer: AnswerKind::Given,
+                        words: Some(*content),
+                    });
+                    facts.push(Fact::CallFinished {
+                        step: step.clone(),
+                        status: CallStatus::Ok,
+                        result: *content,
+                    });
                 }
             }
             Signal::Cancel { reason } => {
                 facts.push(Fact::CancelRequested { reason: *reason });
-                facts.push(Fact::RunFinished { end: RunEnd::Cancelled, output: None });
+                facts.push(Fact::RunFinished {
+                    end: RunEnd::Cancelled,
+                    output: None,
+                });
             }
         }
         Ok(())
@@ -166,7 +263,11 @@ impl Run {
     /// What was started and never finished, and what becomes of it now (law L4).
     fn restart(&self, facts: &mut Facts<'_>) {
         for step in &self.steps {
-            if matches!(step.state, StepState::Owed | StepState::ToAsk(_) | StepState::Asking(_)) || step.is_pure() {
+            if matches!(
+                step.state,
+                StepState::Owed | StepState::ToAsk(_) | StepState::Asking(_)
+            ) || step.is_pure()
+            {
                 continue;
             }
             match &step.work {
@@ -191,7 +292,11 @@ impl Run {
         if self.end.is_some() {
             return Ok(());
         }
-        let mut facts = Facts { next: self.length, stamp, out };
+        let mut facts = Facts {
+            next: self.length,
+            stamp,
+            out,
+        };
         for step in &self.steps {
             match step.state {
                 StepState::Owed if !step.is_pure() => {
@@ -202,7 +307,10 @@ impl Run {
                     };
                     facts.push(started(step, kind));
                 }
-                StepState::ToAsk(question) => facts.push(Fact::Asked { step: step.path.clone(), question }),
+                StepState::ToAsk(question) => facts.push(Fact::Asked {
+                    step: step.path.clone(),
+                    question,
+                }),
                 _ => {}
             }
         }
@@ -216,16 +324,28 @@ impl Run {
                     }
                 }
                 Phase::Answered(answer) if root => {
-                    facts.push(Fact::RunFinished { end: RunEnd::Completed, output: Some(answer) });
+                    facts.push(Fact::RunFinished {
+                        end: RunEnd::Completed,
+                        output: Some(answer),
+                    });
                     return Ok(());
                 }
                 Phase::CutOff(answer) if root => {
-                    let end = RunEnd::LimitReached { limit: Limit::OutputTokens };
-                    facts.push(Fact::RunFinished { end, output: Some(answer) });
+                    let end = RunEnd::LimitReached {
+                        limit: Limit::OutputTokens,
+                    };
+                    facts.push(Fact::RunFinished {
+                        end,
+                        output: Some(answer),
+                    });
                     return Ok(());
                 }
                 Phase::Answered(result) | Phase::CutOff(result) => {
-                    facts.push(Fact::CallFinished { step: frame.path.clone(), status: CallStatus::Ok, result });
+                    facts.push(Fact::CallFinished {
+                        step: frame.path.clone(),
+                        status: CallStatus::Ok,
+                        result,
+                    });
                     return Ok(());
                 }
             }
@@ -234,22 +354,40 @@ impl Run {
     }
 
     /// Begins the next turn of a frame that is ready, or stops it; gives whether the run or frame stopped.
-    fn next_turn(&self, frame: &Frame, sink: &mut dyn ContentSink, facts: &mut Facts<'_>) -> Result<bool, Error> {
+    fn next_turn(
+        &self,
+        frame: &Frame,
+        sink: &mut dyn ContentSink,
+        facts: &mut Facts<'_>,
+    ) -> Result<bool, Error> {
         if let Some(agent) = &frame.hand_over {
-            facts.push(Fact::HandedOver { frame: frame.path.clone(), to: agent.clone() });
+            facts.push(Fact::HandedOver {
+                frame: frame.path.clone(),
+                to: agent.clone(),
+            });
         }
         if let Some(limit) = self.limit_reached() {
-            facts.push(Fact::RunFinished { end: RunEnd::LimitReached { limit }, output: None });
+            facts.push(Fact::RunFinished {
+                end: RunEnd::LimitReached { limit },
+                output: None,
+            });
             return Ok(true);
         }
         let root = frame.path.depth() == 0;
-        let limits = if root { &self.limits } else { &frame.agent.spec.limits };
+        let limits = if root {
+            &self.limits
+        } else {
+            &frame.agent.spec.limits
+        };
         if frame.output_retries > limits.output_retries {
             let error = Error::new(
                 Component::Engine,
                 Category::Transient,
                 "output_invalid",
-                format!("the model's answer did not match the output schema, {} times", frame.output_retries),
+                format!(
+                    "the model's answer did not match the output schema, {} times",
+                    frame.output_retries
+                ),
             );
             self.stop_frame(frame, &error, sink, facts)?;
             return Ok(true);
@@ -259,12 +397,19 @@ impl Run {
                 Component::Engine,
                 Category::Input,
                 "turn_limit",
-                format!("agent `{}` reached its limit of {} turns", frame.agent.spec.name, limits.turns),
+                format!(
+                    "agent `{}` reached its limit of {} turns",
+                    frame.agent.spec.name, limits.turns
+                ),
             );
             self.stop_frame(frame, &error, sink, facts)?;
             return Ok(true);
         }
-        facts.push(Fact::StepStarted { step: frame.path.child(frame.next), attempt: 1, kind: StepKind::Model });
+        facts.push(Fact::StepStarted {
+            step: frame.path.child(frame.next),
+            attempt: 1,
+            kind: StepKind::Model,
+        });
         Ok(false)
     }
 
@@ -278,11 +423,21 @@ impl Run {
     ) -> Result<(), Error> {
         if frame.path.depth() == 0 {
             let error = report(error, sink)?;
-            facts.push(Fact::RunFinished { end: RunEnd::Failed { error }, output: None });
+            facts.push(Fact::RunFinished {
+                end: RunEnd::Failed { error },
+                output: None,
+            });
         } else {
             let text = error.message().to_owned();
-            let result = sink.put(&Content::ToolOutput { text, is_error: true })?;
-            facts.push(Fact::CallFinished { step: frame.path.clone(), status: CallStatus::Error, result });
+            let result = sink.put(&Content::ToolOutput {
+                text,
+                is_error: true,
+            })?;
+            facts.push(Fact::CallFinished {
+                step: frame.path.clone(),
+                status: CallStatus::Error,
+                result,
+            });
         }
         Ok(())
     }
@@ -291,9 +446,15 @@ impl Run {
         let limits = &self.limits;
         if self.turns >= limits.turns {
             Some(Limit::Turns)
-        } else if limits.tokens.is_some_and(|most| self.usage.total_tokens() >= most) {
+        } else if limits
+            .tokens
+            .is_some_and(|most| self.usage.total_tokens() >= most)
+        {
             Some(Limit::Tokens)
-        } else if limits.cost_micro_usd.is_some_and(|most| self.usage.cost_micro_usd >= most) {
+        } else if limits
+            .cost_micro_usd
+            .is_some_and(|most| self.usage.cost_micro_usd >= most)
+        {
             Some(Limit::Cost)
         } else {
             None
@@ -302,7 +463,11 @@ impl Run {
 }
 
 fn started(step: &Step, kind: StepKind) -> Fact {
-    Fact::StepStarted { step: step.path.clone(), attempt: step.attempt + 1, kind }
+    Fact::StepStarted {
+        step: step.path.clone(),
+        attempt: step.attempt + 1,
+        kind,
+    }
 }
 
 fn report(error: &Error, sink: &mut dyn ContentSink) -> Result<ErrorFact, Error> {

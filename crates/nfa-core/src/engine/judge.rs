@@ -37,7 +37,9 @@ pub(crate) fn parse_output(text: &str) -> Result<Value, String> {
     let inner = text
         .strip_prefix("```")
         .and_then(|rest| rest.strip_suffix("```"))
-        .map_or(text, |rest| rest.strip_prefix("json").unwrap_or(rest).trim());
+        .map_or(text, |rest| {
+            rest.strip_prefix("json").unwrap_or(rest).trim()
+        });
     serde_json::from_str(inner).map_err(|error| error.to_string())
 }
 
@@ -52,18 +54,28 @@ impl Run {
         let mut handed_over = false;
         for (index, call) in (0_u32..).zip(answer.message.tool_calls()) {
             let judged = if answer.finish == FinishReason::Length {
-                Err(("answer_cut_off", "the answer was cut off by its length limit; the call was not made".to_owned()))
+                Err((
+                    "answer_cut_off",
+                    "the answer was cut off by its length limit; the call was not made".to_owned(),
+                ))
             } else if index >= self.limits.parallel_calls {
                 Err((
                     "too_many_calls",
-                    format!("at most {} calls in one answer; the call was not made", self.limits.parallel_calls),
+                    format!(
+                        "at most {} calls in one answer; the call was not made",
+                        self.limits.parallel_calls
+                    ),
                 ))
             } else {
                 self.judge_call(frame, call, &mut handed_over)
             };
             decisions.push(match judged {
                 Ok(Verdict::Call(decision)) => decision,
-                Ok(Verdict::Ask { agent, own_run, question }) => {
+                Ok(Verdict::Ask {
+                    agent,
+                    own_run,
+                    question,
+                }) => {
                     let input = sink.put(&Content::Message(Arc::new(Message::user(question))))?;
                     if own_run {
                         CallDecision::ChildRun { agent, input }
@@ -73,30 +85,58 @@ impl Run {
                 }
                 Ok(Verdict::HandOver { agent }) => {
                     let text = format!("The conversation is handed over to {agent}.");
-                    let result = sink.put(&Content::ToolOutput { text, is_error: false })?;
+                    let result = sink.put(&Content::ToolOutput {
+                        text,
+                        is_error: false,
+                    })?;
                     CallDecision::HandOver { agent, result }
                 }
                 Err((code, text)) => {
-                    let result = sink.put(&Content::ToolOutput { text, is_error: true })?;
-                    CallDecision::Reject { code: code.into(), result }
+                    let result = sink.put(&Content::ToolOutput {
+                        text,
+                        is_error: true,
+                    })?;
+                    CallDecision::Reject {
+                        code: code.into(),
+                        result,
+                    }
                 }
             });
         }
         Ok(decisions)
     }
 
-    fn judge_call(&self, frame: &Frame, call: &ToolCall, handed_over: &mut bool) -> Result<Verdict, Fault> {
+    fn judge_call(
+        &self,
+        frame: &Frame,
+        call: &ToolCall,
+        handed_over: &mut bool,
+    ) -> Result<Verdict, Fault> {
         let Some(target) = frame.agent.targets.get(call.name.as_str()) else {
             let known: Vec<&str> = frame.agent.targets.keys().map(|name| &**name).collect();
-            let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-            return Err(("unknown_tool", format!("no tool is named `{}`; available: {known}", call.name)));
+            let known = if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            };
+            return Err((
+                "unknown_tool",
+                format!("no tool is named `{}`; available: {known}", call.name),
+            ));
         };
-        let arguments = parse_arguments(&call.arguments)
-            .map_err(|fault| ("arguments_not_json", format!("the arguments are not a JSON object: {fault}")))?;
+        let arguments = parse_arguments(&call.arguments).map_err(|fault| {
+            (
+                "arguments_not_json",
+                format!("the arguments are not a JSON object: {fault}"),
+            )
+        })?;
         match target {
             Target::Tool(tool) => {
                 if let Some(faults) = tool.parameters.faults(&arguments) {
-                    return Err(("arguments_invalid", format!("the arguments do not match the tool's schema:\n{faults}")));
+                    return Err((
+                        "arguments_invalid",
+                        format!("the arguments do not match the tool's schema:\n{faults}"),
+                    ));
                 }
                 let tool_name = Arc::clone(&tool.spec.name);
                 Ok(Verdict::Call(match tool.spec.approval {
@@ -106,19 +146,37 @@ impl Run {
             }
             Target::Agent { agent, own_run } => {
                 let Some(question) = arguments.get("input").and_then(Value::as_str) else {
-                    return Err(("arguments_invalid", "expected the arguments to hold `input`, a string".to_owned()));
+                    return Err((
+                        "arguments_invalid",
+                        "expected the arguments to hold `input`, a string".to_owned(),
+                    ));
                 };
                 let depth = frame.path.depth().saturating_add(self.depth as usize);
                 if depth >= self.limits.depth as usize {
-                    return Err(("too_deep", format!("agents may be nested {} deep; do it yourself", self.limits.depth)));
+                    return Err((
+                        "too_deep",
+                        format!(
+                            "agents may be nested {} deep; do it yourself",
+                            self.limits.depth
+                        ),
+                    ));
                 }
-                Ok(Verdict::Ask { agent: Arc::clone(agent), own_run: *own_run, question: question.to_owned() })
+                Ok(Verdict::Ask {
+                    agent: Arc::clone(agent),
+                    own_run: *own_run,
+                    question: question.to_owned(),
+                })
             }
             Target::HandOver { agent } => {
                 if std::mem::replace(handed_over, true) {
-                    return Err(("second_handoff", "the conversation is already being handed over".to_owned()));
+                    return Err((
+                        "second_handoff",
+                        "the conversation is already being handed over".to_owned(),
+                    ));
                 }
-                Ok(Verdict::HandOver { agent: Arc::clone(agent) })
+                Ok(Verdict::HandOver {
+                    agent: Arc::clone(agent),
+                })
             }
         }
     }
@@ -129,7 +187,9 @@ impl Run {
         answer: &ModelAnswer,
         sink: &mut dyn ContentSink,
     ) -> Result<Option<Address>, Error> {
-        let Some(schema) = &frame.agent.output else { return Ok(None) };
+        let Some(schema) = &frame.agent.output else {
+            return Ok(None);
+        };
         if answer.finish != FinishReason::Stop && answer.finish != FinishReason::Other {
             return Ok(None);
         }
@@ -148,8 +208,14 @@ impl Run {
 
 enum Verdict {
     Call(CallDecision),
-    Ask { agent: Arc<str>, own_run: bool, question: String },
-    HandOver { agent: Arc<str> },
+    Ask {
+        agent: Arc<str>,
+        own_run: bool,
+        question: String,
+    },
+    HandOver {
+        agent: Arc<str>,
+    },
 }
 
 type Fault = (&'static str, String);

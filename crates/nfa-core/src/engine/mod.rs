@@ -14,10 +14,10 @@ mod judge;
 mod run;
 
 pub use command::{Changes, Command};
-pub(crate) use judge::{parse_arguments, parse_output};
 pub use entry::{
-    AnswerKind, CallDecision, CallStatus, ENTRY_VERSION, Entry, ErrorFact, FOLD_VERSION, Fact, Limit, MAX_ENTRY_BYTES,
-    Question, RunEnd, Signal, StepKind,
+    AnswerKind, CallDecision, CallStatus, ENTRY_VERSION, Entry, ErrorFact, FOLD_VERSION, Fact,
+    Limit, MAX_ENTRY_BYTES, Question, RunEnd, Signal, StepKind,
 };
 pub use input::{ContentSink, Input, Stamp};
+pub(crate) use judge::{parse_arguments, parse_output};
 pub use run::{Begin, Exchange, Run};

@@ -115,9 +115,18 @@ pub(super) enum StepState {
 
 #[derive(Clone, Debug)]
 pub(super) enum Work {
-    Model { agent: Arc<CompiledAgent> },
-    Tool { tool: Arc<CompiledTool>, answer: Address, call: u32 },
-    Child { agent: Arc<str>, input: Address },
+    Model {
+        agent: Arc<CompiledAgent>,
+    },
+    Tool {
+        tool: Arc<CompiledTool>,
+        answer: Address,
+        call: u32,
+    },
+    Child {
+        agent: Arc<str>,
+        input: Address,
+    },
 }
 
 impl Step {
@@ -164,7 +173,10 @@ impl Run {
     /// # Errors
     /// `journal_malformed` when entries are missing, out of order or contradict each other,
     /// `unknown_entry` for one of a later version, `program_mismatch` under another program (law L13).
-    pub fn fold<'a>(program: Arc<Program>, entries: impl IntoIterator<Item = &'a Entry>) -> Result<Self, Error> {
+    pub fn fold<'a>(
+        program: Arc<Program>,
+        entries: impl IntoIterator<Item = &'a Entry>,
+    ) -> Result<Self, Error> {
         let mut run = Self::empty(program);
         let mut changes = Changes::default();
         for entry in entries {
@@ -215,7 +227,10 @@ impl Run {
     }
 
     fn fold_new(&mut self, out: &[Entry], from: usize, changes: &mut Changes) -> Result<(), Error> {
-        out.get(from..).unwrap_or_default().iter().try_for_each(|entry| self.apply_into(entry, changes))
+        out.get(from..)
+            .unwrap_or_default()
+            .iter()
+            .try_for_each(|entry| self.apply_into(entry, changes))
     }
 
     fn empty(program: Arc<Program>) -> Self {
@@ -275,7 +290,9 @@ impl Run {
 
     /// When its wall time is over, while it runs.
     pub fn deadline(&self) -> Option<Timestamp> {
-        self.end.is_none().then_some(self.since.plus(self.limits.wall_time_ms?))
+        self.end
+            .is_none()
+            .then_some(self.since.plus(self.limits.wall_time_ms?))
     }
 
     /// How deep it is nested in other runs.
@@ -305,13 +322,17 @@ impl Run {
 
     /// The agent that speaks now, or spoke last, at the root.
     pub fn agent(&self) -> &Arc<CompiledAgent> {
-        self.frames.first().map_or_else(|| self.program.start(), |root| &root.agent)
+        self.frames
+            .first()
+            .map_or_else(|| self.program.start(), |root| &root.agent)
     }
 
     /// Where it stands.
     pub fn status(&self) -> RunStatus {
         match &self.end {
-            None if self.owed.iter().all(Command::is_wait) && !self.owed.is_empty() => RunStatus::Waiting,
+            None if self.owed.iter().all(Command::is_wait) && !self.owed.is_empty() => {
+                RunStatus::Waiting
+            }
             None => RunStatus::Running,
             Some(RunEnd::Completed) => RunStatus::Completed,
             Some(RunEnd::Failed { .. }) => RunStatus::Failed,
@@ -327,7 +348,9 @@ impl Run {
 
     /// The conversation of the frame that `step` belongs to, oldest first; empty for an unknown step.
     pub fn conversation(&self, step: &StepPath) -> &[Exchange] {
-        step.parent().and_then(|frame| self.frame(&frame)).map_or(&[], |frame| &frame.exchanges)
+        step.parent()
+            .and_then(|frame| self.frame(&frame))
+            .map_or(&[], |frame| &frame.exchanges)
     }
 
     /// The name of the agent that asked for `step`.
@@ -373,19 +396,32 @@ impl Frame {
     }
 
     pub(super) fn call_index(&self, number: u32) -> Option<u32> {
-        self.exchanges.iter().rev().find_map(|exchange| match exchange {
-            Exchange::Answer { first_call, results, .. } => {
-                let index = number.checked_sub(*first_call)?;
-                (usize::try_from(index).ok()? < results.len()).then_some(index)
-            }
-            Exchange::Message(_) => None,
-        })
+        self.exchanges
+            .iter()
+            .rev()
+            .find_map(|exchange| match exchange {
+                Exchange::Answer {
+                    first_call,
+                    results,
+                    ..
+                } => {
+                    let index = number.checked_sub(*first_call)?;
+                    (usize::try_from(index).ok()? < results.len()).then_some(index)
+                }
+                Exchange::Message(_) => None,
+            })
     }
 }
 
 impl Entry {
     pub(super) fn new(seq: u64, stamp: Stamp, fact: Fact) -> Self {
-        Self { v: super::ENTRY_VERSION, seq, at: stamp.at, epoch: stamp.epoch, fact }
+        Self {
+            v: super::ENTRY_VERSION,
+            seq,
+            at: stamp.at,
+            epoch: stamp.epoch,
+            fact,
+        }
     }
 }
 
@@ -394,6 +430,9 @@ pub(super) fn malformed(seq: u64, what: impl Into<String>) -> Error {
         Component::Engine,
         Category::Internal,
         "journal_malformed",
-        format!("entry {seq} does not follow from the entries before it: {}", what.into()),
+        format!(
+            "entry {seq} does not follow from the entries before it: {}",
+            what.into()
+        ),
     )
 }

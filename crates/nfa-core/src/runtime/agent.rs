@@ -27,7 +27,9 @@ pub(super) struct Code {
 
 impl fmt::Debug for Agent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Agent").field("program", &self.program).finish_non_exhaustive()
+        f.debug_struct("Agent")
+            .field("program", &self.program)
+            .finish_non_exhaustive()
     }
 }
 
@@ -130,7 +132,12 @@ pub struct AgentBuilder {
 
 impl AgentBuilder {
     fn new(spec: AgentSpec) -> Self {
-        Self { spec, others: Vec::new(), code: Code::default(), clash: None }
+        Self {
+            spec,
+            others: Vec::new(),
+            code: Code::default(),
+            clash: None,
+        }
     }
 
     /// The model: `provider/model`, a [`ModelSpec`], or an `Arc` of your own [`Model`].
@@ -140,7 +147,10 @@ impl AgentBuilder {
             ModelChoice::Spec(spec) => self.spec.model = *spec,
             ModelChoice::Object(model) => {
                 let settings = std::mem::take(&mut self.spec.model.settings);
-                self.spec.model = ModelSpec { settings, ..model.name().into() };
+                self.spec.model = ModelSpec {
+                    settings,
+                    ..model.name().into()
+                };
                 self.code.models.insert(model.name().to_owned(), model);
             }
         }
@@ -172,7 +182,9 @@ impl AgentBuilder {
     #[must_use]
     pub fn tool(mut self, tool: impl IntoTool) -> Self {
         let tool = tool.into_tool();
-        self.spec.tools.push(ToolRef::Named(Arc::clone(&tool.spec().name)));
+        self.spec
+            .tools
+            .push(ToolRef::Named(Arc::clone(&tool.spec().name)));
         self.offer(tool);
         self
     }
@@ -282,8 +294,16 @@ impl AgentBuilder {
                 format!("two different tools are named `{name}`: rename one"),
             ));
         }
-        let offered: Vec<_> = self.code.tools.values().map(|tool| tool.spec().clone()).collect();
+        let offered: Vec<_> = self
+            .code
+            .tools
+            .values()
+            .map(|tool| tool.spec().clone())
+            .collect();
         let program = Program::new(&self.spec, &self.others, &offered)?;
-        Ok(Agent { program: Arc::new(program), code: Arc::new(self.code) })
+        Ok(Agent {
+            program: Arc::new(program),
+            code: Arc::new(self.code),
+        })
     }
 }

@@ -54,12 +54,23 @@ pub(super) struct Bindings {
 }
 
 impl Bindings {
-    pub(super) fn new(models: Option<Arc<dyn ModelProvider>>, tools: Option<Arc<dyn ToolProvider>>) -> Self {
-        Self { models, tools, bound: Mutex::default() }
+    pub(super) fn new(
+        models: Option<Arc<dyn ModelProvider>>,
+        tools: Option<Arc<dyn ToolProvider>>,
+    ) -> Self {
+        Self {
+            models,
+            tools,
+            bound: Mutex::default(),
+        }
     }
 
     pub(super) fn get(&self, hash: ProgramHash) -> Option<Arc<Bound>> {
-        self.bound.lock().unwrap_or_else(PoisonError::into_inner).get(&hash).cloned()
+        self.bound
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&hash)
+            .cloned()
     }
 
     pub(super) fn bind_agent(&self, agent: &Agent) -> Result<Arc<Bound>, Error> {
@@ -91,7 +102,10 @@ impl Bindings {
         for (name, spec) in &program.spec().tools {
             let tool = match code.tools.get(name) {
                 Some(tool) => Some(Arc::clone(tool)),
-                None => self.tools.as_ref().map_or(Ok(None), |provider| provider.tool(spec))?,
+                None => self
+                    .tools
+                    .as_ref()
+                    .map_or(Ok(None), |provider| provider.tool(spec))?,
             };
             match tool {
                 Some(tool) => {
@@ -113,15 +127,26 @@ impl Bindings {
                         Component::Runtime,
                         Category::Configuration,
                         "unknown_provider",
-                        format!("no provider is set that could make the model `{}`", agent.model.name),
+                        format!(
+                            "no provider is set that could make the model `{}`",
+                            agent.model.name
+                        ),
                     ));
                 }
             };
             models.insert(Arc::clone(name), model);
         }
-        let bound = Arc::new(Bound { program, tools, models, code });
+        let bound = Arc::new(Bound {
+            program,
+            tools,
+            models,
+            code,
+        });
         let hash = bound.program.hash();
-        self.bound.lock().unwrap_or_else(PoisonError::into_inner).insert(hash, Arc::clone(&bound));
+        self.bound
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(hash, Arc::clone(&bound));
         Ok(bound)
     }
 }
@@ -131,6 +156,9 @@ fn missing(names: &[&str]) -> Error {
         Component::Runtime,
         Category::Configuration,
         "not_registered",
-        format!("this process has no code for: {}; register the agent that uses it, then resume", names.join(", ")),
+        format!(
+            "this process has no code for: {}; register the agent that uses it, then resume",
+            names.join(", ")
+        ),
     )
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use crate::content::{Content, Message, ModelAnswer, SubjectVault, content_erased};
+use crate::content::{Content, Message, SubjectVault, content_erased};
 use crate::error::{Category, Component, Error};
 use crate::ids::Address;
 use crate::ports::Store;
@@ -14,7 +14,7 @@ use crate::ports::Store;
 #[derive(Clone)]
 pub(super) enum Loaded {
     Message(Arc<Message>),
-    Answer { answer: Arc<ModelAnswer>, message: Arc<Message> },
+    Answer { message: Arc<Message> },
     Output { text: Arc<str>, is_error: bool },
     Json(Arc<serde_json::Value>),
 }
@@ -23,12 +23,17 @@ impl From<Content> for Loaded {
     fn from(content: Content) -> Self {
         match content {
             Content::Message(message) => Self::Message(message),
-            Content::Answer(answer) => {
-                let message = Arc::new(answer.message.clone());
-                Self::Answer { answer, message }
-            }
-            Content::ToolOutput { text, is_error } => Self::Output { text: text.into(), is_error },
-            Content::Text { text } => Self::Output { text: text.into(), is_error: false },
+            Content::Answer(answer) => Self::Answer {
+                message: Arc::new(answer.message.clone()),
+            },
+            Content::ToolOutput { text, is_error } => Self::Output {
+                text: text.into(),
+                is_error,
+            },
+            Content::Text { text } => Self::Output {
+                text: text.into(),
+                is_error: false,
+            },
             Content::Json { value } => Self::Json(Arc::new(value)),
         }
     }
@@ -39,7 +44,9 @@ impl Loaded {
     pub(super) fn as_result(&self) -> (Arc<str>, bool) {
         match self {
             Self::Output { text, is_error } => (Arc::clone(text), *is_error),
-            Self::Answer { message, .. } | Self::Message(message) => (message.joined_text().into(), false),
+            Self::Answer { message } | Self::Message(message) => {
+                (message.joined_text().into(), false)
+            }
             Self::Json(value) => (value.to_string().into(), false),
         }
     }
@@ -47,7 +54,7 @@ impl Loaded {
     /// The bytes that a proof discloses for it.
     pub(super) fn text(&self) -> String {
         match self {
-            Self::Message(message) | Self::Answer { message, .. } => message.joined_text(),
+            Self::Message(message) | Self::Answer { message } => message.joined_text(),
             Self::Output { text, .. } => text.to_string(),
             Self::Json(value) => value.to_string(),
         }
@@ -62,7 +69,10 @@ pub(super) struct ContentCache {
 
 impl ContentCache {
     pub(super) fn new(vault: Arc<SubjectVault>) -> Self {
-        Self { vault, loaded: Mutex::default() }
+        Self {
+            vault,
+            loaded: Mutex::default(),
+        }
     }
 
     pub(super) fn vault(&self) -> &SubjectVault {
@@ -70,18 +80,31 @@ impl ContentCache {
     }
 
     pub(super) fn insert(&self, address: Address, content: Loaded) {
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).insert(address, content);
+        self.loaded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(address, content);
     }
 
     pub(super) fn get(&self, address: &Address) -> Option<Loaded> {
-        self.loaded.lock().unwrap_or_else(PoisonError::into_inner).get(address).cloned()
+        self.loaded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(address)
+            .cloned()
     }
 
     /// Makes sure that all of `wanted` are loaded.
-    pub(super) async fn load(&self, store: &dyn Store, wanted: impl Iterator<Item = Address>) -> Result<(), Error> {
+    pub(super) async fn load(
+        &self,
+        store: &dyn Store,
+        wanted: impl Iterator<Item = Address>,
+    ) -> Result<(), Error> {
         let absent: Vec<Address> = {
             let loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
-            wanted.filter(|address| !loaded.contains_key(address)).collect()
+            wanted
+                .filter(|address| !loaded.contains_key(address))
+                .collect()
         };
         if absent.is_empty() {
             return Ok(());
@@ -101,7 +124,9 @@ impl ContentCache {
     }
 
     fn open(&self, address: &Address, envelope: Option<Bytes>) -> Result<Content, Error> {
-        let plain = self.vault.open(address, &envelope.ok_or_else(content_erased)?)?;
+        let plain = self
+            .vault
+            .open(address, &envelope.ok_or_else(content_erased)?)?;
         serde_json::from_slice(&plain).map_err(|error| {
             Error::new(
                 Component::Store,

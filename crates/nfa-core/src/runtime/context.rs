@@ -25,7 +25,11 @@ pub(super) fn exchanges(items: &[SessionItem]) -> Vec<Exchange> {
         match item.kind {
             SessionItemKind::Message => out.push(Exchange::Message(item.address)),
             SessionItemKind::Answer => {
-                out.push(Exchange::Answer { answer: item.address, first_call: 0, results: SmallVec::new() });
+                out.push(Exchange::Answer {
+                    answer: item.address,
+                    first_call: 0,
+                    results: SmallVec::new(),
+                });
             }
             SessionItemKind::ToolResult { call } => {
                 let latest = out.iter_mut().rev().find_map(|exchange| match exchange {
@@ -53,7 +57,9 @@ pub(super) fn addresses<'a>(
     exchanges.into_iter().flat_map(|exchange| {
         let (first, results) = match exchange {
             Exchange::Message(address) => (*address, &[][..]),
-            Exchange::Answer { answer, results, .. } => (*answer, results.as_slice()),
+            Exchange::Answer {
+                answer, results, ..
+            } => (*answer, results.as_slice()),
         };
         std::iter::once(first).chain(results.iter().copied().flatten())
     })
@@ -75,12 +81,19 @@ pub(super) fn messages<'a>(
                 Loaded::Message(message) => out.push(message),
                 other => out.push(Arc::new(Message::user(other.text()))),
             },
-            Exchange::Answer { answer, results, .. } => {
-                let Some(Loaded::Answer { message, .. }) = content.get(answer) else { return Err(content_erased()) };
+            Exchange::Answer {
+                answer, results, ..
+            } => {
+                let Some(Loaded::Answer { message }) = content.get(answer) else {
+                    return Err(content_erased());
+                };
                 let parts = result_parts(&message, results, content)?;
                 out.push(message);
                 if !parts.is_empty() {
-                    out.push(Arc::new(Message { role: Role::Tool, parts }));
+                    out.push(Arc::new(Message {
+                        role: Role::Tool,
+                        parts,
+                    }));
                 }
             }
         }
@@ -88,11 +101,18 @@ pub(super) fn messages<'a>(
     Ok(out)
 }
 
-fn result_parts(message: &Message, results: &[Option<Address>], content: &ContentCache) -> Result<Vec<Part>, Error> {
+fn result_parts(
+    message: &Message,
+    results: &[Option<Address>],
+    content: &ContentCache,
+) -> Result<Vec<Part>, Error> {
     let mut parts = Vec::new();
     for (call, at) in message.tool_calls().zip(0..) {
         let (text, is_error) = match results.get(at).copied().flatten() {
-            Some(address) => content.get(&address).ok_or_else(content_erased)?.as_result(),
+            Some(address) => content
+                .get(&address)
+                .ok_or_else(content_erased)?
+                .as_result(),
             None => (NO_RESULT.into(), true),
         };
         parts.push(Part::ToolResult(ToolResult {

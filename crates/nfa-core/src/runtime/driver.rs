@@ -18,7 +18,8 @@ use super::perform::{self, CallResult, Done, ModelCall, Surroundings, ToolCallWo
 use super::proof::{ChainKeeper, Evidence, RunLogs};
 use crate::content::Content;
 use crate::engine::{
-    CallStatus, Changes, Command, ContentSink, Entry, Exchange, Fact, Input, Run, RunEnd, Signal, Stamp,
+    CallStatus, Changes, Command, ContentSink, Entry, Exchange, Fact, Input, Run, RunEnd, Signal,
+    Stamp,
 };
 use crate::error::{Error, ErrorReport};
 use crate::ids::StepPath;
@@ -30,7 +31,6 @@ pub(crate) struct Live {
     cancel: Cancellation,
     posted: AtomicBool,
     nudge: Notify,
-    done: Cancellation,
 }
 
 impl Live {
@@ -50,17 +50,9 @@ impl Live {
         self.nudge.notify_one();
     }
 
-    pub(super) fn nudge(&self) {
-        self.nudge.notify_one();
-    }
-
-    pub(super) fn finish(&self) {
-        self.done.cancel();
-    }
-
-    /// Completes when the run is no longer driven here.
-    pub(super) fn finished(&self) -> impl Future<Output = ()> + Send + '_ {
-        self.done.cancelled()
+    /// Nobody has said anything that is not taken in yet.
+    fn is_quiet(&self) -> bool {
+        !self.posted.load(Ordering::SeqCst) && !self.cancel.is_cancelled()
     }
 }
 
@@ -104,14 +96,23 @@ impl Task {
         let mut held: VecDeque<Held> = VecDeque::new();
         let mut active = Active::default();
         let mut closing = here.shared.closing.is_cancelled();
+        let mut parked = false;
         self.take_changes(first, 0, &mut held, &mut active);
         loop {
             if !closing {
                 self.start_held(durable, &mut held, &mut active)?;
             }
-            let stopped = self.run.end().is_some() || self.run.status() == RunStatus::Waiting;
+            let stopped = self.run.end().is_some();
             if commits.is_empty() && (stopped || closing && self.is_drained(&active)) {
                 break;
+            }
+            if commits.is_empty() && self.run.status() == RunStatus::Waiting && here.live.is_quiet()
+            {
+                if self.park().await? {
+                    parked = true;
+                    break;
+                }
+                continue;
             }
             let unstarted = closing && held.iter().any(|waiting| !waiting.command.is_pure());
             let made = tokio::select! {
@@ -155,7 +156,7 @@ impl Task {
             }
         }
         drop(commits);
-        let interrupted = self.run.end().is_none() && self.run.status() != RunStatus::Waiting;
+        let interrupted = self.run.end().is_none() && !parked;
         if interrupted {
             let at = here.shared.clock.now();
             store.commit(self.journal.release(&self.run, at)).await?;
@@ -163,34 +164,85 @@ impl Task {
         // Cancelled tools get their grace without keeping the caller.
         let mut rest = active.futures;
         if !rest.is_empty() && !interrupted {
-            here.shared.tasks.spawn(async move { while rest.next().await.is_some() {} });
+            here.shared
+                .tasks
+                .spawn(async move { while rest.next().await.is_some() {} });
         }
         self.outcome(interrupted).await
+    }
+
+    /// Gives the lease of a waiting run back; `false` when a signal came meanwhile and it was taken again.
+    async fn park(&mut self) -> Result<bool, Error> {
+        let shared = &self.here.shared;
+        let id = self.run.id();
+        shared
+            .store
+            .commit(self.journal.release(&self.run, shared.clock.now()))
+            .await?;
+        // Whoever posted before the lease was given back relied on us.
+        if shared.store.inbox(id).await?.is_empty() {
+            return Ok(true);
+        }
+        match shared
+            .store
+            .claim(id, &shared.owner, shared.lease.ttl_ms())
+            .await
+        {
+            Ok(lease) => {
+                self.journal.epoch = lease.epoch;
+                self.here.live.post();
+                Ok(false)
+            }
+            Err(error) if error.code() == "lease_held" => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     /// Nothing is under way but what only a person or the clock can end.
     fn is_drained(&self, active: &Active) -> bool {
         active.cancels.is_empty()
-            || self.run.pending().filter(|command| active.cancels.contains_key(command.step())).all(Command::is_wait)
+            || self
+                .run
+                .pending()
+                .filter(|command| active.cancels.contains_key(command.step()))
+                .all(Command::is_wait)
     }
 
-    fn take_changes(&mut self, changes: Changes, batch: u64, held: &mut VecDeque<Held>, active: &mut Active) {
+    fn take_changes(
+        &mut self,
+        changes: Changes,
+        batch: u64,
+        held: &mut VecDeque<Held>,
+        active: &mut Active,
+    ) {
         for step in &changes.withdrawn {
             held.retain(|waiting| waiting.command.step() != step);
             active.cancel(step);
         }
-        held.extend(changes.owed.into_iter().map(|command| Held { batch, command }));
+        held.extend(
+            changes
+                .owed
+                .into_iter()
+                .map(|command| Held { batch, command }),
+        );
     }
 
     /// Starts what is durable or pure (law L3).
-    fn start_held(&mut self, durable: u64, held: &mut VecDeque<Held>, active: &mut Active) -> Result<(), Error> {
+    fn start_held(
+        &mut self,
+        durable: u64,
+        held: &mut VecDeque<Held>,
+        active: &mut Active,
+    ) -> Result<(), Error> {
         let mut at = 0;
         while let Some(waiting) = held.get(at) {
             if waiting.batch > durable && !waiting.command.is_pure() {
                 at += 1;
                 continue;
             }
-            let Some(Held { command, .. }) = held.remove(at) else { break };
+            let Some(Held { command, .. }) = held.remove(at) else {
+                break;
+            };
             if !self.here.shared.lease.is_valid() {
                 return Err(lease_lapsed());
             }
@@ -203,7 +255,11 @@ impl Task {
         Ok(())
     }
 
-    fn perform(&mut self, command: &Command, cancellation: Cancellation) -> Option<BoxFuture<'static, Done>> {
+    fn perform(
+        &mut self,
+        command: &Command,
+        cancellation: Cancellation,
+    ) -> Option<BoxFuture<'static, Done>> {
         let here = Arc::clone(&self.here);
         let tool_work = |step: &StepPath, attempt, tool: &Arc<_>, answer, call| ToolCallWork {
             step: step.clone(),
@@ -214,7 +270,11 @@ impl Task {
             call,
         };
         Some(match command {
-            Command::CallModel { step, attempt, agent } => {
+            Command::CallModel {
+                step,
+                attempt,
+                agent,
+            } => {
                 let call = ModelCall {
                     step: step.clone(),
                     attempt: *attempt,
@@ -225,20 +285,41 @@ impl Task {
                 };
                 Box::pin(perform::call_model(here, call, cancellation))
             }
-            Command::CallTool { step, attempt, tool, answer, call } => {
+            Command::CallTool {
+                step,
+                attempt,
+                tool,
+                answer,
+                call,
+            } => {
                 let work = tool_work(step, *attempt, tool, *answer, *call);
                 Box::pin(perform::call_tool(here, work, cancellation))
             }
-            Command::Reconcile { step, attempt, tool, answer, call } => {
+            Command::Reconcile {
+                step,
+                attempt,
+                tool,
+                answer,
+                call,
+            } => {
                 let work = tool_work(step, *attempt, tool, *answer, *call);
                 Box::pin(perform::reconcile(here, work, cancellation))
             }
-            Command::StartChild { step, agent, input, .. } => {
-                Box::pin(perform::start_child(here, step.clone(), Arc::clone(agent), *input, cancellation))
-            }
-            Command::WaitUntil { step, at } => {
-                Box::pin(perform::wait_until(Arc::clone(&here.shared), step.clone(), *at, cancellation))
-            }
+            Command::StartChild {
+                step, agent, input, ..
+            } => Box::pin(perform::start_child(
+                here,
+                step.clone(),
+                Arc::clone(agent),
+                *input,
+                cancellation,
+            )),
+            Command::WaitUntil { step, at } => Box::pin(perform::wait_until(
+                Arc::clone(&here.shared),
+                step.clone(),
+                *at,
+                cancellation,
+            )),
             Command::AskHuman { .. } => return None,
         })
     }
@@ -250,43 +331,121 @@ impl Task {
         let step = done.step().clone();
         let step = &step;
         let reported;
-        let mut output = |text: String, is_error| sealer.put(&Content::ToolOutput { text, is_error });
+        let mut output =
+            |text: String, is_error| sealer.put(&Content::ToolOutput { text, is_error });
         let input = match done {
             Done::Dropped { .. } => return Ok(None),
             Done::TimeCame { .. } => Input::TimeCame { step },
-            Done::Model { result: Ok((answer, turn)), .. } => {
+            Done::Model {
+                result: Ok((answer, turn)),
+                ..
+            } => {
                 let content = sealer.put(&Content::Answer(Arc::clone(&answer)))?;
                 self.chains.keep(step, &turn);
                 evidence = Evidence::Turn(Box::new(turn));
                 reported = answer;
-                Input::ModelAnswered { step, answer: &reported, content }
+                Input::ModelAnswered {
+                    step,
+                    answer: &reported,
+                    content,
+                }
             }
-            Done::Model { result: Err(error), partial, .. } => {
-                let partial = (!partial.is_empty()).then(|| sealer.put(&Content::Text { text: partial })).transpose()?;
-                return self.make(&Input::ModelFailed { step, error: &error, partial }, sealer, evidence).map(Some);
+            Done::Model {
+                result: Err(error),
+                partial,
+                ..
+            } => {
+                let partial = (!partial.is_empty())
+                    .then(|| sealer.put(&Content::Text { text: partial }))
+                    .transpose()?;
+                return self
+                    .make(
+                        &Input::ModelFailed {
+                            step,
+                            error: &error,
+                            partial,
+                        },
+                        sealer,
+                        evidence,
+                    )
+                    .map(Some);
             }
-            Done::Call { result: CallResult::Failed(error), .. } => {
-                return self.make(&Input::CallFailed { step, error: &error }, sealer, evidence).map(Some);
+            Done::Call {
+                result: CallResult::Failed(error),
+                ..
+            } => {
+                return self
+                    .make(
+                        &Input::CallFailed {
+                            step,
+                            error: &error,
+                        },
+                        sealer,
+                        evidence,
+                    )
+                    .map(Some);
             }
-            Done::Call { result: CallResult::Given { status, text }, evidence: call, .. } => {
+            Done::Call {
+                result: CallResult::Given { status, text },
+                evidence: call,
+                ..
+            } => {
                 let result = output(text, status != CallStatus::Ok)?;
                 if let Some(call) = call {
                     evidence = Evidence::Call(Box::new(call));
                 }
-                Input::CallReturned { step, status, result }
+                Input::CallReturned {
+                    step,
+                    status,
+                    result,
+                }
             }
-            Done::Reconciled { result: Err(error), .. } | Done::Child { result: Err(error), .. } => {
-                return self.make(&Input::CallFailed { step, error: &error }, sealer, evidence).map(Some);
+            Done::Reconciled {
+                result: Err(error), ..
             }
-            Done::Reconciled { result: Ok(Reconciled::Done(given)), .. } => {
+            | Done::Child {
+                result: Err(error), ..
+            } => {
+                return self
+                    .make(
+                        &Input::CallFailed {
+                            step,
+                            error: &error,
+                        },
+                        sealer,
+                        evidence,
+                    )
+                    .map(Some);
+            }
+            Done::Reconciled {
+                result: Ok(Reconciled::Done(given)),
+                ..
+            } => {
                 let result = output(perform::reconciled_text(&given), false)?;
-                Input::CallReturned { step, status: CallStatus::Ok, result }
+                Input::CallReturned {
+                    step,
+                    status: CallStatus::Ok,
+                    result,
+                }
             }
-            Done::Reconciled { result: Ok(Reconciled::NotDone), .. } => Input::NotDone { step },
-            Done::Reconciled { result: Ok(Reconciled::Unknown), .. } => Input::OutcomeUnknown { step },
-            Done::Child { result: Ok((status, text)), .. } => {
+            Done::Reconciled {
+                result: Ok(Reconciled::NotDone),
+                ..
+            } => Input::NotDone { step },
+            Done::Reconciled {
+                result: Ok(Reconciled::Unknown),
+                ..
+            } => Input::OutcomeUnknown { step },
+            Done::Child {
+                result: Ok((status, text)),
+                ..
+            } => {
                 let result = output(text, status != CallStatus::Ok)?;
-                Input::CallReturned { step, status, result }
+                Input::CallReturned {
+                    step,
+                    status,
+                    result,
+                }
             }
         };
         self.make(&input, sealer, evidence).map(Some)
@@ -302,26 +461,44 @@ impl Task {
             for item in here.shared.store.inbox(self.run.id()).await? {
                 self.journal.acknowledged.push(Arc::clone(&item.id));
                 let stamp = self.stamp();
-                let more = self.run.advance(stamp, &Input::Signal(&item.signal), &mut sealer, &mut entries)?;
+                let more = self.run.advance(
+                    stamp,
+                    &Input::Signal(&item.signal),
+                    &mut sealer,
+                    &mut entries,
+                )?;
                 merge(&mut changes, more);
             }
         }
         if here.live.cancel.is_cancelled() {
             let signal = Signal::Cancel { reason: None };
             let stamp = self.stamp();
-            let more = self.run.advance(stamp, &Input::Signal(&signal), &mut sealer, &mut entries)?;
+            let more =
+                self.run
+                    .advance(stamp, &Input::Signal(&signal), &mut sealer, &mut entries)?;
             merge(&mut changes, more);
         }
         if entries.is_empty() && self.journal.acknowledged.is_empty() {
             return Ok(None);
         }
         let blobs = sealer.blobs;
-        let batch = self.journal.batch(&self.run, &here.memory, here.shared.clock.now(), entries, blobs, Vec::new());
+        let batch = self.journal.batch(
+            &self.run,
+            &here.memory,
+            here.shared.clock.now(),
+            entries,
+            blobs,
+            Vec::new(),
+        );
         Ok(Some(Made { changes, batch }))
     }
 
     /// The process is closing: what was certainly not begun need not be asked about later (law L4).
-    fn release_held(&mut self, held: &mut VecDeque<Held>, active: &Active) -> Result<Option<Made>, Error> {
+    fn release_held(
+        &mut self,
+        held: &mut VecDeque<Held>,
+        active: &Active,
+    ) -> Result<Option<Made>, Error> {
         let here = Arc::clone(&self.here);
         let mut sealer = Sealer::new(&here.memory);
         let mut entries = Vec::new();
@@ -339,11 +516,26 @@ impl Task {
             return Ok(None);
         }
         let now = here.shared.clock.now();
-        let batch = self.journal.batch(&self.run, &here.memory, now, entries, sealer.blobs, Vec::new());
-        Ok(Some(Made { changes: Changes::default(), batch }))
+        let batch = self.journal.batch(
+            &self.run,
+            &here.memory,
+            now,
+            entries,
+            sealer.blobs,
+            Vec::new(),
+        );
+        Ok(Some(Made {
+            changes: Changes::default(),
+            batch,
+        }))
     }
 
-    fn make(&mut self, input: &Input<'_>, mut sealer: Sealer<'_>, evidence: Evidence) -> Result<Made, Error> {
+    fn make(
+        &mut self,
+        input: &Input<'_>,
+        mut sealer: Sealer<'_>,
+        evidence: Evidence,
+    ) -> Result<Made, Error> {
         let mut entries = Vec::new();
         let stamp = self.stamp();
         let changes = self.run.advance(stamp, input, &mut sealer, &mut entries)?;
@@ -352,12 +544,17 @@ impl Task {
             None => Vec::new(),
         };
         let (memory, blobs) = (sealer.memory, sealer.blobs);
-        let batch = self.journal.batch(&self.run, memory, stamp.at, entries, blobs, drafts);
+        let batch = self
+            .journal
+            .batch(&self.run, memory, stamp.at, entries, blobs, drafts);
         Ok(Made { changes, batch })
     }
 
     fn stamp(&self) -> Stamp {
-        Stamp { at: self.here.shared.clock.now(), epoch: self.journal.epoch }
+        Stamp {
+            at: self.here.shared.clock.now(),
+            epoch: self.journal.epoch,
+        }
     }
 
     fn events_of(&self, entries: &[Entry]) -> Vec<Event> {
@@ -367,17 +564,32 @@ impl Task {
         let content = &self.here.memory.content;
         let mut events = Vec::with_capacity(entries.len());
         for entry in entries {
-            events.push(Event::Entry { entry: entry.clone() });
-            if let Fact::CallFinished { step, status, result } = &entry.fact {
-                let text = content.get(result).map(|loaded| loaded.as_result().0.to_string()).unwrap_or_default();
-                events.push(Event::ToolFinished { step: step.clone(), status: *status, text });
+            events.push(Event::Entry {
+                entry: entry.clone(),
+            });
+            if let Fact::CallFinished {
+                step,
+                status,
+                result,
+            } = &entry.fact
+            {
+                let text = content
+                    .get(result)
+                    .map(|loaded| loaded.as_result().0.to_string())
+                    .unwrap_or_default();
+                events.push(Event::ToolFinished {
+                    step: step.clone(),
+                    status: *status,
+                    text,
+                });
             }
             if let Fact::Asked { step, question } = &entry.fact
-                && let Some(Command::AskHuman { tool, answer, call, .. }) =
-                    self.run.pending().find(|command| command.step() == step)
+                && let Some(Command::AskHuman {
+                    tool, answer, call, ..
+                }) = self.run.pending().find(|command| command.step() == step)
             {
                 let arguments = match content.get(answer) {
-                    Some(Loaded::Answer { message, .. }) => usize::try_from(*call)
+                    Some(Loaded::Answer { message }) => usize::try_from(*call)
                         .ok()
                         .and_then(|at| message.tool_calls().nth(at))
                         .map(|call| call.arguments.clone())
@@ -385,7 +597,12 @@ impl Task {
                     _ => String::new(),
                 };
                 let (step, tool) = (step.clone(), Arc::clone(&tool.spec.name));
-                events.push(Event::Asked { step, question: *question, tool, arguments });
+                events.push(Event::Asked {
+                    step,
+                    question: *question,
+                    tool,
+                    arguments,
+                });
             }
         }
         events
@@ -396,13 +613,21 @@ impl Task {
         let store = &*here.shared.store;
         let content = &here.memory.content;
         let latest = self.run.output().or_else(|| {
-            self.run.root_conversation().iter().rev().find_map(|exchange| match exchange {
-                Exchange::Answer { answer, .. } => Some(*answer),
-                Exchange::Message(_) => None,
-            })
+            self.run
+                .root_conversation()
+                .iter()
+                .rev()
+                .find_map(|exchange| match exchange {
+                    Exchange::Answer { answer, .. } => Some(*answer),
+                    Exchange::Message(_) => None,
+                })
         });
         let text = match latest {
-            Some(address) => content.fetch(store, address).await.map(|loaded| loaded.text()).unwrap_or_default(),
+            Some(address) => content
+                .fetch(store, address)
+                .await
+                .map(|loaded| loaded.text())
+                .unwrap_or_default(),
             None => String::new(),
         };
         let mut summary = OutcomeSummary {
@@ -435,23 +660,43 @@ impl Task {
                     None => None,
                 };
                 summary.error = Some(match report {
-                    Some(Loaded::Json(value)) => {
-                        serde_json::from_value((*value).clone()).unwrap_or_else(|_| report_of(error))
-                    }
+                    Some(Loaded::Json(value)) => serde_json::from_value((*value).clone())
+                        .unwrap_or_else(|_| report_of(error)),
                     _ => report_of(error),
                 });
             }
         }
         let mut asks = Vec::new();
         for command in self.run.pending() {
-            if let Command::AskHuman { step, question, tool, answer, call } = command {
-                let arguments = perform::arguments_of(here, *answer, *call).await.unwrap_or_default();
+            if let Command::AskHuman {
+                step,
+                question,
+                tool,
+                answer,
+                call,
+            } = command
+            {
+                let arguments = perform::arguments_of(here, *answer, *call)
+                    .await
+                    .unwrap_or_default();
                 let tool = Arc::clone(&tool.spec.name);
-                asks.push(Ask { step: step.clone(), question: *question, tool, arguments });
+                asks.push(Ask {
+                    step: step.clone(),
+                    question: *question,
+                    tool,
+                    arguments,
+                });
             }
         }
-        let receipt = self.logs.as_ref().map_or_else(Default::default, |logs| logs.receipt(self.run.id()));
-        Ok(Outcome { summary, asks, receipt })
+        let receipt = self
+            .logs
+            .as_ref()
+            .map_or_else(Default::default, |logs| logs.receipt(self.run.id()));
+        Ok(Outcome {
+            summary,
+            asks,
+            receipt,
+        })
     }
 }
 
@@ -462,7 +707,8 @@ struct Made {
 }
 
 fn merge(into: &mut Changes, more: Changes) {
-    into.owed.retain(|command| !more.withdrawn.contains(command.step()));
+    into.owed
+        .retain(|command| !more.withdrawn.contains(command.step()));
     into.withdrawn.extend(more.withdrawn);
     into.owed.extend(more.owed);
 }

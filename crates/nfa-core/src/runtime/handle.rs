@@ -115,7 +115,9 @@ pub struct RunHandle {
 
 impl fmt::Debug for RunHandle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RunHandle").field("run", &self.run).finish_non_exhaustive()
+        f.debug_struct("RunHandle")
+            .field("run", &self.run)
+            .finish_non_exhaustive()
     }
 }
 
@@ -147,7 +149,9 @@ impl RunHandle {
     }
 
     async fn finish(&mut self) -> Result<(), Error> {
-        let Some(outcome) = self.outcome.as_mut() else { return Ok(()) };
+        let Some(outcome) = self.outcome.as_mut() else {
+            return Ok(());
+        };
         let outcome = outcome.await.unwrap_or_else(|_| Err(driver_gone()));
         self.outcome = None;
         self.finished = Some(Ok(outcome?));

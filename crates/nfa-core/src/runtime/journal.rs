@@ -5,7 +5,7 @@ use crate::content::Sealed;
 use crate::engine::{CallDecision, Entry, Fact, Run};
 use crate::ids::{StepPath, Subject, Timestamp};
 use crate::ports::{
-    Batch, LeafDraft, LeaseChange, RunStatus, SessionItem, SessionItemKind, SessionUpdate, TimerChange,
+    Batch, LeafDraft, LeaseChange, SessionItem, SessionItemKind, SessionUpdate, TimerChange,
 };
 
 /// The writing end of one run's journal.
@@ -30,8 +30,11 @@ impl Journal {
         let expected = entries.first().map_or(run.len(), |entry| entry.seq);
         let status = run.status();
         let session = self.session_update(run, memory, &entries, !drafts.is_empty());
-        let lease =
-            if status == RunStatus::Waiting || status.is_terminal() { LeaseChange::Release } else { LeaseChange::Keep };
+        let lease = if status.is_terminal() {
+            LeaseChange::Release
+        } else {
+            LeaseChange::Keep
+        };
         Batch {
             run: run.id(),
             epoch: self.epoch,
@@ -78,7 +81,13 @@ impl Journal {
         let id = memory.session.clone()?;
         let mut append = Vec::new();
         let mut open = None;
-        let mut item = |kind, address| append.push(SessionItem { run: run.id(), kind, address });
+        let mut item = |kind, address| {
+            append.push(SessionItem {
+                run: run.id(),
+                kind,
+                address,
+            })
+        };
         for entry in entries {
             match &entry.fact {
                 Fact::RunStarted { input, .. } => {
@@ -87,10 +96,18 @@ impl Journal {
                 }
                 Fact::RunResumed { .. } => open = Some(true),
                 Fact::RunFinished { .. } => open = Some(false),
-                Fact::ModelFinished { step, answer, calls, rejected, .. } if step.depth() == 1 => {
+                Fact::ModelFinished {
+                    step,
+                    answer,
+                    calls,
+                    rejected,
+                    ..
+                } if step.depth() == 1 => {
                     item(SessionItemKind::Answer, *answer);
                     for (call, decision) in (0..).zip(calls) {
-                        if let CallDecision::Reject { result, .. } | CallDecision::HandOver { result, .. } = decision {
+                        if let CallDecision::Reject { result, .. }
+                        | CallDecision::HandOver { result, .. } = decision
+                        {
                             item(SessionItemKind::ToolResult { call }, *result);
                         }
                     }
@@ -111,8 +128,19 @@ impl Journal {
         }
         let expected_length = self.session_length;
         self.session_length += append.len() as u64;
-        let leaf_sequences = if drafted { memory.sequences() } else { Default::default() };
-        Some(SessionUpdate { id, create: None, expected_length, append, open, leaf_sequences })
+        let leaf_sequences = if drafted {
+            memory.sequences()
+        } else {
+            Default::default()
+        };
+        Some(SessionUpdate {
+            id,
+            create: None,
+            expected_length,
+            append,
+            open,
+            leaf_sequences,
+        })
     }
 }
 
@@ -123,9 +151,14 @@ fn timers(entries: &[Entry], run: &Run) -> Vec<TimerChange> {
         .iter()
         .filter_map(|entry| match &entry.fact {
             Fact::RunStarted { .. } | Fact::RunResumed { .. } => {
-                run.deadline().map(|at| TimerChange::Set { step: step.clone(), at })
+                run.deadline().map(|at| TimerChange::Set {
+                    step: step.clone(),
+                    at,
+                })
             }
-            Fact::RunFinished { .. } if run.has_wall_limit() => Some(TimerChange::Clear { step: step.clone() }),
+            Fact::RunFinished { .. } if run.has_wall_limit() => {
+                Some(TimerChange::Clear { step: step.clone() })
+            }
             _ => None,
         })
         .collect()

@@ -16,7 +16,11 @@ pub(super) struct LeaseClock {
 
 impl LeaseClock {
     pub(super) fn new(ttl: Duration, shared: bool) -> Self {
-        let clock = Self { started: Instant::now(), ttl, valid_until: AtomicU64::new(u64::MAX) };
+        let clock = Self {
+            started: Instant::now(),
+            ttl,
+            valid_until: AtomicU64::new(u64::MAX),
+        };
         if shared {
             clock.renewed_at(Instant::now());
         }

@@ -24,8 +24,8 @@ use crate::error::{Category, Component, Error};
 use crate::ids::{Address, LogId, RunId, StepPath, Subject};
 use crate::memory_store::MemoryStore;
 use crate::ports::{
-    Batch, Cancellation, Clock, InboxItem, Keys, LeaseChange, MemoryKeys, RunFilter, RunRecord, RunStatus, Store,
-    SystemClock,
+    Batch, Cancellation, Clock, InboxItem, Keys, LeaseChange, MemoryKeys, RunFilter, RunRecord,
+    RunStatus, Store, SystemClock,
 };
 use crate::spec::{Limits, Program};
 
@@ -37,7 +37,9 @@ pub struct Runtime {
 
 impl fmt::Debug for Runtime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Runtime").field("owner", &self.shared.owner).finish_non_exhaustive()
+        f.debug_struct("Runtime")
+            .field("owner", &self.shared.owner)
+            .finish_non_exhaustive()
     }
 }
 
@@ -150,18 +152,31 @@ impl RuntimeBuilder {
             .with_source(error)
         })?;
         let clock = self.clock;
-        let store = self.store.unwrap_or_else(|| Arc::new(MemoryStore::with_clock(Arc::clone(&clock))));
+        let store = self
+            .store
+            .unwrap_or_else(|| Arc::new(MemoryStore::with_clock(Arc::clone(&clock))));
         let keys = self.keys.unwrap_or_else(|| Arc::new(MemoryKeys::new()));
         let mut id = [0; 8];
         getrandom::fill(&mut id).map_err(crate::content::entropy_unavailable)?;
-        let owner: Arc<str> = format!("{}-{:016x}", std::process::id(), u64::from_be_bytes(id)).into();
+        let owner: Arc<str> =
+            format!("{}-{:016x}", std::process::id(), u64::from_be_bytes(id)).into();
         let several = store.capabilities().shared;
         // Without other processes nobody could take a lease over, and none need be renewed.
-        let ttl = if several { self.lease } else { Duration::from_secs(u64::from(u32::MAX)) };
+        let ttl = if several {
+            self.lease
+        } else {
+            Duration::from_secs(u64::from(u32::MAX))
+        };
         let lease = LeaseClock::new(ttl, several);
         let sequencer = self.proof.then(|| {
             let (store, keys, owner) = (Arc::clone(&store), Arc::clone(&keys), Arc::clone(&owner));
-            Arc::new(Sequencer::new(store, keys, owner, lease.ttl_ms(), self.origin))
+            Arc::new(Sequencer::new(
+                store,
+                keys,
+                owner,
+                lease.ttl_ms(),
+                self.origin,
+            ))
         });
         let shared = Arc::new(Shared {
             store,
@@ -185,11 +200,19 @@ impl RuntimeBuilder {
             grace: self.grace,
         });
         if several {
-            shared.handle.spawn(keep_leases(Arc::downgrade(&shared), shared.closed.clone()));
-            shared.handle.spawn(watch_inboxes(Arc::downgrade(&shared), shared.closed.clone()));
+            shared
+                .handle
+                .spawn(keep_leases(Arc::downgrade(&shared), shared.closed.clone()));
+            shared.handle.spawn(watch_inboxes(
+                Arc::downgrade(&shared),
+                shared.closed.clone(),
+            ));
         }
         if let Some(sequencer) = &shared.sequencer {
-            shared.handle.spawn(keep_sequencing(Arc::clone(sequencer), shared.closed.clone()));
+            shared.handle.spawn(keep_sequencing(
+                Arc::clone(sequencer),
+                shared.closed.clone(),
+            ));
         }
         Ok(Runtime { shared })
     }
@@ -227,7 +250,9 @@ impl Runtime {
     }
 
     pub(super) fn from_shared(shared: &Arc<Shared>) -> Self {
-        Self { shared: Arc::clone(shared) }
+        Self {
+            shared: Arc::clone(shared),
+        }
     }
 
     /// The store.
@@ -270,8 +295,12 @@ impl Runtime {
     /// # Errors
     /// What the store gives; a run that cannot be gone on with is left, and told of in the result.
     pub async fn resume_all(&self) -> Result<Vec<(RunId, Result<RunHandle, Error>)>, Error> {
-        let filter =
-            RunFilter { statuses: vec![RunStatus::Running], unowned: true, limit: Some(10_000), ..RunFilter::default() };
+        let filter = RunFilter {
+            statuses: vec![RunStatus::Running],
+            unowned: true,
+            limit: Some(10_000),
+            ..RunFilter::default()
+        };
         let mut resumed = Vec::new();
         for record in self.shared.store.runs(filter).await? {
             // Its parent goes on with it.
@@ -295,7 +324,12 @@ impl Runtime {
     ///
     /// # Errors
     /// As [`Runtime::approve`].
-    pub async fn deny(&self, run: RunId, step: StepPath, reason: Option<&str>) -> Result<SignalSent, Error> {
+    pub async fn deny(
+        &self,
+        run: RunId,
+        step: StepPath,
+        reason: Option<&str>,
+    ) -> Result<SignalSent, Error> {
         let (reason, blobs) = match reason {
             Some(text) => {
                 let (address, blob) = self.words(run, text, true).await?;
@@ -310,9 +344,15 @@ impl Runtime {
     ///
     /// # Errors
     /// As [`Runtime::approve`].
-    pub async fn answer(&self, run: RunId, step: StepPath, text: &str) -> Result<SignalSent, Error> {
+    pub async fn answer(
+        &self,
+        run: RunId,
+        step: StepPath,
+        text: &str,
+    ) -> Result<SignalSent, Error> {
         let (content, blob) = self.words(run, text, false).await?;
-        self.signal(run, Signal::Answer { step, content }, vec![blob]).await
+        self.signal(run, Signal::Answer { step, content }, vec![blob])
+            .await
     }
 
     /// Stops a run, wherever it is driven. One that nobody drives is stopped here.
@@ -320,7 +360,9 @@ impl Runtime {
     /// # Errors
     /// As [`Runtime::approve`].
     pub async fn cancel(&self, run: RunId) -> Result<SignalSent, Error> {
-        let sent = self.signal(run, Signal::Cancel { reason: None }, Vec::new()).await?;
+        let sent = self
+            .signal(run, Signal::Cancel { reason: None }, Vec::new())
+            .await?;
         if sent != SignalSent::Waiting {
             return Ok(sent);
         }
@@ -331,10 +373,23 @@ impl Runtime {
         }
     }
 
-    async fn words(&self, run: RunId, text: &str, is_error: bool) -> Result<(Address, (Subject, Sealed)), Error> {
-        let record = self.shared.store.run(run).await?.ok_or_else(|| start::run_unknown(run))?;
+    async fn words(
+        &self,
+        run: RunId,
+        text: &str,
+        is_error: bool,
+    ) -> Result<(Address, (Subject, Sealed)), Error> {
+        let record = self
+            .shared
+            .store
+            .run(run)
+            .await?
+            .ok_or_else(|| start::run_unknown(run))?;
         let vault = self.shared.vault(&record.subject).await?;
-        let content = Content::ToolOutput { text: text.to_owned(), is_error };
+        let content = Content::ToolOutput {
+            text: text.to_owned(),
+            is_error,
+        };
         let sealed = vault.seal(&super::memory::encode(&content)?)?;
         Ok((sealed.address, (record.subject, sealed)))
     }
@@ -345,7 +400,12 @@ impl Runtime {
         signal: Signal,
         blobs: Vec<(Subject, Sealed)>,
     ) -> Result<SignalSent, Error> {
-        let record = self.shared.store.run(run).await?.ok_or_else(|| start::run_unknown(run))?;
+        let record = self
+            .shared
+            .store
+            .run(run)
+            .await?
+            .ok_or_else(|| start::run_unknown(run))?;
         if record.status.is_terminal() {
             return Ok(SignalSent::Stopped);
         }
@@ -353,13 +413,33 @@ impl Runtime {
         getrandom::fill(&mut id).map_err(crate::content::entropy_unavailable)?;
         let id: Arc<str> = RunId(id).to_string().into();
         let at = self.shared.clock.now();
-        self.shared.store.post(InboxItem { id, run, signal, at }, blobs).await?;
+        self.shared
+            .store
+            .post(
+                InboxItem {
+                    id,
+                    run,
+                    signal,
+                    at,
+                },
+                blobs,
+            )
+            .await?;
         if let Some(live) = self.shared.live(run) {
             live.post();
             return Ok(SignalSent::Delivered);
         }
-        let record = self.shared.store.run(run).await?.ok_or_else(|| start::run_unknown(run))?;
-        Ok(if record.owner.is_some() { SignalSent::Delivered } else { SignalSent::Waiting })
+        let record = self
+            .shared
+            .store
+            .run(run)
+            .await?
+            .ok_or_else(|| start::run_unknown(run))?;
+        Ok(if record.owner.is_some() {
+            SignalSent::Delivered
+        } else {
+            SignalSent::Waiting
+        })
     }
 
     /// One run as the store lists it.
@@ -367,7 +447,11 @@ impl Runtime {
     /// # Errors
     /// `run_unknown`, and what the store gives.
     pub async fn run_record(&self, run: RunId) -> Result<RunRecord, Error> {
-        self.shared.store.run(run).await?.ok_or_else(|| start::run_unknown(run))
+        self.shared
+            .store
+            .run(run)
+            .await?
+            .ok_or_else(|| start::run_unknown(run))
     }
 
     /// Runs that match, newest first.
@@ -394,10 +478,22 @@ impl Runtime {
     pub async fn content(&self, run: RunId, address: Address) -> Result<Content, Error> {
         let record = self.run_record(run).await?;
         let vault = self.shared.existing_vault(&record.subject).await?;
-        let envelope = self.shared.store.blobs(&[address]).await?.into_iter().next().flatten();
+        let envelope = self
+            .shared
+            .store
+            .blobs(&[address])
+            .await?
+            .into_iter()
+            .next()
+            .flatten();
         let plain = vault.open(&address, &envelope.ok_or_else(content_erased)?)?;
         serde_json::from_slice(&plain).map_err(|error| {
-            Error::new(Component::Store, Category::Configuration, "content_unknown", format!("unknown content: {error}"))
+            Error::new(
+                Component::Store,
+                Category::Configuration,
+                "content_unknown",
+                format!("unknown content: {error}"),
+            )
         })
     }
 
@@ -417,13 +513,18 @@ impl Runtime {
         let sequencer = self.shared.sequencer()?;
         loop {
             let receipt = sequencer.receipt(run).await?;
-            if matches!(receipt.state, ReceiptState::Checkpointed | ReceiptState::None) {
+            if matches!(
+                receipt.state,
+                ReceiptState::Checkpointed | ReceiptState::None
+            ) {
                 return Ok(receipt);
             }
             for log in receipt.leaves.iter().map(|leaf| leaf.log) {
                 match sequencer.run(log).await {
                     // Another process is its sequencer, and will come to it.
-                    Err(error) if error.code() == "lease_held" => tokio::time::sleep(self.shared.poll).await,
+                    Err(error) if error.code() == "lease_held" => {
+                        tokio::time::sleep(self.shared.poll).await
+                    }
                     other => other?,
                 }
             }
@@ -437,7 +538,8 @@ impl Runtime {
     /// `nothing_recorded`, `not_checkpointed`, and what the store gives.
     pub async fn proof(&self, run: RunId, agent: Option<&str>) -> Result<Bundle, Error> {
         let record = self.run_record(run).await?;
-        let content = ContentCache::new(Arc::new(self.shared.existing_vault(&record.subject).await?));
+        let content =
+            ContentCache::new(Arc::new(self.shared.existing_vault(&record.subject).await?));
         let log = match agent {
             Some(name) => Some(self.existing_log(name).await?),
             None => None,
@@ -478,7 +580,10 @@ impl Runtime {
         let shared = &self.shared;
         shared.closing.cancel();
         shared.tasks.close();
-        if tokio::time::timeout(shared.grace, shared.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(shared.grace, shared.tasks.wait())
+            .await
+            .is_err()
+        {
             shared.grace_over.cancel();
             shared.tasks.wait().await;
         }
@@ -528,7 +633,12 @@ impl Shared {
 
     fn sequencer(&self) -> Result<&Arc<Sequencer>, Error> {
         self.sequencer.as_ref().ok_or_else(|| {
-            Error::new(Component::Proof, Category::Configuration, "proof_off", "this runtime was opened with proof off")
+            Error::new(
+                Component::Proof,
+                Category::Configuration,
+                "proof_off",
+                "this runtime was opened with proof off",
+            )
         })
     }
 
@@ -551,40 +661,69 @@ impl Shared {
     }
 
     pub(super) fn enter(&self, run: RunId, live: Arc<Live>) {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner).insert(run, live);
+        self.live
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(run, live);
     }
 
     pub(super) fn leave(&self, run: RunId) {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner).remove(&run);
+        self.live
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&run);
         self.session_freed.notify_waiters();
     }
 
     fn live(&self, run: RunId) -> Option<Arc<Live>> {
-        self.live.lock().unwrap_or_else(PoisonError::into_inner).get(&run).cloned()
+        self.live
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&run)
+            .cloned()
     }
 
     /// The log of an agent, remembered.
     pub(super) async fn log_of(&self, agent: &Arc<str>) -> Result<LogId, Error> {
-        let known = self.logs.lock().unwrap_or_else(PoisonError::into_inner).get(agent).copied();
+        let known = self
+            .logs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(agent)
+            .copied();
         if let Some(log) = known {
             return Ok(log);
         }
         let log = self.store.log(agent).await?;
-        self.logs.lock().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(agent), log);
+        self.logs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(Arc::clone(agent), log);
         Ok(log)
     }
 
     async fn vault(&self, subject: &Subject) -> Result<SubjectVault, Error> {
-        Ok(SubjectVault::new(&self.keys.subject_key(subject).await?, self.sealing()))
+        Ok(SubjectVault::new(
+            &self.keys.subject_key(subject).await?,
+            self.sealing(),
+        ))
     }
 
     async fn existing_vault(&self, subject: &Subject) -> Result<SubjectVault, Error> {
-        let key = self.keys.existing_subject_key(subject).await?.ok_or_else(content_erased)?;
+        let key = self
+            .keys
+            .existing_subject_key(subject)
+            .await?
+            .ok_or_else(content_erased)?;
         Ok(SubjectVault::new(&key, self.sealing()))
     }
 
     fn sealing(&self) -> Sealing {
-        if self.store.capabilities().at_rest { Sealing::Encrypted } else { Sealing::Plain }
+        if self.store.capabilities().at_rest {
+            Sealing::Encrypted
+        } else {
+            Sealing::Plain
+        }
     }
 
     pub(super) async fn bound_of(&self, record: &RunRecord) -> Result<Arc<Bound>, Error> {
@@ -596,7 +735,10 @@ impl Shared {
                 Component::Store,
                 Category::Internal,
                 "store_corrupt",
-                format!("the program of run {} is missing from the store", record.run),
+                format!(
+                    "the program of run {} is missing from the store",
+                    record.run
+                ),
             )
         })?;
         self.bindings.bind_stored(Program::from_canonical(&stored)?)
@@ -629,7 +771,12 @@ async fn keep_leases(shared: Weak<Shared>, closed: Cancellation) {
         let Some(here) = shared.upgrade() else { return };
         let every = here.lease.renew_every();
         let asked = Instant::now();
-        if here.store.renew(&here.owner, here.lease.ttl_ms()).await.is_ok() {
+        if here
+            .store
+            .renew(&here.owner, here.lease.ttl_ms())
+            .await
+            .is_ok()
+        {
             here.lease.renewed_at(asked);
         }
         drop(here);
@@ -645,7 +792,11 @@ async fn watch_inboxes(shared: Weak<Shared>, closed: Cancellation) {
     loop {
         let Some(here) = shared.upgrade() else { return };
         let every = here.poll;
-        let driven = !here.live.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        let driven = !here
+            .live
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_empty();
         if driven && let Ok(runs) = here.store.notified(&here.owner).await {
             for live in runs.into_iter().filter_map(|run| here.live(run)) {
                 live.post();

@@ -43,8 +43,11 @@ impl RunMemory {
         } else {
             shared.keys.subject_key(&subject).await?
         };
-        let sealing =
-            if shared.store.capabilities().at_rest { Sealing::Encrypted } else { Sealing::Plain };
+        let sealing = if shared.store.capabilities().at_rest {
+            Sealing::Encrypted
+        } else {
+            Sealing::Plain
+        };
         let content = ContentCache::new(Arc::new(SubjectVault::new(&key, sealing)));
         let mut history = Vec::new();
         if let Some(head) = head.filter(|head| head.length > 0 && history_runs != Some(0)) {
@@ -53,16 +56,33 @@ impl RunMemory {
             let mut items = shared.store.session_items(&head.id, wanted).await?;
             items.retain(|item| item.run != run);
             history = context::exchanges(&items);
-            content.load(&*shared.store, context::addresses(&history)).await?;
+            content
+                .load(&*shared.store, context::addresses(&history))
+                .await?;
         }
-        let (session, pseudonym) = session.map_or((None, run.0), |(id, pseudonym)| (Some(id), pseudonym));
-        let sequences = Mutex::new(head.map(|head| head.leaf_sequences.clone()).unwrap_or_default());
-        Ok(Self { subject, session, pseudonym, user: None, content, history, sequences })
+        let (session, pseudonym) =
+            session.map_or((None, run.0), |(id, pseudonym)| (Some(id), pseudonym));
+        let sequences = Mutex::new(
+            head.map(|head| head.leaf_sequences.clone())
+                .unwrap_or_default(),
+        );
+        Ok(Self {
+            subject,
+            session,
+            pseudonym,
+            user: None,
+            content,
+            history,
+            sequences,
+        })
     }
 
     /// The next leaf sequence number of this session in `log`.
     pub(super) fn next_sequence(&self, log: LogId) -> u64 {
-        let mut sequences = self.sequences.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sequences = self
+            .sequences
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let next = sequences.entry(log).or_insert(0);
         let taken = *next;
         *next += 1;
@@ -71,14 +91,20 @@ impl RunMemory {
 
     /// Takes up the numbering of a run without a session, which only its leaves remember.
     pub(super) fn restore_sequences(&self, logs: &super::proof::RunLogs) {
-        let mut sequences = self.sequences.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sequences = self
+            .sequences
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         for log in logs.drafted() {
             *sequences.entry(log).or_insert(0) += 1;
         }
     }
 
     pub(super) fn sequences(&self) -> BTreeMap<LogId, u64> {
-        self.sequences.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.sequences
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -90,7 +116,10 @@ pub(super) struct Sealer<'a> {
 
 impl<'a> Sealer<'a> {
     pub(super) fn new(memory: &'a RunMemory) -> Self {
-        Self { memory, blobs: Vec::new() }
+        Self {
+            memory,
+            blobs: Vec::new(),
+        }
     }
 
     /// Seals raw bytes that only proofs read.
@@ -105,18 +134,22 @@ impl<'a> Sealer<'a> {
 impl ContentSink for Sealer<'_> {
     fn put(&mut self, content: &Content) -> Result<Address, Error> {
         let address = self.put_bytes(&encode(content)?)?;
-        self.memory.content.insert(address, Loaded::from(content.clone()));
+        self.memory
+            .content
+            .insert(address, Loaded::from(content.clone()));
         Ok(address)
     }
 }
 
 pub(super) fn encode(content: &Content) -> Result<Bytes, Error> {
-    serde_json::to_vec(content).map(Bytes::from).map_err(|error| {
-        Error::new(
-            Component::Runtime,
-            Category::Internal,
-            "content_not_json",
-            format!("content cannot be written as JSON: {error}"),
-        )
-    })
+    serde_json::to_vec(content)
+        .map(Bytes::from)
+        .map_err(|error| {
+            Error::new(
+                Component::Runtime,
+                Category::Internal,
+                "content_not_json",
+                format!("content cannot be written as JSON: {error}"),
+            )
+        })
 }

@@ -23,7 +23,8 @@ use crate::engine::{CallStatus, Exchange};
 use crate::error::{Category, Component, Error};
 use crate::ids::{Address, RunId, StepPath, Timestamp};
 use crate::ports::{
-    CallContext, Cancellation, Dependencies, Model, ModelDelta, ModelRequest, Reconciled, Tool, ToolError, ToolOutput,
+    CallContext, Cancellation, Dependencies, Model, ModelDelta, ModelRequest, Reconciled, Tool,
+    ToolError, ToolOutput,
 };
 use crate::spec::{CompiledAgent, CompiledTool};
 
@@ -54,7 +55,13 @@ impl Surroundings {
         }
     }
 
-    fn context(&self, step: &StepPath, attempt: u32, agent: &Arc<str>, cancellation: &Cancellation) -> CallContext {
+    fn context(
+        &self,
+        step: &StepPath,
+        attempt: u32,
+        agent: &Arc<str>,
+        cancellation: &Cancellation,
+    ) -> CallContext {
         let mut context = CallContext::new(self.run, step.clone(), Arc::clone(agent));
         context.attempt = attempt;
         context.session = self.memory.session.clone();
@@ -66,13 +73,31 @@ impl Surroundings {
 
 /// What became of a command.
 pub(super) enum Done {
-    Model { step: StepPath, result: Result<(Arc<ModelAnswer>, TurnEvidence), Error>, partial: String },
-    Call { step: StepPath, result: CallResult, evidence: Option<CallEvidence> },
-    Reconciled { step: StepPath, result: Result<Reconciled, Error> },
-    Child { step: StepPath, result: Result<(CallStatus, String), Error> },
-    TimeCame { step: StepPath },
+    Model {
+        step: StepPath,
+        result: Result<(Arc<ModelAnswer>, TurnEvidence), Error>,
+        partial: String,
+    },
+    Call {
+        step: StepPath,
+        result: CallResult,
+        evidence: Option<CallEvidence>,
+    },
+    Reconciled {
+        step: StepPath,
+        result: Result<Reconciled, Error>,
+    },
+    Child {
+        step: StepPath,
+        result: Result<(CallStatus, String), Error>,
+    },
+    TimeCame {
+        step: StepPath,
+    },
     /// It was cancelled; the engine no longer waits for it.
-    Dropped { step: StepPath },
+    Dropped {
+        step: StepPath,
+    },
 }
 
 pub(super) enum CallResult {
@@ -104,7 +129,11 @@ pub(super) struct ModelCall {
     pub(super) chain: ContextChain,
 }
 
-pub(super) async fn call_model(here: Arc<Surroundings>, call: ModelCall, cancellation: Cancellation) -> Done {
+pub(super) async fn call_model(
+    here: Arc<Surroundings>,
+    call: ModelCall,
+    cancellation: Cancellation,
+) -> Done {
     let step = call.step.clone();
     let mut partial = String::new();
     let result = {
@@ -115,7 +144,11 @@ pub(super) async fn call_model(here: Arc<Surroundings>, call: ModelCall, cancell
             result = work => result.unwrap_or_else(|panic| Err(panicked("model", panic))),
         }
     };
-    Done::Model { step, result, partial }
+    Done::Model {
+        step,
+        result,
+        partial,
+    }
 }
 
 async fn turn(
@@ -128,21 +161,41 @@ async fn turn(
     let model = Arc::clone(here.bound.model(&agent.name)?);
     let history: &[Exchange] = if call.root { &here.memory.history } else { &[] };
     let content = &here.memory.content;
-    content.load(&*here.shared.store, context::addresses(&call.conversation)).await?;
+    content
+        .load(&*here.shared.store, context::addresses(&call.conversation))
+        .await?;
     let exchanges = history.iter().chain(&call.conversation);
     let messages = context::messages(&agent.instructions, exchanges, content)?;
     let skipped = usize::from(!agent.instructions.is_empty());
-    let mut evidence = call.chain.evidence(here, &call.agent, &call.conversation, messages.get(skipped..).unwrap_or_default());
+    let mut evidence = call.chain.evidence(
+        here,
+        &call.agent,
+        &call.conversation,
+        messages.get(skipped..).unwrap_or_default(),
+    );
     let request = ModelRequest {
         messages,
         tools: Arc::clone(&call.agent.definitions),
-        output_schema: call.agent.output.as_ref().map(|schema| Arc::clone(schema.source())),
+        output_schema: call
+            .agent
+            .output
+            .as_ref()
+            .map(|schema| Arc::clone(schema.source())),
         settings: Arc::new(agent.model.settings.clone()),
         deltas: here.events.is_some(),
     };
     let context = here.context(&call.step, call.attempt, &agent.name, cancellation);
     let started = Instant::now();
-    let answer = listen(here, &*model, &context, &request, &call.step, call.attempt, partial).await?;
+    let answer = listen(
+        here,
+        &*model,
+        &context,
+        &request,
+        &call.step,
+        call.attempt,
+        partial,
+    )
+    .await?;
     evidence.finish(&*model, started.elapsed());
     Ok((answer, evidence))
 }
@@ -164,20 +217,48 @@ async fn listen(
             ModelDelta::Finished(answer) => return Ok(Arc::new(*answer)),
             ModelDelta::Retracted { reason } => {
                 partial.clear();
-                here.send(Event::Retracted { step: step(), attempt, reason }).await;
+                here.send(Event::Retracted {
+                    step: step(),
+                    attempt,
+                    reason,
+                })
+                .await;
             }
             ModelDelta::Text(text) | ModelDelta::Refusal(text) => {
                 partial.push_str(&text);
-                here.send(Event::TextDelta { step: step(), attempt, text }).await;
+                here.send(Event::TextDelta {
+                    step: step(),
+                    attempt,
+                    text,
+                })
+                .await;
             }
-            ModelDelta::Reasoning(text) => here.send(Event::ReasoningDelta { step: step(), attempt, text }).await,
+            ModelDelta::Reasoning(text) => {
+                here.send(Event::ReasoningDelta {
+                    step: step(),
+                    attempt,
+                    text,
+                })
+                .await
+            }
             ModelDelta::ToolCallStarted { index, name } => {
-                let event =
-                    Event::ToolCallDelta { step: step(), attempt, index, name: Some(name), arguments: String::new() };
+                let event = Event::ToolCallDelta {
+                    step: step(),
+                    attempt,
+                    index,
+                    name: Some(name),
+                    arguments: String::new(),
+                };
                 here.send(event).await;
             }
             ModelDelta::ToolCallArguments { index, json } => {
-                let event = Event::ToolCallDelta { step: step(), attempt, index, name: None, arguments: json };
+                let event = Event::ToolCallDelta {
+                    step: step(),
+                    attempt,
+                    index,
+                    name: None,
+                    arguments: json,
+                };
                 here.send(event).await;
             }
         }
@@ -186,7 +267,10 @@ async fn listen(
         Component::Model,
         Category::Internal,
         "model_stream_ended",
-        format!("the adapter of `{}` ended its stream without an answer or an error", model.name()),
+        format!(
+            "the adapter of `{}` ended its stream without an answer or an error",
+            model.name()
+        ),
     ))
 }
 
@@ -201,30 +285,62 @@ pub(super) struct ToolCallWork {
 
 impl ToolCallWork {
     async fn arguments(&self, here: &Surroundings) -> Result<String, Error> {
-        let Loaded::Answer { message, .. } = here.memory.content.fetch(&*here.shared.store, self.answer).await? else {
+        let Loaded::Answer { message } = here
+            .memory
+            .content
+            .fetch(&*here.shared.store, self.answer)
+            .await?
+        else {
             return Err(content_erased());
         };
         let at = usize::try_from(self.call).unwrap_or(usize::MAX);
-        message.tool_calls().nth(at).map(|call| call.arguments.clone()).ok_or_else(content_erased)
+        message
+            .tool_calls()
+            .nth(at)
+            .map(|call| call.arguments.clone())
+            .ok_or_else(content_erased)
     }
 }
 
 /// The arguments of a call that waits for a person.
-pub(super) async fn arguments_of(here: &Surroundings, answer: Address, call: u32) -> Result<String, Error> {
-    let Loaded::Answer { message, .. } = here.memory.content.fetch(&*here.shared.store, answer).await? else {
+pub(super) async fn arguments_of(
+    here: &Surroundings,
+    answer: Address,
+    call: u32,
+) -> Result<String, Error> {
+    let Loaded::Answer { message } = here
+        .memory
+        .content
+        .fetch(&*here.shared.store, answer)
+        .await?
+    else {
         return Err(content_erased());
     };
     let at = usize::try_from(call).unwrap_or(usize::MAX);
-    message.tool_calls().nth(at).map(|call| call.arguments.clone()).ok_or_else(content_erased)
+    message
+        .tool_calls()
+        .nth(at)
+        .map(|call| call.arguments.clone())
+        .ok_or_else(content_erased)
 }
 
-pub(super) async fn call_tool(here: Arc<Surroundings>, work: ToolCallWork, cancellation: Cancellation) -> Done {
+pub(super) async fn call_tool(
+    here: Arc<Surroundings>,
+    work: ToolCallWork,
+    cancellation: Cancellation,
+) -> Done {
     let step = work.step.clone();
     let started = Instant::now();
     let prepared = prepare(&here, &work, &cancellation).await;
     let (tool, context, arguments, text) = match prepared {
         Ok(prepared) => prepared,
-        Err(error) => return Done::Call { step, result: CallResult::Failed(error), evidence: None },
+        Err(error) => {
+            return Done::Call {
+                step,
+                result: CallResult::Failed(error),
+                evidence: None,
+            };
+        }
     };
     let event = Event::ToolStarted {
         step: step.clone(),
@@ -235,11 +351,23 @@ pub(super) async fn call_tool(here: Arc<Surroundings>, work: ToolCallWork, cance
     if here.events.is_some() {
         here.send(event).await;
     }
-    let called = guarded(tool.call(&context, arguments), "tool", &work.tool, &cancellation).await;
+    let called = guarded(
+        tool.call(&context, arguments),
+        "tool",
+        &work.tool,
+        &cancellation,
+    )
+    .await;
     let result = match called {
         None => return Done::Dropped { step },
-        Some(Ok(output)) => CallResult::Given { status: CallStatus::Ok, text: output.text() },
-        Some(Err(ToolError::ForModel(text))) => CallResult::Given { status: CallStatus::Error, text },
+        Some(Ok(output)) => CallResult::Given {
+            status: CallStatus::Ok,
+            text: output.text(),
+        },
+        Some(Err(ToolError::ForModel(text))) => CallResult::Given {
+            status: CallStatus::Error,
+            text,
+        },
         Some(Err(ToolError::Fatal(error))) => CallResult::Failed(error),
     };
     let evidence = CallEvidence {
@@ -249,15 +377,30 @@ pub(super) async fn call_tool(here: Arc<Surroundings>, work: ToolCallWork, cance
         call: work.call,
         duration: started.elapsed(),
     };
-    Done::Call { step, result, evidence: Some(evidence) }
+    Done::Call {
+        step,
+        result,
+        evidence: Some(evidence),
+    }
 }
 
-pub(super) async fn reconcile(here: Arc<Surroundings>, work: ToolCallWork, cancellation: Cancellation) -> Done {
+pub(super) async fn reconcile(
+    here: Arc<Surroundings>,
+    work: ToolCallWork,
+    cancellation: Cancellation,
+) -> Done {
     let step = work.step.clone();
     let result = match prepare(&here, &work, &cancellation).await {
         Err(error) => Err(error),
         Ok((tool, context, arguments, _)) => {
-            match guarded(tool.reconcile(&context, arguments), "tool", &work.tool, &cancellation).await {
+            match guarded(
+                tool.reconcile(&context, arguments),
+                "tool",
+                &work.tool,
+                &cancellation,
+            )
+            .await
+            {
                 None => return Done::Dropped { step },
                 Some(Ok(reconciled)) => Ok(reconciled),
                 // A tool that can't tell leaves it to a person.
@@ -277,10 +420,19 @@ async fn prepare(
     let tool = Arc::clone(here.bound.tool(&work.tool.spec.name)?);
     let text = work.arguments(here).await?;
     let arguments = crate::engine::parse_arguments(&text).map_err(|fault| {
-        Error::new(Component::Engine, Category::Internal, "arguments_not_json", format!("accepted arguments: {fault}"))
+        Error::new(
+            Component::Engine,
+            Category::Internal,
+            "arguments_not_json",
+            format!("accepted arguments: {fault}"),
+        )
     })?;
     let mut context = here.context(&work.step, work.attempt, &work.agent, cancellation);
-    context.deadline = work.tool.spec.timeout_ms.map(|ms| Instant::now() + Duration::from_millis(ms));
+    context.deadline = work
+        .tool
+        .spec
+        .timeout_ms
+        .map(|ms| Instant::now() + Duration::from_millis(ms));
     Ok((tool, context, arguments, text))
 }
 
@@ -330,7 +482,12 @@ pub(super) async fn start_child(
     Done::Child { step, result }
 }
 
-pub(super) async fn wait_until(shared: Arc<Shared>, step: StepPath, at: Timestamp, cancellation: Cancellation) -> Done {
+pub(super) async fn wait_until(
+    shared: Arc<Shared>,
+    step: StepPath,
+    at: Timestamp,
+    cancellation: Cancellation,
+) -> Done {
     loop {
         let left = at.0.saturating_sub(shared.clock.now().0);
         if left == 0 {
@@ -349,7 +506,12 @@ fn panicked(what: &str, panic: Box<dyn Any + Send>) -> Error {
         .map(|text| (*text).to_owned())
         .or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_default();
-    Error::new(Component::Runtime, Category::Internal, "panicked", format!("the {what} panicked: {said}"))
+    Error::new(
+        Component::Runtime,
+        Category::Internal,
+        "panicked",
+        format!("the {what} panicked: {said}"),
+    )
 }
 
 /// The result of a reconciled call.

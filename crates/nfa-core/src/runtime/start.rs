@@ -125,7 +125,9 @@ impl RunBuilder {
         loop {
             let freed = self.shared.session_freed.notified();
             match admit(&self.shared, &proposal, listens, self.cancel_on_drop).await {
-                Err(error) if error.code() == "session_busy" && self.when_busy == WhenBusy::Queue => {
+                Err(error)
+                    if error.code() == "session_busy" && self.when_busy == WhenBusy::Queue =>
+                {
                     // Another process frees a session without telling us.
                     let _ = tokio::time::timeout(self.shared.poll, freed).await;
                     proposal.run = random_id()?;
@@ -174,7 +176,10 @@ async fn admit(
     if let Some(open) = head.as_ref().and_then(|head| head.open_run) {
         return Err(session_busy(open));
     }
-    let subject = head.as_ref().map(|head| head.subject.clone()).or_else(|| proposal.subject.clone());
+    let subject = head
+        .as_ref()
+        .map(|head| head.subject.clone())
+        .or_else(|| proposal.subject.clone());
     let subject = subject.unwrap_or_else(|| match (&proposal.user, &proposal.session) {
         (Some(user), _) => Subject::user(user),
         (None, Some(session)) => Subject::session(session),
@@ -192,8 +197,16 @@ async fn admit(
     let fresh = proposal.session.is_none() && proposal.user.is_none() && proposal.subject.is_none();
     let program = Arc::clone(&proposal.bound.program);
     let window = program.start().spec.memory.history.runs;
-    let mut memory =
-        RunMemory::open(shared, proposal.run, subject.clone(), fresh, head.as_ref(), pseudonym, window).await?;
+    let mut memory = RunMemory::open(
+        shared,
+        proposal.run,
+        subject.clone(),
+        fresh,
+        head.as_ref(),
+        pseudonym,
+        window,
+    )
+    .await?;
     memory.user = proposal.user.clone();
 
     let mut sealer = Sealer::new(&memory);
@@ -205,11 +218,20 @@ async fn admit(
         history: head.as_ref().map_or(0, |head| head.length),
         depth: proposal.depth,
     };
-    let (run, changes) =
-        Run::begin(Arc::clone(&program), &begin, Stamp { at, epoch: 1 }, &mut sealer, &mut entries)?;
+    let (run, changes) = Run::begin(
+        Arc::clone(&program),
+        &begin,
+        Stamp { at, epoch: 1 },
+        &mut sealer,
+        &mut entries,
+    )?;
     let blobs = sealer.blobs;
     let logs = run_logs(shared, &proposal.bound, None).await?;
-    let mut journal = Journal { epoch: 1, session_length: begin.history, acknowledged: Vec::new() };
+    let mut journal = Journal {
+        epoch: 1,
+        session_length: begin.history,
+        acknowledged: Vec::new(),
+    };
     let mut batch = journal.batch(&run, &memory, at, entries.clone(), blobs, Vec::new());
     if let (Some(session), Some(create)) = (&mut batch.session, create) {
         session.create = Some(create);
@@ -234,7 +256,14 @@ async fn admit(
         dependencies: proposal.dependencies.clone(),
         nested: proposal.parent.is_some(),
     };
-    Ok(launch(shared, parts, changes, entries, listens, cancel_on_drop))
+    Ok(launch(
+        shared,
+        parts,
+        changes,
+        entries,
+        listens,
+        cancel_on_drop,
+    ))
 }
 
 fn session_busy(open: RunId) -> Error {
@@ -317,35 +346,50 @@ fn launch(
             false => here.shared.places.acquire().await.ok(),
         };
         for entry in entries.iter().filter(|_| here.events.is_some()) {
-            here.send(Event::Entry { entry: entry.clone() }).await;
+            here.send(Event::Entry {
+                entry: entry.clone(),
+            })
+            .await;
         }
         let outcome = task.drive(changes).await;
         here.shared.leave(id);
         if let Ok(outcome) = &outcome
             && here.events.is_some()
         {
-            here.send(Event::Finished { outcome: outcome.summary().clone() }).await;
+            here.send(Event::Finished {
+                outcome: outcome.summary().clone(),
+            })
+            .await;
         }
         outcome
     };
-    let (shared_after, live_after) = (Arc::clone(shared), Arc::clone(&live));
+    let shared_after = Arc::clone(shared);
     shared.tasks.spawn_on(
         async move {
-            let outcome = AssertUnwindSafe(driven).catch_unwind().await.unwrap_or_else(|_| {
-                Err(Error::new(
-                    Component::Runtime,
-                    Category::Internal,
-                    "driver_panicked",
-                    "the driver of the run panicked: report it; the run itself can be resumed",
-                ))
-            });
+            let outcome = AssertUnwindSafe(driven)
+                .catch_unwind()
+                .await
+                .unwrap_or_else(|_| {
+                    Err(Error::new(
+                        Component::Runtime,
+                        Category::Internal,
+                        "driver_panicked",
+                        "the driver of the run panicked: report it; the run itself can be resumed",
+                    ))
+                });
             shared_after.leave(id);
-            live_after.finish();
             let _ = report.send(outcome);
         },
         &shared.handle,
     );
-    RunHandle { run: id, live, events: receiver, outcome: Some(outcome), finished: None, cancel_on_drop }
+    RunHandle {
+        run: id,
+        live,
+        events: receiver,
+        outcome: Some(outcome),
+        finished: None,
+        cancel_on_drop,
+    }
 }
 
 /// Takes a run over: claims it, folds it, and drives it on.
@@ -360,11 +404,16 @@ pub(super) async fn resume(
     let record = shared.store.run(id).await?.ok_or_else(|| run_unknown(id))?;
     let bound = shared.bound_of(&record).await?;
     let asked = std::time::Instant::now();
-    let lease = shared.store.claim(id, &shared.owner, shared.lease.ttl_ms()).await?;
+    let lease = shared
+        .store
+        .claim(id, &shared.owner, shared.lease.ttl_ms())
+        .await?;
     shared.lease.renew_floor(asked);
     let released = folded(shared, id, &record, bound, lease.epoch, limits, go_on).await;
     match released {
-        Ok((parts, changes, entries)) => Ok(launch(shared, parts, changes, entries, listens, false)),
+        Ok((parts, changes, entries)) => {
+            Ok(launch(shared, parts, changes, entries, listens, false))
+        }
         Err(error) => {
             // What can't be driven on must not stay leased.
             shared.give_back(&record, lease.epoch).await;
@@ -393,7 +442,16 @@ async fn folded(
     }
     let session = head.as_ref().map(|head| (head.id.clone(), head.pseudonym));
     let window = bound.program.start().spec.memory.history.runs;
-    let memory = RunMemory::open(shared, id, record.subject.clone(), false, head.as_ref(), session, window).await?;
+    let memory = RunMemory::open(
+        shared,
+        id,
+        record.subject.clone(),
+        false,
+        head.as_ref(),
+        session,
+        window,
+    )
+    .await?;
     let logs = run_logs(shared, &bound, Some(id)).await?;
     if record.session.is_none()
         && let Some(logs) = &logs
@@ -405,11 +463,19 @@ async fn folded(
     let at = shared.clock.now();
     let stamp = Stamp { at, epoch };
     let stopped = run.end().is_some();
-    let input = if stopped && go_on { Input::Resume { limits } } else { Input::Recover };
+    let input = if stopped && go_on {
+        Input::Resume { limits }
+    } else {
+        Input::Recover
+    };
     let mut changes = run.advance(stamp, &input, &mut sealer, &mut entries)?;
     let blobs = sealer.blobs;
     let session_length = head.as_ref().map_or(0, |head| head.length);
-    let mut writer = Journal { epoch, session_length, acknowledged: Vec::new() };
+    let mut writer = Journal {
+        epoch,
+        session_length,
+        acknowledged: Vec::new(),
+    };
     if !entries.is_empty() {
         let batch = writer.batch(&run, &memory, at, entries.clone(), blobs, Vec::new());
         shared.store.commit(batch).await?;
@@ -433,7 +499,10 @@ pub(super) async fn read_journal(shared: &Shared, run: RunId) -> Result<Vec<Entr
     const PAGE: usize = 1024;
     let mut journal: Vec<Entry> = Vec::new();
     loop {
-        let page = shared.store.journal(run, journal.len() as u64, PAGE).await?;
+        let page = shared
+            .store
+            .journal(run, journal.len() as u64, PAGE)
+            .await?;
         let full = page.len() == PAGE;
         journal.extend(page);
         if !full {
@@ -443,7 +512,11 @@ pub(super) async fn read_journal(shared: &Shared, run: RunId) -> Result<Vec<Entr
 }
 
 /// A stopped run goes on only where its session stands.
-async fn check_session(shared: &Shared, run: RunId, head: Option<&SessionHead>) -> Result<(), Error> {
+async fn check_session(
+    shared: &Shared,
+    run: RunId,
+    head: Option<&SessionHead>,
+) -> Result<(), Error> {
     let Some(head) = head else { return Ok(()) };
     match head.open_run {
         Some(open) if open == run => return Ok(()),
@@ -458,12 +531,20 @@ async fn check_session(shared: &Shared, run: RunId, head: Option<&SessionHead>) 
         Component::Runtime,
         Category::Conflict,
         "session_moved_on",
-        format!("session `{}` went on with later runs: start a new run in it instead", head.id),
+        format!(
+            "session `{}` went on with later runs: start a new run in it instead",
+            head.id
+        ),
     ))
 }
 
 pub(super) fn run_unknown(run: RunId) -> Error {
-    Error::new(Component::Store, Category::Input, "run_unknown", format!("no run {run} is stored"))
+    Error::new(
+        Component::Store,
+        Category::Input,
+        "run_unknown",
+        format!("no run {run} is stored"),
+    )
 }
 
 /// Starts a run inside a run, or finds the one that an earlier attempt started, and waits for its end.
@@ -480,7 +561,10 @@ pub(super) async fn child(
     loop {
         let handle = match shared.store.run(id).await? {
             None => Some(begin_child(here, id, step, agent, input).await?),
-            Some(record) if record.status.is_terminal() || record.status == RunStatus::Running && record.owner.is_none() => {
+            Some(record)
+                if record.status.is_terminal()
+                    || record.status == RunStatus::Running && record.owner.is_none() =>
+            {
                 Some(box_resume(shared, id).await?)
             }
             Some(_) => None,
@@ -505,12 +589,20 @@ pub(super) async fn child(
         match outcome.status() {
             OutcomeStatus::Waiting => {}
             OutcomeStatus::Completed => return Ok((CallStatus::Ok, outcome.text().to_owned())),
-            OutcomeStatus::Cancelled => return Ok((CallStatus::Cancelled, "the run was cancelled".to_owned())),
+            OutcomeStatus::Cancelled => {
+                return Ok((CallStatus::Cancelled, "the run was cancelled".to_owned()));
+            }
             OutcomeStatus::LimitReached => {
-                return Ok((CallStatus::Error, format!("a limit stopped it; it had said: {}", outcome.text())));
+                return Ok((
+                    CallStatus::Error,
+                    format!("a limit stopped it; it had said: {}", outcome.text()),
+                ));
             }
             _ => {
-                let error = outcome.error().map_or_else(|| "it was interrupted".to_owned(), |error| error.to_string());
+                let error = outcome.error().map_or_else(
+                    || "it was interrupted".to_owned(),
+                    |error| error.to_string(),
+                );
                 return Ok((CallStatus::Error, format!("the run failed: {error}")));
             }
         }

@@ -39,7 +39,11 @@ impl ContextChain {
                 head = extend_context(&head, &[commit(FieldId::CONTEXT_PART, &salt, &value)]);
             }
         }
-        let chain = Self { head, messages: messages.len(), wanted: self.wanted };
+        let chain = Self {
+            head,
+            messages: messages.len(),
+            wanted: self.wanted,
+        };
         TurnEvidence::new(Arc::clone(&agent.spec), chain, prompt_of(conversation))
     }
 
@@ -65,10 +69,15 @@ impl ChainKeeper {
     /// The chain of the frame that `step` belongs to.
     pub(in crate::runtime) fn of(&self, step: &StepPath, wanted: bool) -> ContextChain {
         let frame = step.parent().unwrap_or_default();
-        self.0.get(&frame).copied().unwrap_or(ContextChain { head: CONTEXT_START, messages: 0, wanted })
+        self.0.get(&frame).copied().unwrap_or(ContextChain {
+            head: CONTEXT_START,
+            messages: 0,
+            wanted,
+        })
     }
 
     pub(in crate::runtime) fn keep(&mut self, step: &StepPath, turn: &TurnEvidence) {
-        self.0.insert(step.parent().unwrap_or_default(), *turn.chain());
+        self.0
+            .insert(step.parent().unwrap_or_default(), *turn.chain());
     }
 }

@@ -36,7 +36,13 @@ pub(in crate::runtime) struct TurnEvidence {
 
 impl TurnEvidence {
     pub(super) fn new(agent: Arc<AgentSpec>, chain: ContextChain, prompt: Vec<Address>) -> Self {
-        Self { agent, chain, prompt, model: String::new(), duration: Duration::ZERO }
+        Self {
+            agent,
+            chain,
+            prompt,
+            model: String::new(),
+            duration: Duration::ZERO,
+        }
     }
 
     pub(in crate::runtime) fn finish(&mut self, model: &dyn Model, duration: Duration) {
@@ -67,13 +73,23 @@ pub(in crate::runtime) struct RunLogs {
 }
 
 impl RunLogs {
-    pub(in crate::runtime) fn new(logs: HashMap<Arc<str>, LogId>, earlier: &[(LeafDraft, Option<u64>)]) -> Self {
+    pub(in crate::runtime) fn new(
+        logs: HashMap<Arc<str>, LogId>,
+        earlier: &[(LeafDraft, Option<u64>)],
+    ) -> Self {
         let latest = earlier.iter().rev().find_map(|(draft, _)| {
             let leaf = Leaf::decode(&draft.leaf).ok()?;
             (leaf.header().kind == LeafKind::Interaction).then(|| leaf.id())
         });
-        let drafted = earlier.iter().map(|(draft, _)| (draft.log, draft.entry)).collect();
-        Self { logs, latest, drafted }
+        let drafted = earlier
+            .iter()
+            .map(|(draft, _)| (draft.log, draft.entry))
+            .collect();
+        Self {
+            logs,
+            latest,
+            drafted,
+        }
     }
 
     pub(in crate::runtime) fn ids(&self) -> impl Iterator<Item = LogId> + '_ {
@@ -86,7 +102,11 @@ impl RunLogs {
     }
 
     pub(in crate::runtime) fn receipt(&self, run: RunId) -> Receipt {
-        let leaves = self.drafted.iter().map(|(log, entry)| LeafReceipt::recorded(*log, *entry)).collect();
+        let leaves = self
+            .drafted
+            .iter()
+            .map(|(log, entry)| LeafReceipt::recorded(*log, *entry))
+            .collect();
         Receipt::new(run, leaves)
     }
 
@@ -113,18 +133,36 @@ impl RunLogs {
         turn: TurnEvidence,
         sealer: &mut Sealer<'_>,
     ) -> Result<Option<LeafDraft>, Error> {
-        let Fact::ModelFinished { answer, finish, usage, calls, .. } = &entry.fact else { return Ok(None) };
+        let Fact::ModelFinished {
+            answer,
+            finish,
+            usage,
+            calls,
+            ..
+        } = &entry.fact
+        else {
+            return Ok(None);
+        };
         let json = |value: Result<Vec<u8>, _>| Source::Inline(value.unwrap_or_default());
         let mut fields = vec![
             (FieldId::PROMPT, Source::Texts(turn.prompt)),
             (FieldId::RESPONSE, Source::Texts(vec![*answer])),
             (FieldId::CONTEXT, Source::Inline(turn.chain.head().to_vec())),
             (FieldId::MODEL, Source::Inline(turn.model.into_bytes())),
-            (FieldId::PARAMETERS, json(serde_json::to_vec(&turn.agent.model.settings))),
+            (
+                FieldId::PARAMETERS,
+                json(serde_json::to_vec(&turn.agent.model.settings)),
+            ),
             (FieldId::USAGE, json(serde_json::to_vec(usage))),
             (FieldId::FINISH, Source::Inline(name_of(finish))),
-            (FieldId::DURATION, Source::Inline(turn.duration.as_millis().to_string().into_bytes())),
-            (FieldId::PROGRAM_HASH, Source::Inline(run.program().hash().0.to_vec())),
+            (
+                FieldId::DURATION,
+                Source::Inline(turn.duration.as_millis().to_string().into_bytes()),
+            ),
+            (
+                FieldId::PROGRAM_HASH,
+                Source::Inline(run.program().hash().0.to_vec()),
+            ),
         ];
         if !calls.is_empty() {
             fields.push((FieldId::TOOLS, Source::Calls(*answer)));
@@ -133,7 +171,15 @@ impl RunLogs {
             fields.push((FieldId::USER, Source::Inline(user.as_bytes().to_vec())));
         }
         let parent = self.latest;
-        let (draft, id) = self.draft(LeafKind::Interaction, &turn.agent.name, run, entry, parent, fields, sealer)?;
+        let (draft, id) = self.draft(
+            LeafKind::Interaction,
+            &turn.agent.name,
+            run,
+            entry,
+            parent,
+            fields,
+            sealer,
+        )?;
         self.latest = Some(id);
         Ok(Some(draft))
     }
@@ -145,23 +191,71 @@ impl RunLogs {
         call: &CallEvidence,
         sealer: &mut Sealer<'_>,
     ) -> Result<Option<LeafDraft>, Error> {
-        let Fact::CallFinished { step, status, result } = &entry.fact else { return Ok(None) };
+        let Fact::CallFinished {
+            step,
+            status,
+            result,
+        } = &entry.fact
+        else {
+            return Ok(None);
+        };
         let text = |text: &str| Source::Inline(text.as_bytes().to_vec());
         let key = crate::ports::idempotency_key(run.id(), step);
-        let outcome = if *status == CallStatus::Ok { FieldId::OUTPUT } else { FieldId::ERROR };
+        let outcome = if *status == CallStatus::Ok {
+            FieldId::OUTPUT
+        } else {
+            FieldId::ERROR
+        };
         let fields = vec![
             (FieldId::TOOL, text(&call.tool.spec.name)),
-            (FieldId::ARGUMENTS, Source::Arguments { answer: call.answer, call: call.call }),
+            (
+                FieldId::ARGUMENTS,
+                Source::Arguments {
+                    answer: call.answer,
+                    call: call.call,
+                },
+            ),
             (outcome, Source::Result(*result)),
-            (FieldId::SUCCESS, text(if *status == CallStatus::Ok { "true" } else { "false" })),
-            (FieldId::DURATION, text(&call.duration.as_millis().to_string())),
-            (FieldId::EFFECT_CLASS, Source::Inline(name_of(&call.tool.spec.effect))),
-            (FieldId::TIER, text(if call.tool.spec.command.is_some() { "process" } else { "in_process" })),
+            (
+                FieldId::SUCCESS,
+                text(if *status == CallStatus::Ok {
+                    "true"
+                } else {
+                    "false"
+                }),
+            ),
+            (
+                FieldId::DURATION,
+                text(&call.duration.as_millis().to_string()),
+            ),
+            (
+                FieldId::EFFECT_CLASS,
+                Source::Inline(name_of(&call.tool.spec.effect)),
+            ),
+            (
+                FieldId::TIER,
+                text(if call.tool.spec.command.is_some() {
+                    "process"
+                } else {
+                    "in_process"
+                }),
+            ),
             (FieldId::IDEMPOTENCY_KEY, text(&key.to_string())),
-            (FieldId::PROGRAM_HASH, Source::Inline(run.program().hash().0.to_vec())),
+            (
+                FieldId::PROGRAM_HASH,
+                Source::Inline(run.program().hash().0.to_vec()),
+            ),
         ];
         let parent = self.latest;
-        let (draft, _) = self.draft(LeafKind::ToolCall, &call.agent, run, entry, parent, fields, sealer)?;
+        let (draft, _) = self.draft(
+            LeafKind::ToolCall,
+            &call.agent,
+            run,
+            entry,
+            parent,
+            fields,
+            sealer,
+        )?;
         Ok(Some(draft))
     }
 
@@ -181,7 +275,11 @@ impl RunLogs {
         let fields: Vec<FieldOpening> = fields
             .into_iter()
             .zip(salts)
-            .map(|((field, source), salt)| FieldOpening { field, salt, source })
+            .map(|((field, source), salt)| FieldOpening {
+                field,
+                salt,
+                source,
+            })
             .collect();
         let content = &sealer.memory.content;
         let commitments = fields
@@ -200,7 +298,13 @@ impl RunLogs {
         let leaf = Leaf::new(header, commitments).map_err(proof_error)?;
         let openings = sealer.put_bytes(&openings::encode(&fields))?;
         self.drafted.push((log, entry.seq));
-        let draft = LeafDraft { log, run: run.id(), entry: entry.seq, leaf: leaf.encode().into(), openings };
+        let draft = LeafDraft {
+            log,
+            run: run.id(),
+            entry: entry.seq,
+            leaf: leaf.encode().into(),
+            openings,
+        };
         Ok((draft, leaf.id()))
     }
 }

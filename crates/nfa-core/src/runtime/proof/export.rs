@@ -25,11 +25,17 @@ pub(in crate::runtime) async fn bundle(
         return Err(not_recorded(run));
     };
     leaves.retain(|(draft, _)| draft.log == log);
-    let checkpoint = store.log_head(log).await?.checkpoint.ok_or_else(|| not_checkpointed(run))?;
+    let checkpoint = store
+        .log_head(log)
+        .await?
+        .checkpoint
+        .ok_or_else(|| not_checkpointed(run))?;
     let note = Note::parse(checkpoint.note.as_bytes()).map_err(proof_error)?;
     let mut proofs = Vec::with_capacity(leaves.len());
     for (draft, index) in &leaves {
-        let index = index.filter(|index| *index < checkpoint.size).ok_or_else(|| not_checkpointed(run))?;
+        let index = index
+            .filter(|index| *index < checkpoint.size)
+            .ok_or_else(|| not_checkpointed(run))?;
         let path = prove(store, log, index, checkpoint.size).await?;
         let leaf = Leaf::decode(&draft.leaf).map_err(proof_error)?;
         let mut proof = LeafProof::new(&leaf, index, path);
@@ -46,7 +52,12 @@ async fn disclose(
     leaf: &Leaf,
     proof: &mut LeafProof,
 ) -> Result<(), Error> {
-    let envelope = store.blobs(&[draft.openings]).await?.into_iter().next().flatten();
+    let envelope = store
+        .blobs(&[draft.openings])
+        .await?
+        .into_iter()
+        .next()
+        .flatten();
     let opened = match envelope {
         Some(envelope) => content.vault().open(&draft.openings, &envelope),
         None => Err(content_erased()),
@@ -54,13 +65,19 @@ async fn disclose(
     let fields = match opened {
         Ok(plain) => openings::decode(&plain)?,
         Err(error) if error.code() == "content_erased" => {
-            proof.erased = leaf.fields().iter().map(|commitment| commitment.field).collect();
+            proof.erased = leaf
+                .fields()
+                .iter()
+                .map(|commitment| commitment.field)
+                .collect();
             return Ok(());
         }
         Err(error) => return Err(error),
     };
     for field in fields {
-        let loaded = content.load(store, field.source.addresses().iter().copied()).await;
+        let loaded = content
+            .load(store, field.source.addresses().iter().copied())
+            .await;
         match loaded.and_then(|()| field.open(content)) {
             Ok(opening) => proof.disclosed.push(opening),
             Err(error) if error.code() == "content_erased" => proof.erased.push(field.field),
@@ -81,12 +98,21 @@ impl NodeReader for Nodes {
 }
 
 /// An inclusion proof needs the siblings on the way up, and the peaks that make up the right edge.
-async fn prove(store: &dyn Store, log: LogId, index: u64, size: u64) -> Result<Vec<[u8; 32]>, Error> {
+async fn prove(
+    store: &dyn Store,
+    log: LogId,
+    index: u64,
+    size: u64,
+) -> Result<Vec<[u8; 32]>, Error> {
     let levels = (u64::BITS - size.leading_zeros()) as u8;
     let mut places = peaks(size);
     places.extend((0..levels).map(|level| (level, index >> level ^ 1)));
     let found = store.log_nodes(log, &places).await?;
-    let nodes = places.into_iter().zip(found).filter_map(|(place, hash)| Some((place, hash?))).collect();
+    let nodes = places
+        .into_iter()
+        .zip(found)
+        .filter_map(|(place, hash)| Some((place, hash?)))
+        .collect();
     inclusion_proof::<Sha256, _>(index, size, &Nodes(nodes))
         .map_err(|error| log_corrupt(log, &error.to_string()))
 }

@@ -17,5 +17,11 @@ use crate::error::{Category, Component, Error};
 
 /// An error of the proof crate, as one of ours with the same code.
 pub(super) fn proof_error(error: nfa_proof::ProofError) -> Error {
-    Error::new(Component::Proof, Category::Internal, error.code(), error.message().to_owned()).with_source(error)
+    Error::new(
+        Component::Proof,
+        Category::Internal,
+        error.code(),
+        error.message().to_owned(),
+    )
+    .with_source(error)
 }

@@ -31,9 +31,11 @@ impl Source {
         match self {
             Self::Inline(_) => &[],
             Self::Texts(addresses) => addresses,
-            Self::Arguments { answer: address, .. } | Self::Calls(address) | Self::Result(address) => {
-                std::slice::from_ref(address)
+            Self::Arguments {
+                answer: address, ..
             }
+            | Self::Calls(address)
+            | Self::Result(address) => std::slice::from_ref(address),
         }
     }
 
@@ -41,13 +43,16 @@ impl Source {
     pub(super) fn value(&self, content: &ContentCache) -> Result<Vec<u8>, Error> {
         let get = |address: &Address| content.get(address).ok_or_else(content_erased);
         let calls = |address: &Address| match get(address)? {
-            Loaded::Answer { message, .. } => Ok(message),
+            Loaded::Answer { message } => Ok(message),
             _ => Err(content_erased()),
         };
         match self {
             Self::Inline(value) => Ok(value.clone()),
             Self::Texts(addresses) => {
-                let texts = addresses.iter().map(|address| Ok(get(address)?.text())).collect::<Result<Vec<_>, Error>>()?;
+                let texts = addresses
+                    .iter()
+                    .map(|address| Ok(get(address)?.text()))
+                    .collect::<Result<Vec<_>, Error>>()?;
                 Ok(texts.join("\n").into_bytes())
             }
             Self::Arguments { answer, call } => {
@@ -72,7 +77,10 @@ impl Source {
         match self {
             Self::Inline(value) => (0, value.clone()),
             Self::Texts(addresses) => (1, addresses.iter().flat_map(|address| address.0).collect()),
-            Self::Arguments { answer, call } => (2, answer.0.iter().copied().chain(call.to_be_bytes()).collect()),
+            Self::Arguments { answer, call } => (
+                2,
+                answer.0.iter().copied().chain(call.to_be_bytes()).collect(),
+            ),
             Self::Calls(answer) => (3, answer.0.to_vec()),
             Self::Result(address) => (4, address.0.to_vec()),
         }
@@ -85,7 +93,10 @@ impl Source {
             1 => Self::Texts(bytes.chunks(32).map(address).collect::<Option<_>>()?),
             2 => {
                 let (answer, call) = bytes.split_last_chunk::<4>()?;
-                Self::Arguments { answer: address(answer)?, call: u32::from_be_bytes(*call) }
+                Self::Arguments {
+                    answer: address(answer)?,
+                    call: u32::from_be_bytes(*call),
+                }
             }
             3 => Self::Calls(address(bytes)?),
             4 => Self::Result(address(bytes)?),
@@ -104,7 +115,11 @@ pub(super) struct FieldOpening {
 
 impl FieldOpening {
     pub(super) fn open(&self, content: &ContentCache) -> Result<Opening, Error> {
-        Ok(Opening::new(self.field, self.salt, self.source.value(content)?))
+        Ok(Opening::new(
+            self.field,
+            self.salt,
+            self.source.value(content)?,
+        ))
     }
 }
 
@@ -125,7 +140,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Vec<FieldOpening>, Error> {
     let short = || malformed("it ends too early".to_owned());
     let (version, mut rest) = bytes.split_first().ok_or_else(short)?;
     if *version != VERSION {
-        return Err(malformed(format!("expected version {VERSION}, found {version}")));
+        return Err(malformed(format!(
+            "expected version {VERSION}, found {version}"
+        )));
     }
     let mut fields = Vec::new();
     while !rest.is_empty() {
@@ -135,9 +152,15 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Vec<FieldOpening>, Error> {
         let (length, after) = after.split_first_chunk::<4>().ok_or_else(short)?;
         let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
         let (value, after) = after.split_at_checked(length).ok_or_else(short)?;
-        let field = FieldId::new(u16::from_be_bytes(*number)).ok_or_else(|| malformed("field 0".to_owned()))?;
-        let source = Source::decode(*tag, value).ok_or_else(|| malformed(format!("source {tag}")))?;
-        fields.push(FieldOpening { field, salt: *salt, source });
+        let field = FieldId::new(u16::from_be_bytes(*number))
+            .ok_or_else(|| malformed("field 0".to_owned()))?;
+        let source =
+            Source::decode(*tag, value).ok_or_else(|| malformed(format!("source {tag}")))?;
+        fields.push(FieldOpening {
+            field,
+            salt: *salt,
+            source,
+        });
         rest = after;
     }
     Ok(fields)
@@ -162,17 +185,27 @@ mod tests {
         let fields: Vec<FieldOpening> = [
             Source::Inline(b"x".to_vec()),
             Source::Texts(vec![address, address]),
-            Source::Arguments { answer: address, call: 3 },
+            Source::Arguments {
+                answer: address,
+                call: 3,
+            },
             Source::Calls(address),
             Source::Result(address),
         ]
         .into_iter()
-        .map(|source| FieldOpening { field: FieldId::PROMPT, salt: [9; 32], source })
+        .map(|source| FieldOpening {
+            field: FieldId::PROMPT,
+            salt: [9; 32],
+            source,
+        })
         .collect();
         let bytes = encode(&fields);
         assert_eq!(decode(&bytes).unwrap(), fields);
         for end in [0, 2, 20, bytes.len() - 1] {
-            assert_eq!(decode(&bytes[..end]).unwrap_err().code(), "openings_malformed");
+            assert_eq!(
+                decode(&bytes[..end]).unwrap_err().code(),
+                "openings_malformed"
+            );
         }
     }
 }

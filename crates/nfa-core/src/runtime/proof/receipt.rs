@@ -7,7 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{LogId, RunId};
 
 /// Where a leaf stands. Later states include the earlier ones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ReceiptState {
@@ -38,7 +40,12 @@ pub struct LeafReceipt {
 
 impl LeafReceipt {
     pub(super) fn recorded(log: LogId, entry: u64) -> Self {
-        Self { log, entry, index: None, state: ReceiptState::Recorded }
+        Self {
+            log,
+            entry,
+            index: None,
+            state: ReceiptState::Recorded,
+        }
     }
 }
 
@@ -55,8 +62,16 @@ pub struct Receipt {
 
 impl Receipt {
     pub(super) fn new(run: RunId, leaves: Vec<LeafReceipt>) -> Self {
-        let state = leaves.iter().map(|leaf| leaf.state).min().unwrap_or_default();
-        Self { run: Some(run), state, leaves }
+        let state = leaves
+            .iter()
+            .map(|leaf| leaf.state)
+            .min()
+            .unwrap_or_default();
+        Self {
+            run: Some(run),
+            state,
+            leaves,
+        }
     }
 }
 
@@ -69,12 +84,17 @@ impl fmt::Display for Receipt {
             ReceiptState::Checkpointed => "checkpointed",
         };
         let leaves = self.leaves.len();
-        write!(f, "receipt: {leaves} {} {state}", if leaves == 1 { "leaf" } else { "leaves" })?;
+        write!(
+            f,
+            "receipt: {leaves} {} {state}",
+            if leaves == 1 { "leaf" } else { "leaves" }
+        )?;
         if let Some(run) = &self.run {
             write!(f, ", run {run}")?;
         }
         let mut indices = self.leaves.iter().filter_map(|leaf| leaf.index);
-        if let (Some(first), Some(log)) = (indices.next(), self.leaves.first().map(|leaf| leaf.log)) {
+        if let (Some(first), Some(log)) = (indices.next(), self.leaves.first().map(|leaf| leaf.log))
+        {
             write!(f, ", log {log} at {first}")?;
             if let Some(last) = indices.next_back() {
                 write!(f, "..={last}")?;

@@ -10,7 +10,9 @@ use super::proof_error;
 use super::receipt::{LeafReceipt, LogInfo, Receipt, ReceiptState};
 use crate::error::{Category, Component, Error};
 use crate::ids::{LogId, RunId};
-use crate::ports::{CheckpointRecord, Keys, LogHead, NodeRecord, SequencedBatch, SequencedLeaf, Store};
+use crate::ports::{
+    CheckpointRecord, Keys, LogHead, NodeRecord, SequencedBatch, SequencedLeaf, Store,
+};
 
 /// The most drafts that one append takes.
 const BATCH: usize = 4096;
@@ -56,7 +58,11 @@ impl Sequencer {
 
     /// Says that a log has new drafts.
     pub(in crate::runtime) fn note(&self, log: LogId) {
-        let new = self.dirty.lock().unwrap_or_else(PoisonError::into_inner).insert(log);
+        let new = self
+            .dirty
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(log);
         if new {
             self.wake.notify_one();
         }
@@ -70,7 +76,10 @@ impl Sequencer {
             if let Err(error) = self.run(log).await
                 && error.code() != "lease_held"
             {
-                self.dirty.lock().unwrap_or_else(PoisonError::into_inner).insert(log);
+                self.dirty
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .insert(log);
                 first = first.or(Some(error));
             }
         }
@@ -85,7 +94,10 @@ impl Sequencer {
     pub(in crate::runtime) async fn run(&self, log: LogId) -> Result<(), Error> {
         let mut logs = self.logs.lock().await;
         let mut outcome = self.advance(&mut logs, log).await;
-        if outcome.as_ref().is_err_and(|error| error.code() == "stale_writer") {
+        if outcome
+            .as_ref()
+            .is_err_and(|error| error.code() == "stale_writer")
+        {
             // Somebody else was the sequencer in between: begin again from what is stored.
             logs.remove(&log);
             outcome = self.advance(&mut logs, log).await;
@@ -101,7 +113,9 @@ impl Sequencer {
             let state = self.take_over(log).await?;
             logs.insert(log, state);
         }
-        let Some(state) = logs.get_mut(&log) else { return Ok(()) };
+        let Some(state) = logs.get_mut(&log) else {
+            return Ok(());
+        };
         loop {
             let drafts = self.store.unsequenced(log, BATCH).await?;
             if drafts.is_empty() {
@@ -115,13 +129,28 @@ impl Sequencer {
                 let hash = nfa_proof::HasherKind::Sha256.leaf(&leaf.leaf);
                 let index = frontier
                     .append(hash, |node| {
-                        nodes.push(NodeRecord { level: node.level, index: node.index, hash: node.hash });
+                        nodes.push(NodeRecord {
+                            level: node.level,
+                            index: node.index,
+                            hash: node.hash,
+                        });
                     })
                     .map_err(proof_error)?;
-                leaves.push(SequencedLeaf { draft: *draft, index });
+                leaves.push(SequencedLeaf {
+                    draft: *draft,
+                    index,
+                });
             }
             let epoch = state.epoch;
-            self.store.sequence(SequencedBatch { log, epoch, expected_size, leaves, nodes }).await?;
+            self.store
+                .sequence(SequencedBatch {
+                    log,
+                    epoch,
+                    expected_size,
+                    leaves,
+                    nodes,
+                })
+                .await?;
             state.frontier = frontier;
         }
         self.sign(log, state).await
@@ -130,7 +159,12 @@ impl Sequencer {
     async fn sign(&self, log: LogId, state: &State) -> Result<(), Error> {
         let size = state.frontier.size();
         let head = self.store.log_head(log).await?;
-        if size == 0 || head.checkpoint.as_ref().is_some_and(|newest| newest.size >= size) {
+        if size == 0
+            || head
+                .checkpoint
+                .as_ref()
+                .is_some_and(|newest| newest.size >= size)
+        {
             return Ok(());
         }
         let root = state.frontier.root();
@@ -139,7 +173,11 @@ impl Sequencer {
         let checkpoint = Checkpoint::new::<Sha256>(&origin, size, root).map_err(proof_error)?;
         let mut note = Note::new(checkpoint.to_text()).map_err(proof_error)?;
         note.sign(&state.signer).map_err(proof_error)?;
-        let record = CheckpointRecord { size, root, note: note.to_string().into() };
+        let record = CheckpointRecord {
+            size,
+            root,
+            note: note.to_string().into(),
+        };
         self.store.record_checkpoint(log, state.epoch, record).await
     }
 
@@ -147,27 +185,49 @@ impl Sequencer {
         let lease = self.store.claim_log(log, &self.owner, self.ttl_ms).await?;
         let head = self.store.log_head(log).await?;
         let places = peaks(head.size);
-        let peaks = self.store.log_nodes(log, &places).await?.into_iter().collect::<Option<Vec<_>>>();
+        let peaks = self
+            .store
+            .log_nodes(log, &places)
+            .await?
+            .into_iter()
+            .collect::<Option<Vec<_>>>();
         let peaks = peaks.ok_or_else(|| log_corrupt(log, "a node of its right edge is missing"))?;
         let frontier = Frontier::from_peaks(head.size, peaks).map_err(proof_error)?;
         self.check_signed(log, &head, &frontier).await?;
         let signer = self.signer(log).await?;
-        Ok(State { epoch: lease.epoch, frontier, signer })
+        Ok(State {
+            epoch: lease.epoch,
+            frontier,
+            signer,
+        })
     }
 
     /// Refuses a log that is behind what was signed, or differs from it.
-    async fn check_signed(&self, log: LogId, head: &LogHead, frontier: &Frontier<Sha256>) -> Result<(), Error> {
-        let Some((size, root)) = self.keys.last_signed(&log).await? else { return Ok(()) };
+    async fn check_signed(
+        &self,
+        log: LogId,
+        head: &LogHead,
+        frontier: &Frontier<Sha256>,
+    ) -> Result<(), Error> {
+        let Some((size, root)) = self.keys.last_signed(&log).await? else {
+            return Ok(());
+        };
         if size > head.size {
             return Err(Error::new(
                 Component::Proof,
                 Category::Configuration,
                 "log_rolled_back",
-                format!("log {log} has {} leaves, but a checkpoint over {size} was signed: restore the newer store", head.size),
+                format!(
+                    "log {log} has {} leaves, but a checkpoint over {size} was signed: restore the newer store",
+                    head.size
+                ),
             ));
         }
         if size == head.size && root != frontier.root() {
-            return Err(log_corrupt(log, "its root differs from the one that was signed for its size"));
+            return Err(log_corrupt(
+                log,
+                "its root differs from the one that was signed for its size",
+            ));
         }
         Ok(())
     }
@@ -188,7 +248,9 @@ impl Sequencer {
             origin: self.origin_of(log),
             verifier_key: self.signer(log).await?.verifier_key().to_string(),
             size: head.size,
-            checkpoint: head.checkpoint.map(|checkpoint| checkpoint.note.to_string()),
+            checkpoint: head
+                .checkpoint
+                .map(|checkpoint| checkpoint.note.to_string()),
         })
     }
 
@@ -200,7 +262,12 @@ impl Sequencer {
             let signed = match signed.get(&draft.log) {
                 Some(size) => *size,
                 None => {
-                    let size = self.store.log_head(draft.log).await?.checkpoint.map_or(0, |newest| newest.size);
+                    let size = self
+                        .store
+                        .log_head(draft.log)
+                        .await?
+                        .checkpoint
+                        .map_or(0, |newest| newest.size);
                     signed.insert(draft.log, size);
                     size
                 }
@@ -210,7 +277,12 @@ impl Sequencer {
                 Some(index) if index < signed => ReceiptState::Checkpointed,
                 Some(_) => ReceiptState::Sequenced,
             };
-            leaves.push(LeafReceipt { log: draft.log, entry: draft.entry, index, state });
+            leaves.push(LeafReceipt {
+                log: draft.log,
+                entry: draft.entry,
+                index,
+                state,
+            });
         }
         Ok(Receipt::new(run, leaves))
     }

@@ -1,0 +1,6 @@
+//! The runtime, driven with scripted models and real tools.
+
+mod agents;
+mod approval;
+mod support;
+mod turns;
