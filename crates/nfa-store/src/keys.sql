@@ -1,0 +1,22 @@
+-- Keys, schema 1: the secrets that the store's content and logs hang on.
+
+CREATE TABLE meta (
+    name  TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE subject_keys (
+    subject TEXT PRIMARY KEY,
+    key     BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE log_seeds (
+    log  BLOB PRIMARY KEY,
+    seed BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE signed_heads (
+    log  BLOB PRIMARY KEY,
+    size INTEGER NOT NULL,
+    root BLOB NOT NULL
+) WITHOUT ROWID;

@@ -1,0 +1,129 @@
+-- Schema 1. Ids are BLOBs of 16 or 32 bytes; inside the file, runs, sessions and logs go by small integers.
+
+CREATE TABLE meta (
+    name  TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE programs (
+    id   INTEGER PRIMARY KEY,
+    hash BLOB NOT NULL UNIQUE,
+    json BLOB NOT NULL
+);
+
+CREATE TABLE runs (
+    id          INTEGER PRIMARY KEY,
+    run         BLOB NOT NULL UNIQUE,
+    status      INTEGER NOT NULL,
+    length      INTEGER NOT NULL,
+    epoch       INTEGER NOT NULL,
+    owner       TEXT,
+    until       INTEGER NOT NULL,
+    created     INTEGER NOT NULL,
+    updated     INTEGER NOT NULL,
+    program     INTEGER NOT NULL REFERENCES programs (id),
+    agent       TEXT NOT NULL,
+    session     TEXT,
+    subject     TEXT NOT NULL,
+    parent_run  BLOB,
+    parent_step TEXT
+);
+CREATE INDEX runs_open ON runs (id) WHERE status < 2;
+CREATE INDEX runs_owned ON runs (owner) WHERE owner IS NOT NULL;
+CREATE INDEX runs_session ON runs (session) WHERE session IS NOT NULL;
+
+CREATE TABLE entries (
+    run  INTEGER NOT NULL,
+    seq  INTEGER NOT NULL,
+    json BLOB NOT NULL,
+    PRIMARY KEY (run, seq)
+) WITHOUT ROWID;
+
+CREATE TABLE blobs (
+    id       INTEGER PRIMARY KEY,
+    address  BLOB NOT NULL UNIQUE,
+    envelope BLOB NOT NULL
+);
+
+CREATE TABLE sessions (
+    id        INTEGER PRIMARY KEY,
+    name      TEXT NOT NULL UNIQUE,
+    subject   TEXT NOT NULL,
+    pseudonym BLOB NOT NULL,
+    length    INTEGER NOT NULL,
+    open_run  BLOB
+);
+
+CREATE TABLE session_leaves (
+    session INTEGER NOT NULL,
+    log     BLOB NOT NULL,
+    next    INTEGER NOT NULL,
+    PRIMARY KEY (session, log)
+) WITHOUT ROWID;
+
+CREATE TABLE session_items (
+    session INTEGER NOT NULL,
+    number  INTEGER NOT NULL,
+    run     BLOB NOT NULL,
+    kind    INTEGER NOT NULL,
+    call    INTEGER,
+    address BLOB NOT NULL,
+    PRIMARY KEY (session, number)
+) WITHOUT ROWID;
+
+CREATE TABLE inbox (
+    number       INTEGER PRIMARY KEY,
+    run          INTEGER NOT NULL,
+    id           TEXT NOT NULL,
+    at           INTEGER NOT NULL,
+    signal       BLOB NOT NULL,
+    acknowledged INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (run, id)
+);
+CREATE INDEX inbox_waiting ON inbox (run, number) WHERE acknowledged = 0;
+
+CREATE TABLE timers (
+    run  INTEGER NOT NULL,
+    step TEXT NOT NULL,
+    at   INTEGER NOT NULL,
+    PRIMARY KEY (run, step)
+) WITHOUT ROWID;
+CREATE INDEX timers_at ON timers (at);
+
+CREATE TABLE logs (
+    id    INTEGER PRIMARY KEY,
+    log   BLOB NOT NULL UNIQUE,
+    agent TEXT NOT NULL UNIQUE,
+    size  INTEGER NOT NULL DEFAULT 0,
+    epoch INTEGER NOT NULL DEFAULT 0,
+    owner TEXT,
+    until INTEGER NOT NULL DEFAULT 0
+);
+
+CREATE TABLE drafts (
+    number   INTEGER PRIMARY KEY,
+    log      INTEGER NOT NULL,
+    run      INTEGER NOT NULL,
+    entry    INTEGER NOT NULL,
+    leaf     BLOB NOT NULL,
+    openings BLOB NOT NULL,
+    position INTEGER
+);
+CREATE INDEX drafts_waiting ON drafts (log, number) WHERE position IS NULL;
+CREATE INDEX drafts_run ON drafts (run, number);
+
+CREATE TABLE log_nodes (
+    log   INTEGER NOT NULL,
+    level INTEGER NOT NULL,
+    place INTEGER NOT NULL,
+    hash  BLOB NOT NULL,
+    PRIMARY KEY (log, level, place)
+) WITHOUT ROWID;
+
+CREATE TABLE checkpoints (
+    log  INTEGER NOT NULL,
+    size INTEGER NOT NULL,
+    root BLOB NOT NULL,
+    note TEXT NOT NULL,
+    PRIMARY KEY (log, size)
+) WITHOUT ROWID;
