@@ -1,1 +1,30 @@
 //! Model adapters: OpenAI-compatible Chat Completions, with retry and deadlines.
+//!
+//! [`ChatCompletions`] is the adapter, [`Retry`] a layer around any model, and [`Providers`] makes models
+//! from `provider/model` names. What can go wrong is listed in [`errors`].
+
+#![deny(missing_docs)]
+
+pub mod errors;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
+
+mod chat;
+mod constrained;
+mod deadlines;
+mod http;
+mod key;
+mod price;
+mod providers;
+mod retry;
+mod retry_after;
+mod sse;
+
+pub use chat::{ChatCompletions, ChatCompletionsBuilder, Dialect};
+pub use deadlines::Deadlines;
+pub use http::HttpClient;
+pub use key::ApiKey;
+pub use price::Price;
+pub use providers::Providers;
+pub use retry::{Retry, RetryPolicy};

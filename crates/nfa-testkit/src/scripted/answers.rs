@@ -25,7 +25,10 @@ pub fn answer(parts: Vec<Part>) -> ModelAnswer {
 fn finish_of(parts: &[Part]) -> FinishReason {
     if parts.iter().any(|part| matches!(part, Part::ToolCall(_))) {
         FinishReason::ToolCalls
-    } else if parts.iter().any(|part| matches!(part, Part::Refusal { .. })) {
+    } else if parts
+        .iter()
+        .any(|part| matches!(part, Part::Refusal { .. }))
+    {
         FinishReason::Refusal
     } else {
         FinishReason::Stop

@@ -156,7 +156,9 @@ impl Model for ScriptedModel {
         request: &'a ModelRequest,
     ) -> ModelStream<'a> {
         let steps = self.take(request).into_steps(request.deltas);
-        Box::pin(stream::unfold(Some(steps), move |steps| play(context, steps)))
+        Box::pin(stream::unfold(Some(steps), move |steps| {
+            play(context, steps)
+        }))
     }
 }
 

@@ -25,7 +25,9 @@ async fn plays_its_turns_in_order_and_keeps_the_requests() {
     let model = ScriptedModel::new([Turn::text("one"), Turn::call("add", "{}")]);
     assert_eq!(run(&model, false).await.len(), 1);
     let items = run(&model, true).await;
-    assert!(matches!(&items[0], Ok(ModelDelta::ToolCallStarted { index: 0, name }) if name == "add"));
+    assert!(
+        matches!(&items[0], Ok(ModelDelta::ToolCallStarted { index: 0, name }) if name == "add")
+    );
     assert_eq!(model.calls(), 2);
     assert!(model.requests()[1].deltas);
     assert_eq!(model.remaining(), 0);
@@ -56,7 +58,10 @@ async fn a_gate_holds_an_answer_and_cancelling_ends_the_wait() {
     let mut request = ModelRequest::new(vec![]);
     request.deltas = true;
     let mut stream = model.generate(&context, &request);
-    assert_eq!(stream.next().await.unwrap().unwrap(), ModelDelta::Text("a".into()));
+    assert_eq!(
+        stream.next().await.unwrap().unwrap(),
+        ModelDelta::Text("a".into())
+    );
     let ((), rest) = tokio::join!(
         async {
             gate.reached(1).await;
@@ -76,10 +81,17 @@ async fn a_gate_holds_an_answer_and_cancelling_ends_the_wait() {
 
 #[tokio::test]
 async fn breaks_and_retracts_where_the_script_says() {
-    let broken = Error::new(Component::Model, Category::Transient, "stream_truncated", "cut");
+    let broken = Error::new(
+        Component::Model,
+        Category::Transient,
+        "stream_truncated",
+        "cut",
+    );
     let model = ScriptedModel::new([
         Turn::text("abc").in_chunks_of(1).breaking_after(2, broken),
-        Turn::text("abc").in_chunks_of(2).retracted_after(1, "again"),
+        Turn::text("abc")
+            .in_chunks_of(2)
+            .retracted_after(1, "again"),
     ]);
     let items = run(&model, true).await;
     assert_eq!(text_of(&items), ["a", "b"]);

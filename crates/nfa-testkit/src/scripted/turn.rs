@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::vec::IntoIter;
 
+use nfa_core::Error;
 use nfa_core::content::{FinishReason, ModelAnswer, Part, Usage};
 use nfa_core::error::ErrorReport;
 use nfa_core::ports::{ModelDelta, ModelRequest};
-use nfa_core::Error;
 
 use super::answers;
 use super::gate::Gate;

@@ -1,0 +1,175 @@
+//! What a provider's error means: from status, headers and body to a stable code.
+
+use nfa_core::Error;
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use serde_json::{Value, json};
+
+use crate::{errors, retry_after};
+
+/// An answer with an error status.
+pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+    let said = Said::of(body);
+    let mut error = classify(status.as_u16(), &said).with_details(json!({
+        "status": status.as_u16(),
+        "code": said.code,
+        "type": said.kind,
+    }));
+    if let Some(after) = retry_after::from_headers(headers) {
+        error = error.with_retry_after(after);
+    }
+    match headers.get("x-should-retry").map(|value| value.as_bytes()) {
+        Some(b"true") => error.with_retryable(true),
+        Some(b"false") => error.with_retryable(false),
+        _ => error,
+    }
+}
+
+/// An error where an answer should be: under status 200, or in a stream.
+pub(super) fn in_body(body: &[u8]) -> Error {
+    let said = Said::of(body);
+    let status = said.status.unwrap_or_else(|| {
+        let has = |word: &str| said.code.contains(word) || said.kind.contains(word);
+        if has("rate_limit") {
+            429
+        } else if has("overloaded") {
+            503
+        } else if has("invalid_request") || has("exceed_context") || has("context_length") {
+            400
+        } else if has("authentication") || has("invalid_api_key") {
+            401
+        } else {
+            500
+        }
+    });
+    classify(status, &said).with_details(json!({
+        "status": status,
+        "code": said.code,
+        "type": said.kind,
+    }))
+}
+
+/// The beginning of a body, for a message.
+pub(super) fn excerpt(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body.get(..200).unwrap_or(body));
+    let text = text.trim();
+    if text.is_empty() {
+        return "nothing".to_owned();
+    }
+    if text.starts_with('<') {
+        return "a page of HTML or XML (is the base URL right?)".to_owned();
+    }
+    format!("`{text}`")
+}
+
+#[derive(Debug, Default)]
+struct Said {
+    message: String,
+    code: String,
+    kind: String,
+    status: Option<u16>,
+}
+
+impl Said {
+    fn of(body: &[u8]) -> Self {
+        let Ok(value) = serde_json::from_slice::<Value>(body) else {
+            return Self {
+                message: excerpt(body),
+                ..Self::default()
+            };
+        };
+        let inner = match value.get("error") {
+            Some(Value::Object(_)) => value.get("error"),
+            _ => None,
+        };
+        let inner = inner.unwrap_or(&value);
+        let text = |name: &str| match inner.get(name) {
+            Some(Value::String(text)) => text.clone(),
+            Some(Value::Null) | None => String::new(),
+            Some(other) => other.to_string(),
+        };
+        let message = ["message", "detail", "error"]
+            .into_iter()
+            .map(text)
+            .find(|text| !text.is_empty())
+            .unwrap_or_else(|| excerpt(body));
+        let status = [
+            inner.get("code"),
+            inner.get("status"),
+            inner.get("raw_status_code"),
+        ]
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_u64)
+        .find(|status| (400..600).contains(status))
+        .and_then(|status| u16::try_from(status).ok());
+        Self {
+            message: message.chars().take(1000).collect(),
+            code: text("code"),
+            kind: text("type"),
+            status,
+        }
+    }
+
+    fn is_context_length(&self) -> bool {
+        const WORDS: [&str; 6] = [
+            "context length",
+            "context_length",
+            "exceed_context",
+            "context size",
+            "context window",
+            "maximum context",
+        ];
+        let message = self.message.to_ascii_lowercase();
+        WORDS.iter().any(|word| {
+            message.contains(word) || self.code.contains(word) || self.kind.contains(word)
+        })
+    }
+}
+
+fn classify(status: u16, said: &Said) -> Error {
+    let message = |what: &str| format!("{what} (status {status}): {}", said.message);
+    match status {
+        400 | 413 | 422 | 500 if said.is_context_length() => errors::input(
+            errors::CONTEXT_LENGTH,
+            message("the conversation is longer than the model takes"),
+        ),
+        401 | 403 => errors::configuration(
+            errors::AUTH,
+            message("the provider does not accept the API key"),
+        ),
+        402 => errors::configuration(errors::QUOTA, message("the account has no credit left")),
+        404 => errors::configuration(
+            errors::NOT_FOUND,
+            message(
+                "the provider knows no such model or path; check the model's name and the base URL",
+            ),
+        ),
+        429 if said.code == "insufficient_quota" || said.kind == "insufficient_quota" => {
+            errors::configuration(errors::QUOTA, message("the account has no credit left"))
+        }
+        429 => errors::transient(
+            errors::RATE_LIMITED,
+            message("the provider asks for fewer requests"),
+        ),
+        503 | 529 => errors::transient(
+            errors::OVERLOADED,
+            message("the provider has no capacity now"),
+        ),
+        408 | 409 | 425 => errors::transient(
+            errors::UNAVAILABLE,
+            message("the provider asks to try again"),
+        ),
+        501 | 505 => errors::transient(errors::UNAVAILABLE, message("the provider cannot do this"))
+            .with_retryable(false),
+        500.. => errors::transient(errors::UNAVAILABLE, message("the provider failed")),
+        300..400 => errors::configuration(
+            errors::NOT_FOUND,
+            message("the provider answers from another address; correct the base URL"),
+        ),
+        _ => errors::input(
+            errors::REQUEST_INVALID,
+            message("the provider refuses the request"),
+        ),
+    }
+}

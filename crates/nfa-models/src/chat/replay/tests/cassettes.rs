@@ -1,0 +1,258 @@
+//! Recorded provider traffic, from `NFA_CASSETTES` or `../shared/cassettes` beside the repository.
+
+use std::path::{Path, PathBuf};
+
+use nfa_core::content::Part;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{folded, read, read_whole};
+
+#[derive(Deserialize)]
+struct Exchange {
+    when: When,
+    then: Then,
+}
+
+#[derive(Deserialize)]
+struct When {
+    path: String,
+}
+
+#[derive(Deserialize)]
+struct Then {
+    status: u16,
+    #[serde(default)]
+    body: String,
+    #[serde(default)]
+    body_encoding: Option<String>,
+}
+
+#[derive(Default)]
+struct Seen {
+    streams: usize,
+    wholes: usize,
+    errors: usize,
+}
+
+pub(super) fn run() {
+    let root = std::env::var_os("NFA_CASSETTES").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/cassettes"),
+        PathBuf::from,
+    );
+    if !root.is_dir() {
+        eprintln!(
+            "skipped: no recorded traffic at {} (set NFA_CASSETTES)",
+            root.display()
+        );
+        return;
+    }
+    let mut files = Vec::new();
+    find(&root, &mut files);
+    files.sort();
+    let mut seen = Seen::default();
+    for file in &files {
+        let text = std::fs::read_to_string(file).unwrap();
+        if !text.contains("chat/completions") {
+            continue;
+        }
+        for document in text.split("\n---\n") {
+            if !document.contains("chat/completions") {
+                continue;
+            }
+            let exchange: Exchange = match serde_saphyr::from_str(document) {
+                Ok(exchange) => exchange,
+                Err(error) => panic!("{}: {error}", file.display()),
+            };
+            if exchange.when.path.ends_with("/chat/completions") {
+                check(file, &exchange.then, &mut seen);
+            }
+        }
+    }
+    eprintln!(
+        "recorded traffic: {} streams, {} whole answers, {} errors",
+        seen.streams, seen.wholes, seen.errors
+    );
+    assert!(seen.streams > 0 && seen.wholes > 0);
+}
+
+fn find(folder: &Path, files: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            find(&path, files);
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "yaml")
+        {
+            files.push(path);
+        }
+    }
+}
+
+fn check(file: &Path, then: &Then, seen: &mut Seen) {
+    let place = file.display();
+    assert!(
+        then.body_encoding.is_none(),
+        "{place}: a chat body in base64"
+    );
+    let body = then.body.as_str();
+    if then.status != 200 {
+        seen.errors += 1;
+        let status = reqwest::StatusCode::from_u16(then.status).unwrap();
+        let headers = reqwest::header::HeaderMap::new();
+        let error = crate::chat::failure::of_status(status, &headers, body.as_bytes());
+        assert!(error.message().len() > 30, "{place}: {error}");
+        return;
+    }
+    if body.trim_start().starts_with('{') {
+        seen.wholes += 1;
+        let value: Value = serde_json::from_str(body).unwrap();
+        let answer = read_whole(body.as_bytes()).unwrap_or_else(|error| panic!("{place}: {error}"));
+        let message = &value["choices"][0]["message"];
+        let stated = Stated {
+            text: text(&message["content"]),
+            reasoning: first(&[&message["reasoning_content"], &message["reasoning"]]),
+            refusal: text(&message["refusal"]),
+            calls: message["tool_calls"]
+                .as_array()
+                .map_or_else(Vec::new, |calls| {
+                    calls
+                        .iter()
+                        .map(|call| {
+                            let function = &call["function"];
+                            [
+                                text(&call["id"]),
+                                text(&function["name"]),
+                                text(&function["arguments"]),
+                            ]
+                        })
+                        .collect()
+                }),
+            usage: value["usage"].clone(),
+        };
+        stated.compare(file, &answer);
+        return;
+    }
+    seen.streams += 1;
+    let (deltas, answer) = read(&[body.as_bytes()], None);
+    let answer = answer.unwrap_or_else(|error| panic!("{place}: {error}"));
+    let stated = Stated::of_stream(body);
+    stated.compare(file, &answer);
+    let (said, thought, refused, called) = folded(&deltas);
+    assert_eq!(said, stated.text, "{place}");
+    assert_eq!(thought, stated.reasoning, "{place}");
+    assert_eq!(refused, stated.refusal, "{place}");
+    assert_eq!(called.len(), stated.calls.len(), "{place}");
+    for size in [1, 7] {
+        let pieces: Vec<_> = body.as_bytes().chunks(size).collect();
+        let (_, again) = read(&pieces, None);
+        assert_eq!(again.unwrap(), answer, "{place}");
+    }
+}
+
+/// What an exchange states, read by other means than ours: the plain JSON of its lines.
+#[derive(Default)]
+struct Stated {
+    text: String,
+    reasoning: String,
+    refusal: String,
+    calls: Vec<[String; 3]>,
+    usage: Value,
+}
+
+impl Stated {
+    fn of_stream(body: &str) -> Self {
+        let mut stated = Self::default();
+        for line in body.lines() {
+            let Some(Ok(value)) = line
+                .strip_prefix("data:")
+                .map(|data| serde_json::from_str::<Value>(data.trim()))
+            else {
+                continue;
+            };
+            if value["usage"].is_object() {
+                stated.usage = value["usage"].clone();
+            }
+            let delta = &value["choices"][0]["delta"];
+            stated.text += &text(&delta["content"]);
+            stated.reasoning += &first(&[&delta["reasoning_content"], &delta["reasoning"]]);
+            stated.refusal += &text(&delta["refusal"]);
+            for call in delta["tool_calls"].as_array().into_iter().flatten() {
+                let at = usize::try_from(call["index"].as_u64().unwrap_or(0)).unwrap();
+                if stated.calls.len() <= at {
+                    stated.calls.resize_with(at + 1, Default::default);
+                }
+                let slot = &mut stated.calls[at];
+                let parts = [
+                    &call["id"],
+                    &call["function"]["name"],
+                    &call["function"]["arguments"],
+                ];
+                for (place, part) in parts.into_iter().enumerate() {
+                    if place == 2 || slot[place].is_empty() {
+                        slot[place] += &text(part);
+                    }
+                }
+            }
+        }
+        stated
+    }
+
+    fn compare(&self, file: &Path, answer: &nfa_core::content::ModelAnswer) {
+        let place = file.display();
+        let join = |pick: fn(&Part) -> Option<&str>| {
+            answer
+                .message
+                .parts
+                .iter()
+                .filter_map(pick)
+                .collect::<String>()
+        };
+        assert_eq!(answer.message.joined_text(), self.text, "{place}");
+        let reasoning = join(|part| match part {
+            Part::Reasoning { text, .. } => Some(text),
+            _ => None,
+        });
+        assert_eq!(reasoning, self.reasoning, "{place}");
+        let refusal = join(|part| match part {
+            Part::Refusal { text } => Some(text),
+            _ => None,
+        });
+        assert_eq!(refusal, self.refusal, "{place}");
+        let calls: Vec<_> = answer
+            .message
+            .tool_calls()
+            .map(|call| [call.id.clone(), call.name.clone(), call.arguments.clone()])
+            .collect();
+        assert_eq!(calls, self.calls, "{place}");
+        let count = |value: &Value| value.as_u64().unwrap_or(0);
+        assert_eq!(
+            answer.usage.input_tokens,
+            count(&self.usage["prompt_tokens"]),
+            "{place}"
+        );
+        assert_eq!(
+            answer.usage.output_tokens,
+            count(&self.usage["completion_tokens"]),
+            "{place}"
+        );
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(parts) => parts.iter().map(|part| text(&part["text"])).collect(),
+        Value::Object(_) => value.to_string(),
+        _ => String::new(),
+    }
+}
+
+fn first(values: &[&Value]) -> String {
+    values
+        .iter()
+        .map(|value| text(value))
+        .find(|text| !text.is_empty())
+        .unwrap_or_default()
+}

@@ -1,0 +1,50 @@
+//! A provider's key: a secret that never shows in logs.
+
+use std::fmt;
+
+use reqwest::header::HeaderValue;
+use zeroize::Zeroizing;
+
+use crate::errors;
+use nfa_core::Error;
+
+/// A provider's API key. Its `Debug` shows nothing of it, and its memory is wiped when it goes.
+///
+/// ```
+/// use nfa_models::ApiKey;
+///
+/// assert_eq!(format!("{:?}", ApiKey::new("sk-secret")), "ApiKey(..)");
+/// ```
+#[derive(Clone)]
+pub struct ApiKey(Zeroizing<String>);
+
+impl ApiKey {
+    /// Wraps a key; white space around it is dropped.
+    pub fn new(key: impl Into<String>) -> Self {
+        let key = Zeroizing::new(key.into());
+        Self(Zeroizing::new(key.trim().to_owned()))
+    }
+
+    /// `Bearer KEY` as a header that HTTP libraries do not print.
+    pub(crate) fn bearer(&self) -> Result<HeaderValue, Error> {
+        let text = Zeroizing::new(format!("Bearer {}", *self.0));
+        let mut value = HeaderValue::from_str(&text).map_err(|_| {
+            errors::configuration(
+                errors::KEY_INVALID,
+                "the API key holds characters that no header may hold; was it copied whole?",
+            )
+        })?;
+        value.set_sensitive(true);
+        Ok(value)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKey(..)")
+    }
+}

@@ -1,0 +1,230 @@
+//! Retries as a layer around any model.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use nfa_core::Error;
+use nfa_core::ids::RunId;
+use nfa_core::ports::{CallContext, Capabilities, Model, ModelDelta, ModelRequest, ModelStream};
+
+use crate::errors;
+
+/// When and how often to try again.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RetryPolicy {
+    /// Tries of one call, the first included.
+    pub attempts: u32,
+    /// Retries that all the calls of one run share.
+    pub per_run: u32,
+    /// The longest first wait; it doubles with each retry.
+    pub base: Duration,
+    /// The longest wait.
+    pub cap: Duration,
+    /// The longest `Retry-After` that is waited for; a longer one ends the call.
+    pub max_retry_after: Duration,
+}
+
+impl Default for RetryPolicy {
+    /// 4 tries of a call, 20 retries a run, waits of at most 0.5, 1, 2, … 20 seconds, and of at most a
+    /// minute where the provider asks for it.
+    fn default() -> Self {
+        Self {
+            attempts: 4,
+            per_run: 20,
+            base: Duration::from_millis(500),
+            cap: Duration::from_secs(20),
+            max_retry_after: Duration::from_secs(60),
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// The same with so many tries of one call.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts.max(1);
+        self
+    }
+
+    /// The same with so many retries a run.
+    #[must_use]
+    pub fn with_per_run(mut self, per_run: u32) -> Self {
+        self.per_run = per_run;
+        self
+    }
+
+    /// The same with other waits.
+    #[must_use]
+    pub fn with_waits(mut self, base: Duration, cap: Duration) -> Self {
+        self.base = base;
+        self.cap = cap;
+        self
+    }
+
+    /// How long to wait before the next try, or `None` when the provider asks for too long. `random` is
+    /// uniform over `u64`: full jitter, so that callers who failed together don't come back together.
+    fn wait(&self, retries: u32, error: &Error, random: u64) -> Option<Duration> {
+        let doubled = self
+            .base
+            .saturating_mul(1_u32.checked_shl(retries).unwrap_or(u32::MAX));
+        let most = doubled.min(self.cap);
+        #[allow(clippy::cast_precision_loss)]
+        let share = random as f64 / u64::MAX as f64;
+        let jittered = most.mul_f64(share);
+        match error.retry_after() {
+            None => Some(jittered),
+            Some(after) if after > self.max_retry_after => None,
+            // The asked time, and a little more, because others were asked for the same.
+            Some(after) => Some(after + jittered.min(self.base)),
+        }
+    }
+}
+
+/// Asks again when a call fails in a way that may pass.
+///
+/// Only errors that say so are tried again. When deltas have surfaced, [`ModelDelta::Retracted`] voids
+/// them first: two answers are never mixed.
+#[derive(Debug)]
+pub struct Retry<M> {
+    inner: M,
+    policy: RetryPolicy,
+    used: Mutex<VecDeque<(RunId, u32)>>,
+}
+
+/// Runs whose retries are remembered; the oldest is forgotten, which only makes us more patient.
+const REMEMBERED: usize = 1024;
+
+impl<M: Model> Retry<M> {
+    /// `inner`, tried again as `policy` says.
+    pub fn new(inner: M, policy: RetryPolicy) -> Self {
+        Self {
+            inner,
+            policy,
+            used: Mutex::default(),
+        }
+    }
+
+    /// Takes one retry from the run's budget.
+    fn spend(&self, run: RunId) -> bool {
+        let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, count)) = used.iter_mut().find(|(other, _)| *other == run) {
+            *count += 1;
+            return *count <= self.policy.per_run;
+        }
+        if used.len() == REMEMBERED {
+            used.pop_front();
+        }
+        used.push_back((run, 1));
+        self.policy.per_run > 0
+    }
+
+    /// Waits before the next try, or gives back the error that ends the call.
+    async fn wait(&self, context: &CallContext, retries: u32, error: Error) -> Result<(), Error> {
+        if !error.is_retryable() || retries + 1 >= self.policy.attempts {
+            return Err(error);
+        }
+        let Some(wait) = self.policy.wait(retries, &error, random()) else {
+            return Err(error);
+        };
+        let late = context.deadline.is_some_and(|deadline| {
+            std::time::Instant::now()
+                .checked_add(wait)
+                .is_none_or(|end| end >= deadline)
+        });
+        if late || !self.spend(context.run) {
+            return Err(error);
+        }
+        tokio::select! {
+            biased;
+            () = context.cancellation.cancelled() => Err(errors::cancelled()),
+            () = tokio::time::sleep(wait) => Ok(()),
+        }
+    }
+}
+
+fn random() -> u64 {
+    // Without randomness every wait is the longest one, which is safe.
+    getrandom::u64().unwrap_or(u64::MAX)
+}
+
+struct Tries<'a, M> {
+    retry: &'a Retry<M>,
+    context: &'a CallContext,
+    request: &'a ModelRequest,
+    inner: ModelStream<'a>,
+    retries: u32,
+    surfaced: bool,
+    /// The error that a retraction was for: the wait comes after it.
+    failed: Option<Error>,
+}
+
+impl<M: Model> Model for Retry<M> {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn generate<'a>(
+        &'a self,
+        context: &'a CallContext,
+        request: &'a ModelRequest,
+    ) -> ModelStream<'a> {
+        let tries = Tries {
+            retry: self,
+            context,
+            request,
+            inner: self.inner.generate(context, request),
+            retries: 0,
+            surfaced: false,
+            failed: None,
+        };
+        Box::pin(stream::unfold(Some(tries), |tries| async move {
+            let mut tries = tries?;
+            let item = tries.next().await;
+            let last = matches!(item, Ok(ModelDelta::Finished(_)) | Err(_));
+            Some((item, (!last).then_some(tries)))
+        }))
+    }
+}
+
+impl<M: Model> Tries<'_, M> {
+    async fn next(&mut self) -> Result<ModelDelta, Error> {
+        loop {
+            if let Some(error) = self.failed.take() {
+                self.retry.wait(self.context, self.retries, error).await?;
+                self.retries += 1;
+                self.inner = self.retry.inner.generate(self.context, self.request);
+            }
+            match self.inner.next().await {
+                Some(Ok(delta)) => {
+                    self.surfaced = !matches!(delta, ModelDelta::Retracted { .. });
+                    return Ok(delta);
+                }
+                Some(Err(error)) => {
+                    let again =
+                        error.is_retryable() && self.retries + 1 < self.retry.policy.attempts;
+                    let reason = error.code().to_owned();
+                    self.failed = Some(error);
+                    if again && std::mem::take(&mut self.surfaced) {
+                        return Ok(ModelDelta::Retracted { reason });
+                    }
+                }
+                None => {
+                    return Err(errors::internal(
+                        errors::STREAM_ENDED,
+                        "the model's stream ended without an answer or an error",
+                    ));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
