@@ -8,15 +8,10 @@ use nfa_core::ports::Durability;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::failure::{damaged, path as wrong_path, sqlite};
+use crate::options::Options;
 
 /// How many pages the write-ahead log may have before it is moved into the file.
 const CHECKPOINT_PAGES: i64 = 4_000;
-
-/// How long a write waits for another process, in all.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// How long one wait lasts, at most.
-const LONGEST_WAIT: Duration = Duration::from_millis(4);
 
 /// The path of a file that lies beside another one and is named after it.
 pub(crate) fn beside(file: &Path, suffix: &str) -> PathBuf {
@@ -26,8 +21,8 @@ pub(crate) fn beside(file: &Path, suffix: &str) -> PathBuf {
 }
 
 /// Opens a file for writing, made if there is none, or a store in memory.
-pub(crate) fn writer(file: Option<&Path>, durability: Durability) -> Result<Connection, Error> {
-    let mut connection = match file {
+pub(crate) fn writer(file: Option<&Path>, options: &Options) -> Result<Connection, Error> {
+    let connection = match file {
         None => Connection::open_in_memory().map_err(sqlite)?,
         Some(file) => {
             check_place(file)?;
@@ -37,7 +32,12 @@ pub(crate) fn writer(file: Option<&Path>, durability: Durability) -> Result<Conn
             Connection::open_with_flags(file, flags).map_err(sqlite)?
         }
     };
-    set_up(&mut connection)?;
+    set_up(&connection, options.patience)?;
+    if let Some(pages) = options.max_pages {
+        connection
+            .pragma_update(None, "max_page_count", pages)
+            .map_err(sqlite)?;
+    }
     if let Some(file) = file {
         // Read before anything is changed, so that a foreign or damaged file stays as it is.
         connection
@@ -45,7 +45,7 @@ pub(crate) fn writer(file: Option<&Path>, durability: Durability) -> Result<Conn
             .map_err(sqlite)?;
         check_length(file, &connection)?;
     }
-    set_synchronous(&connection, durability)?;
+    set_synchronous(&connection, options.durability)?;
     Ok(connection)
 }
 
@@ -63,10 +63,10 @@ pub(crate) fn log_ahead(connection: &Connection) -> Result<(), Error> {
 }
 
 /// Opens a file for reading only.
-pub(crate) fn reader(file: &Path) -> Result<Connection, Error> {
+pub(crate) fn reader(file: &Path, patience: Duration) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(file, flags).map_err(sqlite)?;
-    set_up(&mut connection)?;
+    let connection = Connection::open_with_flags(file, flags).map_err(sqlite)?;
+    set_up(&connection, patience)?;
     Ok(connection)
 }
 
@@ -86,29 +86,14 @@ pub(crate) fn set_synchronous(
         .map_err(sqlite)
 }
 
-fn set_up(connection: &mut Connection) -> Result<(), Error> {
+fn set_up(connection: &Connection, patience: Duration) -> Result<(), Error> {
     connection.set_prepared_statement_cache_capacity(64);
     connection
-        .busy_handler(Some(wait_for_others))
-        .map_err(sqlite)?;
-    connection
-        .pragma_update(None, "temp_store", "MEMORY")
+        .busy_timeout(patience)
+        .and_then(|()| connection.pragma_update(None, "temp_store", "MEMORY"))
         .and_then(|()| connection.pragma_update(None, "cache_size", -16_000))
         .and_then(|()| connection.pragma_update(None, "secure_delete", true))
         .map_err(sqlite)
-}
-
-/// Waits a little longer each time, up to a bound.
-fn wait_for_others(tries: i32) -> bool {
-    let tries = u32::try_from(tries).unwrap_or(0);
-    let wait = Duration::from_micros(50)
-        .saturating_mul(tries.saturating_add(1))
-        .min(LONGEST_WAIT);
-    if wait.saturating_mul(tries) > PATIENCE {
-        return false;
-    }
-    std::thread::sleep(wait);
-    true
 }
 
 fn check_place(file: &Path) -> Result<(), Error> {

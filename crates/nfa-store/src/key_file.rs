@@ -13,6 +13,7 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::codec::{bytes, integer, unsigned};
 use crate::connection::{log_ahead, set_synchronous, writer};
 use crate::failure::{internal, path as wrong_path, sqlite};
+use crate::options::Options;
 use crate::schema::KEYS;
 use crate::writer::Work;
 
@@ -27,15 +28,15 @@ pub(crate) struct KeyFile {
 
 impl KeyFile {
     /// Opens the file, or makes it, owner-only before anything is in it.
-    pub(crate) fn open(file: &Path, durability: Durability, fresh: Fresh) -> Result<Self, Error> {
+    pub(crate) fn open(file: &Path, options: &Options, fresh: Fresh) -> Result<Self, Error> {
         make_private(file)?;
-        let mut connection = writer(Some(file), durability)?;
+        let mut connection = writer(Some(file), options)?;
         KEYS.is_outdated(&connection)?;
         log_ahead(&connection)?;
         KEYS.prepare(&mut connection)?;
         Ok(Self {
             connection,
-            durability,
+            durability: options.durability,
             fresh,
         })
     }

@@ -11,6 +11,7 @@ use rusqlite::Connection;
 
 use crate::connection::reader;
 use crate::key_file::{self, Fresh, KeyFile};
+use crate::options::Options;
 use crate::queue::Queue;
 use crate::writer::{Job, enqueue};
 
@@ -23,9 +24,14 @@ pub(crate) struct FileKeys {
 }
 
 impl FileKeys {
-    pub(crate) fn open(file: &Path, queue: Arc<Queue<Job>>, fresh: Fresh) -> Result<Self, Error> {
+    pub(crate) fn open(
+        file: &Path,
+        options: &Options,
+        queue: Arc<Queue<Job>>,
+        fresh: Fresh,
+    ) -> Result<Self, Error> {
         Ok(Self {
-            reader: Mutex::new(reader(file)?),
+            reader: Mutex::new(reader(file, options.patience)?),
             queue,
             fresh,
         })

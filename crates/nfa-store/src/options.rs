@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nfa_core::ports::{Clock, Durability, SystemClock};
 use nfa_core::{Category, Component, Error};
@@ -16,6 +17,10 @@ pub struct Options {
     pub clock: Arc<dyn Clock>,
     /// How many threads read beside the one that writes.
     pub readers: usize,
+    /// How long a write waits for other processes before it fails with `store_busy`.
+    pub patience: Duration,
+    /// The most pages of 4 KiB that the file may have; as many as fit, when `None`.
+    pub max_pages: Option<u32>,
 }
 
 impl Default for Options {
@@ -24,6 +29,8 @@ impl Default for Options {
             durability: Durability::Full,
             clock: Arc::new(SystemClock),
             readers: 2,
+            patience: Duration::from_secs(5),
+            max_pages: None,
         }
     }
 }
@@ -33,6 +40,8 @@ impl std::fmt::Debug for Options {
         f.debug_struct("Options")
             .field("durability", &self.durability)
             .field("readers", &self.readers)
+            .field("patience", &self.patience)
+            .field("max_pages", &self.max_pages)
             .finish_non_exhaustive()
     }
 }

@@ -66,6 +66,10 @@ impl Salvage {
         connection
             .pragma_update(None, "query_only", true)
             .map_err(sqlite)?;
+        // Lets SQLite look into a file that is shorter than its header says; nothing is written.
+        connection
+            .pragma_update(None, "writable_schema", true)
+            .map_err(sqlite)?;
         Ok(Self { connection })
     }
 

@@ -105,7 +105,7 @@ impl SqliteStore {
     fn start(path: &Path, options: Options, keys: Option<Arc<dyn Keys>>) -> Result<Self, Error> {
         let durability = options.durability;
         let file = (durability != Durability::Memory).then_some(path);
-        let mut main = connection::writer(file, durability)?;
+        let mut main = connection::writer(file, &options)?;
         STORE.is_outdated(&main)?;
         connection::log_ahead(&main)?;
         STORE.prepare(&mut main)?;
@@ -117,8 +117,8 @@ impl SqliteStore {
             (None, None) => (None, Arc::new(MemoryKeys::new()) as Arc<dyn Keys>),
             (None, Some(file)) => {
                 let beside = connection::beside(file, ".keys");
-                let key_file = open_keys(&main, &beside, durability, fresh.clone())?;
-                let keys = FileKeys::open(&beside, queue.clone(), fresh)?;
+                let key_file = open_keys(&main, &beside, &options, fresh.clone())?;
+                let keys = FileKeys::open(&beside, &options, queue.clone(), fresh)?;
                 (Some(key_file), Arc::new(keys) as Arc<dyn Keys>)
             }
         };
@@ -126,7 +126,8 @@ impl SqliteStore {
         let (readers, mut threads) = match file {
             None => (Readers::Writer(queue.clone()), Vec::new()),
             Some(file) => {
-                let connections = (0..options.readers.max(1)).map(|_| connection::reader(file));
+                let connections =
+                    (0..options.readers.max(1)).map(|_| connection::reader(file, options.patience));
                 Readers::pool(connections.collect::<Result<_, _>>()?)?
             }
         };
@@ -170,7 +171,7 @@ impl SqliteStore {
 fn open_keys(
     store: &rusqlite::Connection,
     file: &Path,
-    durability: Durability,
+    options: &Options,
     fresh: Fresh,
 ) -> Result<KeyFile, Error> {
     let tied = |store: &rusqlite::Connection| {
@@ -198,7 +199,7 @@ fn open_keys(
     if tied(store)?.is_some() && !file.exists() {
         return Err(missing("does not exist"));
     }
-    let keys = KeyFile::open(file, durability, fresh)?;
+    let keys = KeyFile::open(file, options, fresh)?;
     let id = keys.id()?;
     store
         .execute(

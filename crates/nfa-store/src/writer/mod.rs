@@ -276,7 +276,11 @@ pub(crate) fn serve(queue: &Queue<Job>, mut writer: Writer, mut keys: Option<Key
             outside.into_iter().for_each(|action| action(keys));
         }
     }
-    // The last one out moves the log into the file; a failure leaves the log, which is as good.
+    // Moves the logs into their files, so that a closed store is two files; a failure leaves the logs,
+    // which are as good.
+    if let Some(keys) = &mut keys {
+        let _ = keys.wipe_log();
+    }
     let _ = writer
         .connection
         .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
