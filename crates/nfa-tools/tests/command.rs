@@ -7,12 +7,15 @@
     reason = "helpers of tests, outside test functions"
 )]
 
+mod process;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nfa_core::Error;
 use nfa_core::spec::{CommandSpec, ToolSpec};
 use nfa_tools::{CallContext, CommandToolRunner, Tool, ToolError};
+use process::runs;
 use serde_json::{Value, json};
 
 fn spec(argv: &[&str]) -> ToolSpec {
@@ -63,17 +66,6 @@ async fn until(what: &str, mut done: impl FnMut() -> bool) {
 fn read_pid(file: &Path) -> Option<i32> {
     let text = std::fs::read_to_string(file).ok()?;
     text.ends_with('\n').then(|| text.trim().parse().unwrap())
-}
-
-/// Whether the process runs; one that is dead but not waited for does not.
-fn runs(pid: i32) -> bool {
-    std::process::Command::new("ps")
-        .args(["-o", "stat=", "-p", &pid.to_string()])
-        .output()
-        .is_ok_and(|output| {
-            let state = String::from_utf8_lossy(&output.stdout);
-            !state.trim().is_empty() && !state.trim().starts_with('Z')
-        })
 }
 
 #[tokio::test]
@@ -306,7 +298,7 @@ async fn cancelling_kills_the_whole_group() {
 async fn a_timeout_kills_the_whole_group() {
     let folder = tempfile::tempdir().unwrap();
     let mut spec = family(folder.path(), "wait");
-    spec.timeout_ms = Some(1500);
+    spec.timeout_ms = Some(3000);
     let (done, pids) = tokio::join!(call(spec, json!({})), started(folder.path()));
     assert!(for_model(done).contains("was stopped after"));
     all_dead(pids).await;

@@ -1,6 +1,10 @@
 //! Our tools do what the runtime relies on.
 
 #![cfg(feature = "macros")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests, outside test functions")]
+
+#[cfg(all(feature = "command", unix))]
+mod process;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -102,12 +106,7 @@ esac"#,
         let Ok(pid) = std::fs::read_to_string(&file) else {
             return false;
         };
-        let state = std::process::Command::new("ps")
-            .args(["-o", "stat=", "-p", pid.trim()])
-            .output()
-            .unwrap();
-        let state = String::from_utf8_lossy(&state.stdout);
-        !state.trim().is_empty() && !state.trim().starts_with('Z')
+        process::runs(pid.trim().parse().unwrap())
     };
     let cases = [
         Case::gives(json!({ "do": "answer" }), json!({ "n": 42 })),
