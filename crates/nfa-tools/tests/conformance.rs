@@ -1,7 +1,10 @@
 //! Our tools do what the runtime relies on.
 
 #![cfg(feature = "macros")]
-#![allow(clippy::unwrap_used, reason = "helpers of tests, outside test functions")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "helpers of tests, outside test functions"
+)]
 
 #[cfg(all(feature = "command", unix))]
 mod process;
