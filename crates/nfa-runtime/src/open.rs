@@ -114,7 +114,7 @@ async fn open_store(url: &str) -> Result<Option<(Arc<dyn Store>, Arc<dyn Keys>)>
 
 fn built_in_models() -> Option<Arc<dyn ModelProvider>> {
     #[cfg(feature = "models")]
-    return Some(Arc::new(providers::BuiltIn(nfa_models::Providers::from_env())));
+    return Some(Arc::new(providers::BuiltIn(nfa_models::Providers::new())));
     #[cfg(not(feature = "models"))]
     return None;
 }
