@@ -1,8 +1,8 @@
 //! The local driver: one task per run, which performs what the run owes and journals what becomes of it.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use futures_util::StreamExt;
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
@@ -23,7 +23,7 @@ use crate::engine::{
 };
 use crate::error::{Error, ErrorReport};
 use crate::ids::StepPath;
-use crate::ports::{Batch, BoxFuture, Cancellation, Reconciled, RunStatus};
+use crate::ports::{Batch, BoxFuture, Cancellation, RunStatus};
 
 /// What the rest of the process may tell a driven run.
 #[derive(Default)]
@@ -157,13 +157,13 @@ impl Task {
         }
         drop(commits);
         let interrupted = self.run.end().is_none() && !parked;
-        if interrupted {
+        if interrupted || enqueued == 0 && !parked {
             let at = here.shared.clock.now();
             store.commit(self.journal.release(&self.run, at)).await?;
         }
         // Cancelled tools get their grace without keeping the caller.
         let mut rest = active.futures;
-        if !rest.is_empty() && !interrupted {
+        if !rest.is_empty() && self.run.end().is_some() {
             here.shared
                 .tasks
                 .spawn(async move { while rest.next().await.is_some() {} });
@@ -183,12 +183,14 @@ impl Task {
         if shared.store.inbox(id).await?.is_empty() {
             return Ok(true);
         }
+        let asked = shared.lease.asking();
         match shared
             .store
             .claim(id, &shared.owner, shared.lease.ttl_ms())
             .await
         {
             Ok(lease) => {
+                self.journal.lease = asked;
                 self.journal.epoch = lease.epoch;
                 self.here.live.post();
                 Ok(false)
@@ -243,7 +245,7 @@ impl Task {
             let Some(Held { command, .. }) = held.remove(at) else {
                 break;
             };
-            if !self.here.shared.lease.is_valid() {
+            if !self.here.shared.lease.holds(self.journal.lease) {
                 return Err(lease_lapsed());
             }
             let cancellation = Cancellation::new();
@@ -400,42 +402,17 @@ impl Task {
                     result,
                 }
             }
-            Done::Reconciled {
-                result: Err(error), ..
-            }
-            | Done::Child {
+            Done::Child {
                 result: Err(error), ..
             } => {
-                return self
-                    .make(
-                        &Input::CallFailed {
-                            step,
-                            error: &error,
-                        },
-                        sealer,
-                        evidence,
-                    )
-                    .map(Some);
-            }
-            Done::Reconciled {
-                result: Ok(Reconciled::Done(given)),
-                ..
-            } => {
-                let result = output(perform::reconciled_text(&given), false)?;
-                Input::CallReturned {
+                let input = Input::CallFailed {
                     step,
-                    status: CallStatus::Ok,
-                    result,
-                }
+                    error: &error,
+                };
+                return self.make(&input, sealer, evidence).map(Some);
             }
-            Done::Reconciled {
-                result: Ok(Reconciled::NotDone),
-                ..
-            } => Input::NotDone { step },
-            Done::Reconciled {
-                result: Ok(Reconciled::Unknown),
-                ..
-            } => Input::OutcomeUnknown { step },
+            Done::NotDone { .. } => Input::NotDone { step },
+            Done::Unknown { .. } => Input::OutcomeUnknown { step },
             Done::Child {
                 result: Ok((status, text)),
                 ..
@@ -639,6 +616,14 @@ impl Task {
             error: None,
             limit: None,
         };
+        let said = here
+            .said
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if !said.is_empty() && !matches!(self.run.end(), Some(RunEnd::Completed)) {
+            summary.text = said;
+        }
         match self.run.end() {
             None if interrupted => {}
             None => summary.status = OutcomeStatus::Waiting,

@@ -110,6 +110,8 @@ pub struct RunHandle {
     pub(super) events: mpsc::Receiver<Event>,
     pub(super) outcome: Option<oneshot::Receiver<Result<Outcome, Error>>>,
     pub(super) finished: Option<Result<Outcome, Error>>,
+    /// Whether the last event is still to be given.
+    pub(super) listens: bool,
     pub(super) cancel_on_drop: bool,
 }
 
@@ -135,17 +137,19 @@ impl RunHandle {
         if let Some(event) = self.events.recv().await {
             return Some(Ok(event));
         }
-        if self.finished.is_some() {
+        if self.finished.is_none()
+            && let Err(error) = self.finish().await
+        {
+            let again = Error::from(crate::error::ErrorReport::from(&error));
+            self.finished = Some(Err(error));
+            self.listens = false;
+            return Some(Err(again));
+        }
+        if !std::mem::take(&mut self.listens) {
             return None;
         }
-        match self.finish().await {
-            Ok(()) => None,
-            Err(error) => {
-                let again = Error::from(crate::error::ErrorReport::from(&error));
-                self.finished = Some(Err(error));
-                Some(Err(again))
-            }
-        }
+        let outcome = self.finished.as_ref()?.as_ref().ok()?.summary().clone();
+        Some(Ok(Event::Finished { outcome }))
     }
 
     async fn finish(&mut self) -> Result<(), Error> {

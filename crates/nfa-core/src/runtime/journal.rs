@@ -1,5 +1,6 @@
 //! From new entries to one batch: entries, content, the session's part, timers and leaf drafts together.
 
+use super::lease::Held;
 use super::memory::RunMemory;
 use crate::content::Sealed;
 use crate::engine::{CallDecision, Entry, Fact, Run};
@@ -10,6 +11,8 @@ use crate::ports::{
 
 /// The writing end of one run's journal.
 pub(super) struct Journal {
+    /// When its lease was asked for.
+    pub(super) lease: Held,
     pub(super) epoch: u64,
     /// Items of the session so far; meaningless without one.
     pub(super) session_length: u64,

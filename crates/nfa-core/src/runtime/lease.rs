@@ -12,23 +12,24 @@ pub(super) struct LeaseClock {
     ttl: Duration,
     /// Milliseconds after `started`; `u64::MAX` where nobody else could take a lease.
     valid_until: AtomicU64,
+    /// How often leases may have lapsed before they were renewed.
+    lapses: AtomicU64,
 }
 
 impl LeaseClock {
     pub(super) fn new(ttl: Duration, shared: bool) -> Self {
-        let clock = Self {
-            started: Instant::now(),
+        let started = Instant::now();
+        let valid_until = if shared { millis(ttl) } else { u64::MAX };
+        Self {
+            started,
             ttl,
-            valid_until: AtomicU64::new(u64::MAX),
-        };
-        if shared {
-            clock.renewed_at(Instant::now());
+            valid_until: AtomicU64::new(valid_until),
+            lapses: AtomicU64::new(0),
         }
-        clock
     }
 
     pub(super) fn ttl_ms(&self) -> u64 {
-        u64::try_from(self.ttl.as_millis()).unwrap_or(u64::MAX)
+        millis(self.ttl)
     }
 
     pub(super) fn renew_every(&self) -> Duration {
@@ -36,23 +37,41 @@ impl LeaseClock {
     }
 
     /// The leases were renewed by a request that was sent at `asked`. The store's clock began to count no
-    /// earlier, so the leases hold at least a ttl from then.
+    /// earlier, so they hold at least a ttl from then. When the answer came too late to be sure that they
+    /// had held until then, every lease taken before is doubtful for good.
     pub(super) fn renewed_at(&self, asked: Instant) {
+        if !self.is_running() {
+            self.lapses.fetch_add(1, Ordering::SeqCst);
+        }
         let until = asked.duration_since(self.started) + self.ttl;
         self.valid_until.fetch_max(millis(until), Ordering::SeqCst);
     }
 
-    /// Forgets renewals for a lease that was taken just now: it holds a full ttl whatever came before.
-    pub(super) fn renew_floor(&self, asked: Instant) {
-        if self.valid_until.load(Ordering::SeqCst) < millis(asked.duration_since(self.started)) {
-            self.renewed_at(asked);
+    /// What a lease must be checked with that is asked for now.
+    pub(super) fn asking(&self) -> Held {
+        Held {
+            lapses: self.lapses.load(Ordering::SeqCst),
+            until: millis(self.started.elapsed()).saturating_add(self.ttl_ms()),
         }
     }
 
-    /// Whether what this process holds has certainly not lapsed.
-    pub(super) fn is_valid(&self) -> bool {
+    /// Whether a lease certainly has not lapsed.
+    pub(super) fn holds(&self, lease: Held) -> bool {
+        let renewed = self.lapses.load(Ordering::SeqCst) == lease.lapses && self.is_running();
+        renewed || millis(self.started.elapsed()) < lease.until
+    }
+
+    fn is_running(&self) -> bool {
         millis(self.started.elapsed()) < self.valid_until.load(Ordering::SeqCst)
     }
+}
+
+/// When a lease was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Held {
+    lapses: u64,
+    /// Until when it holds without being renewed.
+    until: u64,
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -66,4 +85,29 @@ pub(super) fn lease_lapsed() -> Error {
         "lease_lapsed",
         "this process could not renew its leases in time; somebody else may drive the run now",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn l9_a_lease_that_may_have_lapsed_never_holds_again() {
+        let clock = LeaseClock::new(Duration::ZERO, true);
+        let before = clock.asking();
+        assert!(!clock.holds(before));
+        let late = LeaseClock {
+            ttl: Duration::from_secs(60),
+            ..clock
+        };
+        late.renewed_at(Instant::now());
+        assert!(!late.holds(before));
+        assert!(late.holds(late.asking()));
+    }
+
+    #[test]
+    fn a_lease_of_a_store_of_one_process_never_lapses() {
+        let clock = LeaseClock::new(Duration::ZERO, false);
+        assert!(clock.holds(clock.asking()));
+    }
 }

@@ -290,7 +290,8 @@ impl Runtime {
         start::resume(&self.shared, run, Some(limits), true, true).await
     }
 
-    /// Goes on with every run that was interrupted and that this process has the code for.
+    /// Goes on with every run that was interrupted, or whose time is up, and that this process has the
+    /// code for.
     ///
     /// # Errors
     /// What the store gives; a run that cannot be gone on with is left, and told of in the result.
@@ -302,6 +303,14 @@ impl Runtime {
             ..RunFilter::default()
         };
         let mut resumed = Vec::new();
+        let now = self.shared.clock.now();
+        for (run, _) in self.shared.store.due_timers(now, 10_000).await? {
+            let record = self.shared.store.run(run).await?;
+            if record.is_some_and(|record| record.status == RunStatus::Waiting) {
+                let handle = start::resume(&self.shared, run, None, false, true).await;
+                resumed.push((run, handle));
+            }
+        }
         for record in self.shared.store.runs(filter).await? {
             // Its parent goes on with it.
             if record.parent.is_none() {

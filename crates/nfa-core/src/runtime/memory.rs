@@ -28,16 +28,31 @@ pub(super) struct RunMemory {
     pub(super) sequences: Mutex<BTreeMap<LogId, u64>>,
 }
 
+/// What a memory is opened with.
+pub(super) struct Opening<'a> {
+    pub(super) run: RunId,
+    pub(super) subject: Subject,
+    /// Whether the subject certainly has no key yet.
+    pub(super) fresh: bool,
+    /// Whether the run may have said something in its session already.
+    pub(super) resumed: bool,
+    pub(super) head: Option<&'a SessionHead>,
+    pub(super) session: Option<(SessionId, [u8; 16])>,
+    /// How many earlier runs of the session are remembered; all when `None`.
+    pub(super) window: Option<u32>,
+}
+
 impl RunMemory {
-    pub(super) async fn open(
-        shared: &Shared,
-        run: RunId,
-        subject: Subject,
-        fresh: bool,
-        head: Option<&SessionHead>,
-        session: Option<(SessionId, [u8; 16])>,
-        history_runs: Option<u32>,
-    ) -> Result<Self, Error> {
+    pub(super) async fn open(shared: &Shared, opening: Opening<'_>) -> Result<Self, Error> {
+        let Opening {
+            run,
+            subject,
+            fresh,
+            resumed,
+            head,
+            session,
+            window,
+        } = opening;
         let key = if fresh {
             shared.keys.fresh_subject_key(&subject).await?
         } else {
@@ -50,9 +65,8 @@ impl RunMemory {
         };
         let content = ContentCache::new(Arc::new(SubjectVault::new(&key, sealing)));
         let mut history = Vec::new();
-        if let Some(head) = head.filter(|head| head.length > 0 && history_runs != Some(0)) {
-            let own = head.open_run == Some(run);
-            let wanted = history_runs.map(|runs| runs.saturating_add(u32::from(own)));
+        if let Some(head) = head.filter(|head| head.length > 0 && window != Some(0)) {
+            let wanted = window.map(|runs| runs.saturating_add(u32::from(resumed)));
             let mut items = shared.store.session_items(&head.id, wanted).await?;
             items.retain(|item| item.run != run);
             history = context::exchanges(&items);

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::{FutureExt, StreamExt};
@@ -24,7 +24,7 @@ use crate::error::{Category, Component, Error};
 use crate::ids::{Address, RunId, StepPath, Timestamp};
 use crate::ports::{
     CallContext, Cancellation, Dependencies, Model, ModelDelta, ModelRequest, Reconciled, Tool,
-    ToolError, ToolOutput,
+    ToolError,
 };
 use crate::spec::{CompiledAgent, CompiledTool};
 
@@ -42,9 +42,18 @@ pub(super) struct Surroundings {
     pub(super) dependencies: Dependencies,
     /// Where deltas and events go, when somebody listens.
     pub(super) events: Option<mpsc::Sender<Event>>,
+    /// What the root's model said in the turn under way.
+    pub(super) said: Mutex<String>,
 }
 
 impl Surroundings {
+    /// Keeps what the root's model says, for a run that is stopped before it has said all.
+    fn keep_said(&self, step: &StepPath, keep: impl FnOnce(&mut String)) {
+        if step.depth() == 1 {
+            keep(&mut self.said.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+
     pub(super) async fn send(&self, event: Event) {
         if let Some(events) = &self.events {
             tokio::select! {
@@ -83,9 +92,13 @@ pub(super) enum Done {
         result: CallResult,
         evidence: Option<CallEvidence>,
     },
-    Reconciled {
+    /// An interrupted call took no effect.
+    NotDone {
         step: StepPath,
-        result: Result<Reconciled, Error>,
+    },
+    /// The tool can't tell what became of an interrupted call.
+    Unknown {
+        step: StepPath,
     },
     Child {
         step: StepPath,
@@ -110,7 +123,8 @@ impl Done {
         match self {
             Self::Model { step, .. }
             | Self::Call { step, .. }
-            | Self::Reconciled { step, .. }
+            | Self::NotDone { step }
+            | Self::Unknown { step }
             | Self::Child { step, .. }
             | Self::TimeCame { step }
             | Self::Dropped { step } => step,
@@ -210,13 +224,19 @@ async fn listen(
     attempt: u32,
     partial: &mut String,
 ) -> Result<Arc<ModelAnswer>, Error> {
+    here.keep_said(step, String::clear);
     let mut stream = model.generate(context, request);
+    let path = step;
     while let Some(delta) = stream.next().await {
         let step = || step.clone();
         match delta? {
-            ModelDelta::Finished(answer) => return Ok(Arc::new(*answer)),
+            ModelDelta::Finished(answer) => {
+                here.keep_said(path, String::clear);
+                return Ok(Arc::new(*answer));
+            }
             ModelDelta::Retracted { reason } => {
                 partial.clear();
+                here.keep_said(path, String::clear);
                 here.send(Event::Retracted {
                     step: step(),
                     attempt,
@@ -226,6 +246,7 @@ async fn listen(
             }
             ModelDelta::Text(text) | ModelDelta::Refusal(text) => {
                 partial.push_str(&text);
+                here.keep_said(path, |said| said.push_str(&text));
                 here.send(Event::TextDelta {
                     step: step(),
                     attempt,
@@ -284,25 +305,18 @@ pub(super) struct ToolCallWork {
 }
 
 impl ToolCallWork {
-    async fn arguments(&self, here: &Surroundings) -> Result<String, Error> {
-        let Loaded::Answer { message } = here
-            .memory
-            .content
-            .fetch(&*here.shared.store, self.answer)
-            .await?
-        else {
-            return Err(content_erased());
-        };
-        let at = usize::try_from(self.call).unwrap_or(usize::MAX);
-        message
-            .tool_calls()
-            .nth(at)
-            .map(|call| call.arguments.clone())
-            .ok_or_else(content_erased)
+    fn evidence(self, duration: Duration) -> CallEvidence {
+        CallEvidence {
+            agent: self.agent,
+            tool: self.tool,
+            answer: self.answer,
+            call: self.call,
+            duration,
+        }
     }
 }
 
-/// The arguments of a call that waits for a person.
+/// The arguments of a call, as the model wrote them.
 pub(super) async fn arguments_of(
     here: &Surroundings,
     answer: Address,
@@ -370,13 +384,7 @@ pub(super) async fn call_tool(
         },
         Some(Err(ToolError::Fatal(error))) => CallResult::Failed(error),
     };
-    let evidence = CallEvidence {
-        agent: work.agent,
-        tool: work.tool,
-        answer: work.answer,
-        call: work.call,
-        duration: started.elapsed(),
-    };
+    let evidence = work.evidence(started.elapsed());
     Done::Call {
         step,
         result,
@@ -390,26 +398,33 @@ pub(super) async fn reconcile(
     cancellation: Cancellation,
 ) -> Done {
     let step = work.step.clone();
-    let result = match prepare(&here, &work, &cancellation).await {
-        Err(error) => Err(error),
+    let started = Instant::now();
+    let reconciled = match prepare(&here, &work, &cancellation).await {
+        Err(error) => Some(Err(ToolError::Fatal(error))),
         Ok((tool, context, arguments, _)) => {
-            match guarded(
-                tool.reconcile(&context, arguments),
-                "tool",
-                &work.tool,
-                &cancellation,
-            )
-            .await
-            {
-                None => return Done::Dropped { step },
-                Some(Ok(reconciled)) => Ok(reconciled),
-                // A tool that can't tell leaves it to a person.
-                Some(Err(ToolError::ForModel(_))) => Ok(Reconciled::Unknown),
-                Some(Err(ToolError::Fatal(error))) => Err(error),
-            }
+            let asked = tool.reconcile(&context, arguments);
+            guarded(asked, "tool", &work.tool, &cancellation).await
         }
     };
-    Done::Reconciled { step, result }
+    let result = match reconciled {
+        None => return Done::Dropped { step },
+        Some(Ok(Reconciled::NotDone)) => return Done::NotDone { step },
+        // A tool that can't tell leaves it to a person.
+        Some(Ok(Reconciled::Unknown) | Err(ToolError::ForModel(_))) => {
+            return Done::Unknown { step };
+        }
+        Some(Ok(Reconciled::Done(output))) => CallResult::Given {
+            status: CallStatus::Ok,
+            text: output.text(),
+        },
+        Some(Err(ToolError::Fatal(error))) => CallResult::Failed(error),
+    };
+    let evidence = Some(work.evidence(started.elapsed()));
+    Done::Call {
+        step,
+        result,
+        evidence,
+    }
 }
 
 async fn prepare(
@@ -418,7 +433,7 @@ async fn prepare(
     cancellation: &Cancellation,
 ) -> Result<(Arc<dyn Tool>, CallContext, Value, String), Error> {
     let tool = Arc::clone(here.bound.tool(&work.tool.spec.name)?);
-    let text = work.arguments(here).await?;
+    let text = arguments_of(here, work.answer, work.call).await?;
     let arguments = crate::engine::parse_arguments(&text).map_err(|fault| {
         Error::new(
             Component::Engine,
@@ -512,9 +527,4 @@ fn panicked(what: &str, panic: Box<dyn Any + Send>) -> Error {
         "panicked",
         format!("the {what} panicked: {said}"),
     )
-}
-
-/// The result of a reconciled call.
-pub(super) fn reconciled_text(output: &ToolOutput) -> String {
-    output.text()
 }

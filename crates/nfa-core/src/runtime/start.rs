@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use futures_util::FutureExt;
 use tokio::sync::{mpsc, oneshot};
@@ -14,7 +14,7 @@ use super::event::{Event, OutcomeStatus};
 use super::handle::{Outcome, RunHandle};
 use super::journal::Journal;
 use super::lifecycle::{Runtime, Shared};
-use super::memory::{RunMemory, Sealer};
+use super::memory::{Opening, RunMemory, Sealer};
 use super::perform::Surroundings;
 use super::proof::{ChainKeeper, RunLogs};
 use crate::content::{Content, Message, entropy_unavailable};
@@ -199,12 +199,15 @@ async fn admit(
     let window = program.start().spec.memory.history.runs;
     let mut memory = RunMemory::open(
         shared,
-        proposal.run,
-        subject.clone(),
-        fresh,
-        head.as_ref(),
-        pseudonym,
-        window,
+        Opening {
+            run: proposal.run,
+            subject: subject.clone(),
+            fresh,
+            resumed: false,
+            head: head.as_ref(),
+            session: pseudonym,
+            window,
+        },
     )
     .await?;
     memory.user = proposal.user.clone();
@@ -228,6 +231,7 @@ async fn admit(
     let blobs = sealer.blobs;
     let logs = run_logs(shared, &proposal.bound, None).await?;
     let mut journal = Journal {
+        lease: shared.lease.asking(),
         epoch: 1,
         session_length: begin.history,
         acknowledged: Vec::new(),
@@ -245,7 +249,6 @@ async fn admit(
         owner: Arc::clone(&shared.owner),
         ttl_ms: shared.lease.ttl_ms(),
     });
-    shared.lease.renew_floor(std::time::Instant::now());
     shared.store.commit(batch).await?;
     let parts = Parts {
         bound: Arc::clone(&proposal.bound),
@@ -255,6 +258,7 @@ async fn admit(
         logs,
         dependencies: proposal.dependencies.clone(),
         nested: proposal.parent.is_some(),
+        resumed: false,
     };
     Ok(launch(
         shared,
@@ -304,6 +308,7 @@ struct Parts {
     logs: Option<RunLogs>,
     dependencies: Dependencies,
     nested: bool,
+    resumed: bool,
 }
 
 fn launch(
@@ -327,6 +332,7 @@ fn launch(
         depth: parts.run.depth(),
         dependencies: parts.dependencies,
         events: listens.then_some(events),
+        said: Mutex::default(),
     });
     let task = Task {
         here: Arc::clone(&here),
@@ -336,8 +342,10 @@ fn launch(
         chains: ChainKeeper::default(),
     };
     shared.enter(id, Arc::clone(&live));
-    // What was posted before this process held the lease.
-    live.post();
+    if parts.resumed {
+        // What was posted before this process held the lease.
+        live.post();
+    }
     let nested = parts.nested;
     let driven = async move {
         // A run inside another must not wait for a place that its parent takes.
@@ -351,17 +359,7 @@ fn launch(
             })
             .await;
         }
-        let outcome = task.drive(changes).await;
-        here.shared.leave(id);
-        if let Ok(outcome) = &outcome
-            && here.events.is_some()
-        {
-            here.send(Event::Finished {
-                outcome: outcome.summary().clone(),
-            })
-            .await;
-        }
-        outcome
+        task.drive(changes).await
     };
     let shared_after = Arc::clone(shared);
     shared.tasks.spawn_on(
@@ -388,6 +386,7 @@ fn launch(
         events: receiver,
         outcome: Some(outcome),
         finished: None,
+        listens,
         cancel_on_drop,
     }
 }
@@ -403,14 +402,18 @@ pub(super) async fn resume(
     shared.check_open()?;
     let record = shared.store.run(id).await?.ok_or_else(|| run_unknown(id))?;
     let bound = shared.bound_of(&record).await?;
-    let asked = std::time::Instant::now();
+    let held = shared.lease.asking();
     let lease = shared
         .store
         .claim(id, &shared.owner, shared.lease.ttl_ms())
         .await?;
-    shared.lease.renew_floor(asked);
-    let released = folded(shared, id, &record, bound, lease.epoch, limits, go_on).await;
-    match released {
+    let journal = Journal {
+        lease: held,
+        epoch: lease.epoch,
+        session_length: 0,
+        acknowledged: Vec::new(),
+    };
+    match folded(shared, &record, bound, journal, limits, go_on).await {
         Ok((parts, changes, entries)) => {
             Ok(launch(shared, parts, changes, entries, listens, false))
         }
@@ -424,15 +427,15 @@ pub(super) async fn resume(
 
 async fn folded(
     shared: &Arc<Shared>,
-    id: RunId,
     record: &RunRecord,
     bound: Arc<Bound>,
-    epoch: u64,
+    mut journal: Journal,
     limits: Option<Limits>,
     go_on: bool,
 ) -> Result<(Parts, Changes, Vec<Entry>), Error> {
-    let journal = read_journal(shared, id).await?;
-    let mut run = Run::fold(Arc::clone(&bound.program), &journal)?;
+    let id = record.run;
+    let entries = read_journal(shared, id).await?;
+    let mut run = Run::fold(Arc::clone(&bound.program), &entries)?;
     let head = match &record.session {
         Some(session) => shared.store.session(session).await?,
         None => None,
@@ -444,12 +447,15 @@ async fn folded(
     let window = bound.program.start().spec.memory.history.runs;
     let memory = RunMemory::open(
         shared,
-        id,
-        record.subject.clone(),
-        false,
-        head.as_ref(),
-        session,
-        window,
+        Opening {
+            run: id,
+            subject: record.subject.clone(),
+            fresh: false,
+            resumed: true,
+            head: head.as_ref(),
+            session,
+            window,
+        },
     )
     .await?;
     let logs = run_logs(shared, &bound, Some(id)).await?;
@@ -461,7 +467,10 @@ async fn folded(
     let mut sealer = Sealer::new(&memory);
     let mut entries = Vec::new();
     let at = shared.clock.now();
-    let stamp = Stamp { at, epoch };
+    let stamp = Stamp {
+        at,
+        epoch: journal.epoch,
+    };
     let stopped = run.end().is_some();
     let input = if stopped && go_on {
         Input::Resume { limits }
@@ -470,14 +479,9 @@ async fn folded(
     };
     let mut changes = run.advance(stamp, &input, &mut sealer, &mut entries)?;
     let blobs = sealer.blobs;
-    let session_length = head.as_ref().map_or(0, |head| head.length);
-    let mut writer = Journal {
-        epoch,
-        session_length,
-        acknowledged: Vec::new(),
-    };
+    journal.session_length = head.as_ref().map_or(0, |head| head.length);
     if !entries.is_empty() {
-        let batch = writer.batch(&run, &memory, at, entries.clone(), blobs, Vec::new());
+        let batch = journal.batch(&run, &memory, at, entries.clone(), blobs, Vec::new());
         shared.store.commit(batch).await?;
     }
     // Everything still owed, not just what is new: nothing of it is under way in this process.
@@ -487,10 +491,11 @@ async fn folded(
         bound,
         memory,
         run,
-        journal: writer,
+        journal,
         logs,
         dependencies: Dependencies::default(),
         nested: record.parent.is_some(),
+        resumed: true,
     };
     Ok((parts, changes, entries))
 }
