@@ -151,7 +151,7 @@ fn describe(tools: &[ToolDefinition], json: bool) -> String {
     text.push_str(if json {
         "To answer: {\"answer\": VALUE}."
     } else {
-        "To answer: {\"answer\": \"TEXT\"}."
+        "To answer: {\"answer\": \"...\"}."
     });
     text
 }
