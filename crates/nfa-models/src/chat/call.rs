@@ -60,6 +60,8 @@ pub(super) fn streamed<'a>(
         response: None,
         parser: Parser::new(model.max_event_bytes),
         fold: fold_for(model, request),
+        begun: false,
+        unframed: None,
     });
     Box::pin(stream::unfold(Some(call), |call| async move {
         let mut call = call?;
@@ -146,6 +148,9 @@ struct Call<'a> {
     response: Option<Response>,
     parser: Parser,
     fold: Fold,
+    begun: bool,
+    /// The body, when it is no stream of events: an error, a page, or a whole answer.
+    unframed: Option<Vec<u8>>,
 }
 
 impl Call<'_> {
@@ -163,6 +168,9 @@ impl Call<'_> {
                 continue;
             };
             if piece.is_empty() {
+                continue;
+            }
+            if self.is_unframed(&piece)? {
                 continue;
             }
             match take(&mut self.parser, &mut self.fold, &piece)? {
@@ -215,8 +223,36 @@ impl Call<'_> {
         }
     }
 
+    /// Keeps a body that is no stream of events; its first byte tells, whatever its type claims.
+    fn is_unframed(&mut self, piece: &[u8]) -> Result<bool, Error> {
+        if !self.begun
+            && let Some(first) = piece.iter().find(|byte| !byte.is_ascii_whitespace())
+        {
+            self.begun = true;
+            if matches!(first, b'{' | b'[' | b'<') {
+                self.unframed = Some(Vec::new());
+            }
+        }
+        let Some(body) = &mut self.unframed else {
+            return Ok(false);
+        };
+        let limit = self.model.max_answer_bytes;
+        if body.len() + piece.len() > limit {
+            return Err(errors::input(
+                errors::RESPONSE_TOO_LARGE,
+                format!("the answer is larger than {limit} bytes"),
+            ));
+        }
+        body.extend_from_slice(piece);
+        Ok(true)
+    }
+
     /// The body is over, without `[DONE]`.
     fn end(&mut self) -> Result<(), Error> {
+        if let Some(body) = self.unframed.take() {
+            self.fold.body(&body)?;
+            return self.fold.close(self.model.price.as_ref());
+        }
         let fold = &mut self.fold;
         let last = self.parser.finish(&mut |data| fold.event(data).map(|_| ()));
         if !self.fold.is_finished() {

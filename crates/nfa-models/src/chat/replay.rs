@@ -52,9 +52,12 @@ pub(crate) fn read_whole(body: &[u8]) -> Result<ModelAnswer, Error> {
     fold.finish(None)
 }
 
+/// Text, thoughts, refusal, and calls by name and arguments.
+pub(crate) type Folded = (String, String, String, Vec<(String, String)>);
+
 /// What deltas say, folded: text, thoughts, refusal, and calls by name and arguments.
-pub(crate) fn folded(deltas: &[ModelDelta]) -> (String, String, String, Vec<(String, String)>) {
-    let mut said = (String::new(), String::new(), String::new(), Vec::new());
+pub(crate) fn folded(deltas: &[ModelDelta]) -> Folded {
+    let mut said = Folded::default();
     for delta in deltas {
         match delta {
             ModelDelta::Text(text) => said.0.push_str(text),
