@@ -9,6 +9,9 @@
 pub mod content;
 pub mod engine;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod ids;
 pub mod memory_store;
 pub mod ports;

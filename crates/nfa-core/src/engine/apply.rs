@@ -204,14 +204,14 @@ impl Run {
                     format!("step {path} is not the next of its agent"),
                 ));
             }
-            frame.next += 1;
-            frame.turns += 1;
+            frame.next = frame.next.saturating_add(1);
+            frame.turns = frame.turns.saturating_add(1);
             frame.open = 1;
             frame.phase = Phase::Busy;
             let work = Work::Model {
                 agent: Arc::clone(&frame.agent),
             };
-            self.turns += 1;
+            self.turns = self.turns.saturating_add(1);
             self.steps.push(Step {
                 path: path.clone(),
                 attempt: 0,
@@ -253,7 +253,7 @@ impl Run {
         let mut opened: SmallVec<[Step; 2]> = SmallVec::new();
         let mut agents: SmallVec<[(StepPath, Arc<str>, Address); 1]> = SmallVec::new();
         for (call, decision) in (0_u32..).zip(calls) {
-            let at = path.child(first_call + call);
+            let at = path.child(first_call.saturating_add(call));
             let tool = |name: &Arc<str>, state| {
                 let tool = tool_of(&frame.agent.targets, name)
                     .ok_or_else(|| malformed(seq, format!("no tool is named `{name}`")))?;
@@ -297,7 +297,7 @@ impl Run {
                 CallDecision::Reject { result, .. } => Some(*result),
             });
         }
-        frame.next += u32::try_from(calls.len()).unwrap_or(u32::MAX);
+        frame.next = first_call.saturating_add(u32::try_from(calls.len()).unwrap_or(u32::MAX));
         frame.open = u32::try_from(opened.len() + agents.len()).unwrap_or(u32::MAX);
         frame.exchanges.push(Exchange::Answer {
             answer,
@@ -308,7 +308,7 @@ impl Run {
             (FinishReason::Length, _) => Phase::CutOff(answer),
             (_, Some(feedback)) => {
                 frame.exchanges.push(Exchange::Message(feedback));
-                frame.output_retries += 1;
+                frame.output_retries = frame.output_retries.saturating_add(1);
                 Phase::Ready
             }
             _ if calls.is_empty() => Phase::Answered(answer),

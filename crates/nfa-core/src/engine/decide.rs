@@ -465,7 +465,7 @@ impl Run {
 fn started(step: &Step, kind: StepKind) -> Fact {
     Fact::StepStarted {
         step: step.path.clone(),
-        attempt: step.attempt + 1,
+        attempt: step.attempt.saturating_add(1),
         kind,
     }
 }

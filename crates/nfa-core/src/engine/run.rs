@@ -373,11 +373,6 @@ impl Run {
     pub(super) fn step(&self, path: &StepPath) -> Option<&Step> {
         self.steps.iter().find(|step| step.path == *path)
     }
-
-    #[cfg(test)]
-    pub(crate) fn snapshot(&self) -> String {
-        format!("{self:#?}")
-    }
 }
 
 impl Frame {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::BoxFuture;
+use super::{BoxFuture, BoxResult};
 use crate::content::SubjectKey;
 use crate::error::{Category, Component, Error};
 use crate::ids::{LogId, Subject};
@@ -38,10 +38,7 @@ pub trait Keys: Send + Sync {
 
     /// Size and root of the newest head of `log` that was signed, if any. Kept apart from the log itself, so that a log
     /// that was put back to an earlier state is noticed.
-    fn last_signed<'a>(
-        &'a self,
-        log: &'a LogId,
-    ) -> BoxFuture<'a, Result<Option<(u64, [u8; 32])>, Error>>;
+    fn last_signed<'a>(&'a self, log: &'a LogId) -> BoxResult<'a, Option<(u64, [u8; 32])>>;
 
     /// Remembers, durably, that a head of this size and root is about to be signed. Refuses (`log_rolled_back`) a smaller size
     /// than the last one, and another root for the same size.

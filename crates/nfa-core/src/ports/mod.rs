@@ -32,3 +32,6 @@ pub use tool::{IntoTool, Reconciled, Tool, ToolError, ToolOutput};
 
 /// A boxed future, as ports return it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A boxed future of a result.
+pub type BoxResult<'a, T> = BoxFuture<'a, Result<T, crate::Error>>;

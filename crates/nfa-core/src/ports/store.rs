@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use super::BoxFuture;
+use super::{BoxFuture, BoxResult};
 use crate::content::Sealed;
 use crate::engine::{Entry, Signal};
 use crate::error::Error;
@@ -143,7 +143,7 @@ pub trait Store: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<Option<[u8; 32]>>, Error>>;
 
     /// The leaves of a run, in commit order, with their index where they have one.
-    fn leaves(&self, run: RunId) -> BoxFuture<'_, Result<Vec<(LeafDraft, Option<u64>)>, Error>>;
+    fn leaves(&self, run: RunId) -> BoxResult<'_, Vec<(LeafDraft, Option<u64>)>>;
 
     /// Completes everything under way and closes. Later calls fail with `store_closed`.
     fn close(&self) -> BoxFuture<'_, Result<(), Error>>;

@@ -411,7 +411,7 @@ impl Task {
                 };
                 return self.make(&input, sealer, evidence).map(Some);
             }
-            Done::NotDone { .. } => Input::NotDone { step },
+            Done::Undone { .. } => Input::NotDone { step },
             Done::Unknown { .. } => Input::OutcomeUnknown { step },
             Done::Child {
                 result: Ok((status, text)),

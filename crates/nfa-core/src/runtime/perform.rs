@@ -93,7 +93,7 @@ pub(super) enum Done {
         evidence: Option<CallEvidence>,
     },
     /// An interrupted call took no effect.
-    NotDone {
+    Undone {
         step: StepPath,
     },
     /// The tool can't tell what became of an interrupted call.
@@ -123,7 +123,7 @@ impl Done {
         match self {
             Self::Model { step, .. }
             | Self::Call { step, .. }
-            | Self::NotDone { step }
+            | Self::Undone { step }
             | Self::Unknown { step }
             | Self::Child { step, .. }
             | Self::TimeCame { step }
@@ -408,7 +408,7 @@ pub(super) async fn reconcile(
     };
     let result = match reconciled {
         None => return Done::Dropped { step },
-        Some(Ok(Reconciled::NotDone)) => return Done::NotDone { step },
+        Some(Ok(Reconciled::NotDone)) => return Done::Undone { step },
         // A tool that can't tell leaves it to a person.
         Some(Ok(Reconciled::Unknown) | Err(ToolError::ForModel(_))) => {
             return Done::Unknown { step };

@@ -1,5 +1,6 @@
 //! The sequencer: gives drafts their indices and signs checkpoints, one fenced writer a log.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -109,12 +110,9 @@ impl Sequencer {
     }
 
     async fn advance(&self, logs: &mut HashMap<LogId, State>, log: LogId) -> Result<(), Error> {
-        if !logs.contains_key(&log) {
-            let state = self.take_over(log).await?;
-            logs.insert(log, state);
-        }
-        let Some(state) = logs.get_mut(&log) else {
-            return Ok(());
+        let state = match logs.entry(log) {
+            Entry::Occupied(held) => held.into_mut(),
+            Entry::Vacant(free) => free.insert(self.take_over(log).await?),
         };
         loop {
             let drafts = self.store.unsequenced(log, BATCH).await?;
