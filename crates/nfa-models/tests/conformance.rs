@@ -14,10 +14,9 @@ async fn chat_completions_conform() {
         let replies = match scene {
             Scene::Answers(answers) => answers.into_iter().map(Reply::answer).collect(),
             Scene::StallsThenAnswers(answer) => {
-                let stalls = Reply::text("never").with_fault(Fault::Stall { after: 1 });
+                let stalls = Reply::text("never").with_fault(Fault::Stall { after: 2 });
                 vec![stalls, Reply::answer(answer)]
             }
-            _ => Vec::new(),
         };
         let server = FakeServer::start(Script::replies(replies)).await.unwrap();
         let model = ChatCompletions::builder("test/fake", "fake", server.url())

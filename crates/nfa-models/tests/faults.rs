@@ -330,11 +330,8 @@ async fn dropping_and_cancelling_close_the_connection() {
 
     let mut context = CallContext::detached();
     context.deadline = Some(std::time::Instant::now() + Duration::from_millis(30));
-    let error = model
-        .generate(&context, &request)
-        .filter_map(async |item| item.err())
-        .next()
-        .await;
+    let items: Vec<_> = model.generate(&context, &request).collect().await;
+    let error = items.into_iter().find_map(Result::err);
     assert_eq!(error.unwrap().code(), "model_deadline_exceeded");
     server.wait_for_hangups(3).await;
 }

@@ -11,7 +11,9 @@ use serde_json::{Value, json};
 
 fn model(tool_calling: ToolCalling) -> Option<ChatCompletions> {
     let Ok(url) = std::env::var("NFA_TEST_MODEL_URL") else {
-        eprintln!("skipped: no real model (set NFA_TEST_MODEL_URL, such as http://127.0.0.1:8080/v1)");
+        eprintln!(
+            "skipped: no real model (set NFA_TEST_MODEL_URL, such as http://127.0.0.1:8080/v1)"
+        );
         return None;
     };
     let name = std::env::var("NFA_TEST_MODEL").unwrap_or_else(|_| "default".to_owned());
@@ -50,7 +52,9 @@ async fn ask(model: &ChatCompletions, request: &ModelRequest) -> (String, ModelA
 
 #[tokio::test]
 async fn streams_and_answers_whole() {
-    let Some(model) = model(ToolCalling::Native) else { return };
+    let Some(model) = model(ToolCalling::Native) else {
+        return;
+    };
     let mut request = request("Say hello.", 24);
     let (text, answer) = ask(&model, &request).await;
     assert!(!text.is_empty());
@@ -64,7 +68,9 @@ async fn streams_and_answers_whole() {
 
 #[tokio::test]
 async fn keeps_to_an_output_schema() {
-    let Some(model) = model(ToolCalling::Native) else { return };
+    let Some(model) = model(ToolCalling::Native) else {
+        return;
+    };
     let mut request = request("Give a colour.", 64);
     request.output_schema = Some(Arc::new(json!({
         "type": "object",
@@ -80,7 +86,9 @@ async fn keeps_to_an_output_schema() {
 
 #[tokio::test]
 async fn calls_a_constrained_tool_and_goes_on_after_its_result() {
-    let Some(model) = model(ToolCalling::Constrained) else { return };
+    let Some(model) = model(ToolCalling::Constrained) else {
+        return;
+    };
     let mut request = request("Add 2 and 40 with the tool add.", 96);
     request.tools = Arc::from([ToolDefinition {
         name: "add".into(),
@@ -92,7 +100,10 @@ async fn calls_a_constrained_tool_and_goes_on_after_its_result() {
         })),
     }]);
     let (text, answer) = ask(&model, &request).await;
-    assert!(!text.contains("\"call\"") && !text.contains("\"answer\""), "raw JSON: {text}");
+    assert!(
+        !text.contains("\"call\"") && !text.contains("\"answer\""),
+        "raw JSON: {text}"
+    );
     let called: Vec<_> = answer.message.tool_calls().cloned().collect();
     for call in &called {
         assert_eq!(call.name, "add");
@@ -115,14 +126,18 @@ async fn calls_a_constrained_tool_and_goes_on_after_its_result() {
         role: nfa_core::content::Role::Tool,
         parts: results.collect(),
     }));
-    request.messages.push(Arc::new(Message::user("What is it?")));
+    request
+        .messages
+        .push(Arc::new(Message::user("What is it?")));
     let (text, answer) = ask(&model, &request).await;
     assert_eq!(text, answer.message.joined_text());
 }
 
 #[tokio::test]
 async fn cancelling_ends_the_stream() {
-    let Some(model) = model(ToolCalling::Native) else { return };
+    let Some(model) = model(ToolCalling::Native) else {
+        return;
+    };
     let request = request("Count from one to a thousand.", 2000);
     let context = CallContext::detached();
     let mut stream = model.generate(&context, &request);

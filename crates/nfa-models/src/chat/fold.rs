@@ -152,8 +152,8 @@ impl Fold {
         }
         let finish = choice.finish();
         let mut progress = finish.is_some();
-        if let Some(said) = choice.said() {
-            progress |= self.said(said)?;
+        if let Some((said, whole)) = choice.said() {
+            progress |= self.said(said, whole)?;
         }
         self.finish = finish.or(self.finish);
         Ok(if progress {
@@ -163,7 +163,7 @@ impl Fold {
         })
     }
 
-    fn said(&mut self, said: Said<'_>) -> Result<bool, Error> {
+    fn said(&mut self, said: Said<'_>, whole: bool) -> Result<bool, Error> {
         let mut progress = false;
         let reasoning = [said.reasoning_content, said.reasoning]
             .into_iter()
@@ -193,7 +193,7 @@ impl Fold {
         }
         for call in said.tool_calls.into_iter().flatten() {
             progress = true;
-            self.call(&call)?;
+            self.call(&call, whole)?;
         }
         Ok(progress)
     }
@@ -254,13 +254,18 @@ impl Fold {
         }
     }
 
-    fn call(&mut self, piece: &Call<'_>) -> Result<(), Error> {
+    fn call(&mut self, piece: &Call<'_>, whole: bool) -> Result<(), Error> {
         let id = piece.id.as_ref().map_or("", |id| &id.0);
         let function = piece.function.as_ref();
         let name = function
             .and_then(|function| function.name.as_ref())
             .map_or("", |name| &name.0);
-        let at = match self.find(piece.index, id, name) {
+        let begun = if whole {
+            None
+        } else {
+            self.find(piece.index, id, name)
+        };
+        let at = match begun {
             Some(at) => at,
             None => self.start(piece.index),
         };

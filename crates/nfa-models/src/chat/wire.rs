@@ -133,8 +133,12 @@ impl<'a> Choice<'a> {
             .is_some_and(|reason| reason.0 == "error")
     }
 
-    pub(super) fn said(self) -> Option<Said<'a>> {
-        self.delta.or(self.message)
+    /// What it says, and whether that is a whole message: then each call in it is a call of its own.
+    pub(super) fn said(self) -> Option<(Said<'a>, bool)> {
+        match self.delta {
+            Some(delta) => Some((delta, false)),
+            None => self.message.map(|message| (message, true)),
+        }
     }
 }
 

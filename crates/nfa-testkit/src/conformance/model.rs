@@ -21,7 +21,7 @@
 //!         Arc::new(ScriptedModel::new(turns)) as Arc<dyn Model>
 //!     }
 //!     Scene::StallsThenAnswers(answer) => {
-//!         let stalls = Turn::text("never").held_by(&Gate::new());
+//!         let stalls = Turn::text("word").in_chunks_of(2).held_after(1, &Gate::new());
 //!         Arc::new(ScriptedModel::new([stalls, Turn::answer(answer)]))
 //!     }
 //! })
@@ -35,9 +35,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use nfa_core::Error;
 use nfa_core::content::{Message, ModelAnswer, Part, ToolCall, Usage};
 use nfa_core::ports::{CallContext, Model, ModelDelta, ModelRequest, ToolDefinition};
+use nfa_core::{Category, Error};
 use serde_json::json;
 
 use crate::scripted::answers;
@@ -45,13 +45,15 @@ use crate::scripted::answers;
 /// How long anything may take before it counts as never.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A deadline that passes while a model says nothing.
+const SOON: Duration = Duration::from_millis(50);
+
 /// What the model of one case has to do.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub enum Scene {
     /// It gives these answers, one a request; model name and response id are its own.
     Answers(Vec<ModelAnswer>),
-    /// Its first call goes on without an end; the second gives this answer.
+    /// Its first call says a word, and then nothing more; the second gives this answer.
     StallsThenAnswers(ModelAnswer),
 }
 
@@ -286,21 +288,30 @@ enum Ending {
 async fn ends(model: &dyn Model, ending: Ending, after: &ModelAnswer) -> Outcome {
     let mut context = CallContext::detached();
     let request = request(true);
+    if matches!(ending, Ending::Deadline) {
+        context.deadline = std::time::Instant::now().checked_add(SOON);
+    }
+    let cancellation = context.cancellation.clone();
+    let mut stream = model.generate(&context, &request);
+    let first = tokio::time::timeout(PATIENCE, stream.next()).await;
+    match first.map_err(|_| "nothing came of a call that begins with a word")? {
+        Some(Ok(ModelDelta::Finished(_))) | None => {
+            return Err("expected a call that goes on, found its end".to_owned());
+        }
+        Some(Err(error)) if !matches!(ending, Ending::Deadline) => {
+            return Err(format!("expected a word, found {error}"));
+        }
+        Some(_) => {}
+    }
     match ending {
         Ending::Cancel => {
-            let cancellation = context.cancellation.clone();
-            let mut stream = model.generate(&context, &request);
-            let begun = futures_util::poll!(stream.next());
-            if let std::task::Poll::Ready(Some(Err(error))) = begun {
-                return Err(format!("it failed before it was cancelled: {error}"));
-            }
             cancellation.cancel();
             let rest = tokio::time::timeout(PATIENCE, stream.collect::<Vec<_>>()).await;
             match rest
                 .map_err(|_| "it went on after it was cancelled")?
                 .last()
             {
-                Some(Err(error)) if error.category() == nfa_core::Category::Cancelled => {}
+                Some(Err(error)) if error.category() == Category::Cancelled => {}
                 other => {
                     return Err(format!(
                         "expected an error of category cancelled, found {other:?}"
@@ -309,20 +320,13 @@ async fn ends(model: &dyn Model, ending: Ending, after: &ModelAnswer) -> Outcome
             }
         }
         Ending::Deadline => {
-            // A scripted model has no clock: what matters is that the caller's own timeout ends it.
-            let soon = Duration::from_millis(50);
-            context.deadline = std::time::Instant::now().checked_add(soon);
-            let all = model.generate(&context, &request).collect::<Vec<_>>();
-            if let Ok(items) = tokio::time::timeout(soon * 20, all).await
-                && !matches!(items.last(), Some(Err(_)))
-            {
+            // A model may leave its caller's deadline to the caller, but it may not answer after it.
+            let rest = tokio::time::timeout(SOON * 20, stream.collect::<Vec<_>>()).await;
+            if rest.is_ok_and(|items| matches!(items.last(), Some(Ok(_)))) {
                 return Err("expected an error past the deadline, found an answer".to_owned());
             }
         }
-        Ending::Drop => {
-            let mut stream = model.generate(&context, &request);
-            let _ = tokio::time::timeout(Duration::from_millis(50), stream.next()).await;
-        }
+        Ending::Drop => drop(stream),
     }
     let context = CallContext::detached();
     let items = collect(model, &context, &request).await?;

@@ -109,7 +109,9 @@ fn check(file: &Path, then: &Then, seen: &mut Seen) {
         seen.wholes += 1;
         let value: Value = serde_json::from_str(body).unwrap();
         let answer = read_whole(body.as_bytes()).unwrap_or_else(|error| panic!("{place}: {error}"));
-        let message = &value["choices"][0]["message"];
+        let mut choices = value["choices"].as_array().into_iter().flatten();
+        let choice = choices.find(|choice| choice["index"].as_u64().unwrap_or(0) == 0);
+        let message = choice.map_or(&Value::Null, |choice| &choice["message"]);
         let stated = Stated {
             text: text(&message["content"]),
             reasoning: first(&[&message["reasoning_content"], &message["reasoning"]]),
@@ -174,7 +176,10 @@ impl Stated {
             if value["usage"].is_object() {
                 stated.usage = value["usage"].clone();
             }
-            let delta = &value["choices"][0]["delta"];
+            // Of several candidates the first is ours.
+            let mut choices = value["choices"].as_array().into_iter().flatten();
+            let choice = choices.find(|choice| choice["index"].as_u64().unwrap_or(0) == 0);
+            let delta = choice.map_or(&Value::Null, |choice| &choice["delta"]);
             stated.text += &text(&delta["content"]);
             stated.reasoning += &first(&[&delta["reasoning_content"], &delta["reasoning"]]);
             stated.refusal += &text(&delta["refusal"]);
