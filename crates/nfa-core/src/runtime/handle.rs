@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use tokio::sync::{mpsc, oneshot};
 
-use super::driver::Live;
 use super::event::{Event, OutcomeStatus, OutcomeSummary};
+use super::live::Live;
 use super::proof::Receipt;
 use crate::engine::Question;
 use crate::error::{Category, Component, Error};

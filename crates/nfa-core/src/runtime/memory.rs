@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::cache::{ContentCache, Loaded};
 use super::context;
-use super::lifecycle::Shared;
+use super::shared::Shared;
 use crate::content::{Content, Sealed, Sealing, SubjectVault};
 use crate::engine::{ContentSink, Exchange};
 use crate::error::{Category, Component, Error};

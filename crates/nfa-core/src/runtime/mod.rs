@@ -5,7 +5,9 @@
 //! or the clock can move it.
 
 mod agent;
+mod background;
 mod bind;
+mod builder;
 mod cache;
 mod context;
 mod driver;
@@ -14,15 +16,19 @@ mod handle;
 mod journal;
 mod lease;
 mod lifecycle;
+mod live;
 mod memory;
 mod perform;
 mod proof;
+mod report;
+mod shared;
 mod start;
 
 pub use agent::{Agent, AgentBuilder, IntoAgentRef, IntoModel, ModelChoice};
 pub use bind::{ModelProvider, ToolProvider};
+pub use builder::RuntimeBuilder;
 pub use event::{Event, OutcomeStatus, OutcomeSummary};
 pub use handle::{Ask, Outcome, RunHandle};
-pub use lifecycle::{Runtime, RuntimeBuilder, SignalSent};
+pub use lifecycle::{Runtime, SignalSent};
 pub use proof::{LeafReceipt, LogInfo, Receipt, ReceiptState};
 pub use start::{RunBuilder, WhenBusy};

@@ -9,14 +9,16 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::agent::Agent;
 use super::bind::Bound;
-use super::driver::{Live, Task};
+use super::driver::Task;
 use super::event::{Event, OutcomeStatus};
 use super::handle::{Outcome, RunHandle};
 use super::journal::Journal;
-use super::lifecycle::{Runtime, Shared};
+use super::lifecycle::Runtime;
+use super::live::Live;
 use super::memory::{Opening, RunMemory, Sealer};
 use super::perform::Surroundings;
 use super::proof::{ChainKeeper, RunLogs};
+use super::shared::Shared;
 use crate::content::{Content, Message, entropy_unavailable};
 use crate::engine::{Begin, CallStatus, Changes, ContentSink, Entry, Input, Run, Stamp};
 use crate::error::{Category, Component, Error};
@@ -578,7 +580,7 @@ pub(super) async fn child(
             // It waits for a person, or another process drives it.
             tokio::select! {
                 () = cancellation.cancelled() => {
-                    Runtime::from_shared(shared).cancel(id).await?;
+                    Runtime::from_shared(Arc::clone(shared)).cancel(id).await?;
                     return Ok((CallStatus::Cancelled, "the run was cancelled".to_owned()));
                 }
                 () = tokio::time::sleep(shared.poll) => continue,

@@ -1,0 +1,73 @@
+//! What goes on beside the runs: leases, inboxes of other processes, sequencing.
+
+use std::sync::{Arc, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use super::proof::Sequencer;
+use super::shared::Shared;
+use crate::ports::Cancellation;
+
+/// Renews the leases of this process while it lives.
+pub(super) async fn keep_leases(shared: Weak<Shared>, closed: Cancellation) {
+    loop {
+        let Some(here) = shared.upgrade() else { return };
+        let every = here.lease.renew_every();
+        let asked = Instant::now();
+        if here
+            .store
+            .renew(&here.owner, here.lease.ttl_ms())
+            .await
+            .is_ok()
+        {
+            here.lease.renewed_at(asked);
+        }
+        drop(here);
+        tokio::select! {
+            () = closed.cancelled() => return,
+            () = tokio::time::sleep(every) => {}
+        }
+    }
+}
+
+/// Looks for signals that other processes posted to runs driven here.
+pub(super) async fn watch_inboxes(shared: Weak<Shared>, closed: Cancellation) {
+    loop {
+        let Some(here) = shared.upgrade() else { return };
+        let every = here.poll;
+        let driven = !here
+            .live
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_empty();
+        if driven && let Ok(runs) = here.store.notified(&here.owner).await {
+            for live in runs.into_iter().filter_map(|run| here.live(run)) {
+                live.post();
+            }
+        }
+        drop(here);
+        tokio::select! {
+            () = closed.cancelled() => return,
+            () = tokio::time::sleep(every) => {}
+        }
+    }
+}
+
+/// Sequences and signs what was drafted, soon after it was.
+pub(super) async fn keep_sequencing(sequencer: Arc<Sequencer>, closed: Cancellation) {
+    /// How long drafts of many runs gather before they are sequenced together.
+    const GATHER: Duration = Duration::from_millis(50);
+    loop {
+        tokio::select! {
+            () = closed.cancelled() => return,
+            () = sequencer.wake.notified() => {}
+        }
+        tokio::select! {
+            () = closed.cancelled() => return,
+            () = tokio::time::sleep(GATHER) => {}
+        }
+        if sequencer.run_noted().await.is_err() {
+            // Noted again: the next wake, receipt or close reports it.
+            tokio::time::sleep(GATHER * 10).await;
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! What the rest of the process may tell a run that is driven here.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::Notify;
+
+use crate::ports::Cancellation;
+
+/// What the rest of the process may tell a driven run.
+#[derive(Default)]
+pub(super) struct Live {
+    pub(super) cancel: Cancellation,
+    pub(super) posted: AtomicBool,
+    pub(super) nudge: Notify,
+}
+
+impl Live {
+    /// Asks the run to stop.
+    pub(super) fn cancel(&self) {
+        self.cancel.cancel();
+        self.nudge.notify_one();
+    }
+
+    pub(super) fn cancelled(&self) -> impl Future<Output = ()> + Send + '_ {
+        self.cancel.cancelled()
+    }
+
+    /// Something lies in its inbox.
+    pub(super) fn post(&self) {
+        self.posted.store(true, Ordering::SeqCst);
+        self.nudge.notify_one();
+    }
+
+    /// Nobody has said anything that is not taken in yet.
+    pub(super) fn is_quiet(&self) -> bool {
+        !self.posted.load(Ordering::SeqCst) && !self.cancel.is_cancelled()
+    }
+}

@@ -1,0 +1,187 @@
+//! What all runs of a runtime share.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, Semaphore};
+use tokio_util::task::TaskTracker;
+
+use super::bind::{Bindings, Bound};
+use super::lease::LeaseClock;
+use super::live::Live;
+use super::proof::{RunLogs, Sequencer};
+use crate::content::{Sealing, SubjectVault, content_erased};
+use crate::error::{Category, Component, Error};
+use crate::ids::{LogId, RunId, Subject};
+use crate::ports::{Batch, Cancellation, Clock, Keys, LeaseChange, RunRecord, Store};
+use crate::spec::Program;
+
+/// What all runs of a runtime share.
+pub(super) struct Shared {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) keys: Arc<dyn Keys>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) bindings: Bindings,
+    pub(super) owner: Arc<str>,
+    pub(super) lease: LeaseClock,
+    pub(super) live: Mutex<HashMap<RunId, Arc<Live>>>,
+    pub(super) places: Semaphore,
+    pub(super) session_freed: Notify,
+    pub(super) closing: Cancellation,
+    pub(super) grace_over: Cancellation,
+    pub(super) closed: Cancellation,
+    pub(super) tasks: TaskTracker,
+    pub(super) handle: Handle,
+    pub(super) sequencer: Option<Arc<Sequencer>>,
+    pub(super) logs: Mutex<HashMap<Arc<str>, LogId>>,
+    pub(super) event_capacity: usize,
+    pub(super) poll: Duration,
+    pub(super) grace: Duration,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.closed.cancel();
+    }
+}
+
+impl Shared {
+    pub(super) fn proves(&self) -> bool {
+        self.sequencer.is_some()
+    }
+
+    pub(super) fn sequencer(&self) -> Result<&Arc<Sequencer>, Error> {
+        self.sequencer.as_ref().ok_or_else(|| {
+            Error::new(
+                Component::Proof,
+                Category::Configuration,
+                "proof_off",
+                "this runtime was opened with proof off",
+            )
+        })
+    }
+
+    pub(super) fn note_drafts(&self, logs: Option<&RunLogs>) {
+        if let (Some(sequencer), Some(logs)) = (&self.sequencer, logs) {
+            logs.ids().for_each(|log| sequencer.note(log));
+        }
+    }
+
+    pub(super) fn check_open(&self) -> Result<(), Error> {
+        if self.closing.is_cancelled() {
+            return Err(Error::new(
+                Component::Runtime,
+                Category::Input,
+                "runtime_closed",
+                "the runtime is closing or closed: open another one",
+            ));
+        }
+        Ok(())
+    }
+
+    pub(super) fn enter(&self, run: RunId, live: Arc<Live>) {
+        self.live
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(run, live);
+    }
+
+    pub(super) fn leave(&self, run: RunId) {
+        self.live
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&run);
+        self.session_freed.notify_waiters();
+    }
+
+    pub(super) fn live(&self, run: RunId) -> Option<Arc<Live>> {
+        self.live
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(&run)
+            .cloned()
+    }
+
+    /// The log of an agent, remembered.
+    pub(super) async fn log_of(&self, agent: &Arc<str>) -> Result<LogId, Error> {
+        let known = self
+            .logs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(agent)
+            .copied();
+        if let Some(log) = known {
+            return Ok(log);
+        }
+        let log = self.store.log(agent).await?;
+        self.logs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(Arc::clone(agent), log);
+        Ok(log)
+    }
+
+    pub(super) async fn vault(&self, subject: &Subject) -> Result<SubjectVault, Error> {
+        Ok(SubjectVault::new(
+            &self.keys.subject_key(subject).await?,
+            self.sealing(),
+        ))
+    }
+
+    pub(super) async fn existing_vault(&self, subject: &Subject) -> Result<SubjectVault, Error> {
+        let key = self
+            .keys
+            .existing_subject_key(subject)
+            .await?
+            .ok_or_else(content_erased)?;
+        Ok(SubjectVault::new(&key, self.sealing()))
+    }
+
+    fn sealing(&self) -> Sealing {
+        if self.store.capabilities().at_rest {
+            Sealing::Encrypted
+        } else {
+            Sealing::Plain
+        }
+    }
+
+    pub(super) async fn bound_of(&self, record: &RunRecord) -> Result<Arc<Bound>, Error> {
+        if let Some(bound) = self.bindings.get(record.program) {
+            return Ok(bound);
+        }
+        let stored = self.store.program(record.program).await?.ok_or_else(|| {
+            Error::new(
+                Component::Store,
+                Category::Internal,
+                "store_corrupt",
+                format!(
+                    "the program of run {} is missing from the store",
+                    record.run
+                ),
+            )
+        })?;
+        self.bindings.bind_stored(Program::from_canonical(&stored)?)
+    }
+
+    /// Gives a lease back without driving the run; it would lapse anyway.
+    pub(super) async fn give_back(&self, record: &RunRecord, epoch: u64) {
+        let batch = Batch {
+            run: record.run,
+            epoch,
+            expected: record.length,
+            at: self.clock.now(),
+            admission: None,
+            entries: Vec::new(),
+            blobs: Vec::new(),
+            session: None,
+            timers: Vec::new(),
+            acknowledged: Vec::new(),
+            drafts: Vec::new(),
+            status: record.status,
+            lease: LeaseChange::Release,
+        };
+        let _ = self.store.commit(batch).await;
+    }
+}
