@@ -10,8 +10,9 @@ use super::builder::RuntimeBuilder;
 use super::cache::ContentCache;
 use super::handle::RunHandle;
 use super::proof::{LogInfo, Receipt, ReceiptState};
+use super::resume::{read_journal, resume, run_unknown};
 use super::shared::Shared;
-use super::start::{self, RunBuilder};
+use super::start::RunBuilder;
 use crate::content::{Content, Message, Sealed, content_erased};
 use crate::engine::{Entry, Signal};
 use crate::error::{Category, Component, Error};
@@ -79,7 +80,7 @@ impl Runtime {
     /// # Errors
     /// `run_unknown`, `lease_held` while another process drives it, `not_registered`, `session_moved_on`.
     pub async fn resume(&self, run: RunId) -> Result<RunHandle, Error> {
-        start::resume(&self.shared, run, None, true, true).await
+        resume(&self.shared, run, None, true, true).await
     }
 
     /// The same, with other limits from here on.
@@ -87,7 +88,7 @@ impl Runtime {
     /// # Errors
     /// As [`Runtime::resume`].
     pub async fn resume_with(&self, run: RunId, limits: Limits) -> Result<RunHandle, Error> {
-        start::resume(&self.shared, run, Some(limits), true, true).await
+        resume(&self.shared, run, Some(limits), true, true).await
     }
 
     /// Goes on with every run that was interrupted, or whose time is up, and that this process has the
@@ -107,14 +108,14 @@ impl Runtime {
         for (run, _) in self.shared.store.due_timers(now, 10_000).await? {
             let record = self.shared.store.run(run).await?;
             if record.is_some_and(|record| record.status == RunStatus::Waiting) {
-                let handle = start::resume(&self.shared, run, None, false, true).await;
+                let handle = resume(&self.shared, run, None, false, true).await;
                 resumed.push((run, handle));
             }
         }
         for record in self.shared.store.runs(filter).await? {
             // Its parent goes on with it.
             if record.parent.is_none() {
-                let handle = start::resume(&self.shared, record.run, None, false, true).await;
+                let handle = resume(&self.shared, record.run, None, false, true).await;
                 resumed.push((record.run, handle));
             }
         }
@@ -175,7 +176,7 @@ impl Runtime {
         if sent != SignalSent::Waiting {
             return Ok(sent);
         }
-        match start::resume(&self.shared, run, None, false, false).await {
+        match resume(&self.shared, run, None, false, false).await {
             Ok(mut handle) => handle.outcome().await.map(|_| SignalSent::Delivered),
             Err(error) if error.code() == "lease_held" => Ok(SignalSent::Delivered),
             Err(error) => Err(error),
@@ -193,7 +194,7 @@ impl Runtime {
             .store
             .run(run)
             .await?
-            .ok_or_else(|| start::run_unknown(run))?;
+            .ok_or_else(|| run_unknown(run))?;
         let vault = self.shared.vault(&record.subject).await?;
         let content = Content::ToolOutput {
             text: text.to_owned(),
@@ -214,7 +215,7 @@ impl Runtime {
             .store
             .run(run)
             .await?
-            .ok_or_else(|| start::run_unknown(run))?;
+            .ok_or_else(|| run_unknown(run))?;
         if record.status.is_terminal() {
             return Ok(SignalSent::Stopped);
         }
@@ -243,7 +244,7 @@ impl Runtime {
             .store
             .run(run)
             .await?
-            .ok_or_else(|| start::run_unknown(run))?;
+            .ok_or_else(|| run_unknown(run))?;
         Ok(if record.owner.is_some() {
             SignalSent::Delivered
         } else {
@@ -260,7 +261,7 @@ impl Runtime {
             .store
             .run(run)
             .await?
-            .ok_or_else(|| start::run_unknown(run))
+            .ok_or_else(|| run_unknown(run))
     }
 
     /// Runs that match, newest first.
@@ -277,7 +278,7 @@ impl Runtime {
     /// `run_unknown`, and what the store gives.
     pub async fn journal(&self, run: RunId) -> Result<Vec<Entry>, Error> {
         self.run_record(run).await?;
-        start::read_journal(&self.shared, run).await
+        read_journal(&self.shared, run).await
     }
 
     /// Content that a run's entries name, opened.

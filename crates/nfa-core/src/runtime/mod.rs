@@ -9,6 +9,7 @@ mod background;
 mod bind;
 mod builder;
 mod cache;
+mod child;
 mod context;
 mod driver;
 mod event;
@@ -21,6 +22,7 @@ mod memory;
 mod perform;
 mod proof;
 mod report;
+mod resume;
 mod shared;
 mod start;
 

@@ -490,7 +490,7 @@ pub(super) async fn start_child(
     input: Address,
     cancellation: Cancellation,
 ) -> Done {
-    let result = super::start::child(&here, &step, &agent, input, &cancellation).await;
+    let result = super::child::child(&here, &step, &agent, input, &cancellation).await;
     if cancellation.is_cancelled() {
         return Done::Dropped { step };
     }

@@ -10,21 +10,19 @@ use tokio::sync::{mpsc, oneshot};
 use super::agent::Agent;
 use super::bind::Bound;
 use super::driver::Task;
-use super::event::{Event, OutcomeStatus};
+use super::event::Event;
 use super::handle::{Outcome, RunHandle};
 use super::journal::Journal;
-use super::lifecycle::Runtime;
 use super::live::Live;
 use super::memory::{Opening, RunMemory, Sealer};
 use super::perform::Surroundings;
 use super::proof::{ChainKeeper, RunLogs};
 use super::shared::Shared;
 use crate::content::{Content, Message, entropy_unavailable};
-use crate::engine::{Begin, CallStatus, Changes, ContentSink, Entry, Input, Run, Stamp};
+use crate::engine::{Begin, Changes, ContentSink, Entry, Run, Stamp};
 use crate::error::{Category, Component, Error};
-use crate::ids::{Address, RunId, SessionId, StepPath, Subject};
-use crate::ports::{Admission, Cancellation, Dependencies, RunRecord, RunStatus, SessionHead};
-use crate::spec::Limits;
+use crate::ids::{RunId, SessionId, StepPath, Subject};
+use crate::ports::{Admission, Dependencies};
 
 /// What happens when a session already has an open run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -151,20 +149,20 @@ fn random_id() -> Result<RunId, Error> {
 }
 
 /// A run to be admitted.
-struct Proposal {
-    run: RunId,
-    bound: Arc<Bound>,
-    input: Arc<Message>,
-    session: Option<SessionId>,
-    user: Option<Arc<str>>,
+pub(super) struct Proposal {
+    pub(super) run: RunId,
+    pub(super) bound: Arc<Bound>,
+    pub(super) input: Arc<Message>,
+    pub(super) session: Option<SessionId>,
+    pub(super) user: Option<Arc<str>>,
     /// Whose content it is, when that is already decided.
-    subject: Option<Subject>,
-    dependencies: Dependencies,
-    parent: Option<(RunId, StepPath)>,
-    depth: u32,
+    pub(super) subject: Option<Subject>,
+    pub(super) dependencies: Dependencies,
+    pub(super) parent: Option<(RunId, StepPath)>,
+    pub(super) depth: u32,
 }
 
-async fn admit(
+pub(super) async fn admit(
     shared: &Arc<Shared>,
     proposal: &Proposal,
     listens: bool,
@@ -272,7 +270,7 @@ async fn admit(
     ))
 }
 
-fn session_busy(open: RunId) -> Error {
+pub(super) fn session_busy(open: RunId) -> Error {
     Error::new(
         Component::Runtime,
         Category::Conflict,
@@ -282,7 +280,7 @@ fn session_busy(open: RunId) -> Error {
     .with_details(serde_json::json!({ "run": open }))
 }
 
-async fn run_logs(
+pub(super) async fn run_logs(
     shared: &Shared,
     bound: &Bound,
     run: Option<RunId>,
@@ -302,18 +300,18 @@ async fn run_logs(
 }
 
 /// Everything that driving a run takes.
-struct Parts {
-    bound: Arc<Bound>,
-    memory: RunMemory,
-    run: Run,
-    journal: Journal,
-    logs: Option<RunLogs>,
-    dependencies: Dependencies,
-    nested: bool,
-    resumed: bool,
+pub(super) struct Parts {
+    pub(super) bound: Arc<Bound>,
+    pub(super) memory: RunMemory,
+    pub(super) run: Run,
+    pub(super) journal: Journal,
+    pub(super) logs: Option<RunLogs>,
+    pub(super) dependencies: Dependencies,
+    pub(super) nested: bool,
+    pub(super) resumed: bool,
 }
 
-fn launch(
+pub(super) fn launch(
     shared: &Arc<Shared>,
     parts: Parts,
     changes: Changes,
@@ -391,261 +389,4 @@ fn launch(
         listens,
         cancel_on_drop,
     }
-}
-
-/// Takes a run over: claims it, folds it, and drives it on.
-pub(super) async fn resume(
-    shared: &Arc<Shared>,
-    id: RunId,
-    limits: Option<Limits>,
-    go_on: bool,
-    listens: bool,
-) -> Result<RunHandle, Error> {
-    shared.check_open()?;
-    let record = shared.store.run(id).await?.ok_or_else(|| run_unknown(id))?;
-    let bound = shared.bound_of(&record).await?;
-    let held = shared.lease.asking();
-    let lease = shared
-        .store
-        .claim(id, &shared.owner, shared.lease.ttl_ms())
-        .await?;
-    let journal = Journal {
-        lease: held,
-        epoch: lease.epoch,
-        session_length: 0,
-        acknowledged: Vec::new(),
-    };
-    match folded(shared, &record, bound, journal, limits, go_on).await {
-        Ok((parts, changes, entries)) => {
-            Ok(launch(shared, parts, changes, entries, listens, false))
-        }
-        Err(error) => {
-            // What can't be driven on must not stay leased.
-            shared.give_back(&record, lease.epoch).await;
-            Err(error)
-        }
-    }
-}
-
-async fn folded(
-    shared: &Arc<Shared>,
-    record: &RunRecord,
-    bound: Arc<Bound>,
-    mut journal: Journal,
-    limits: Option<Limits>,
-    go_on: bool,
-) -> Result<(Parts, Changes, Vec<Entry>), Error> {
-    let id = record.run;
-    let entries = read_journal(shared, id).await?;
-    let mut run = Run::fold(Arc::clone(&bound.program), &entries)?;
-    let head = match &record.session {
-        Some(session) => shared.store.session(session).await?,
-        None => None,
-    };
-    if go_on {
-        check_session(shared, id, head.as_ref()).await?;
-    }
-    let session = head.as_ref().map(|head| (head.id.clone(), head.pseudonym));
-    let window = bound.program.start().spec.memory.history.runs;
-    let memory = RunMemory::open(
-        shared,
-        Opening {
-            run: id,
-            subject: record.subject.clone(),
-            fresh: false,
-            resumed: true,
-            head: head.as_ref(),
-            session,
-            window,
-        },
-    )
-    .await?;
-    let logs = run_logs(shared, &bound, Some(id)).await?;
-    if record.session.is_none()
-        && let Some(logs) = &logs
-    {
-        memory.restore_sequences(logs);
-    }
-    let mut sealer = Sealer::new(&memory);
-    let mut entries = Vec::new();
-    let at = shared.clock.now();
-    let stamp = Stamp {
-        at,
-        epoch: journal.epoch,
-    };
-    let stopped = run.end().is_some();
-    let input = if stopped && go_on {
-        Input::Resume { limits }
-    } else {
-        Input::Recover
-    };
-    let mut changes = run.advance(stamp, &input, &mut sealer, &mut entries)?;
-    let blobs = sealer.blobs;
-    journal.session_length = head.as_ref().map_or(0, |head| head.length);
-    if !entries.is_empty() {
-        let batch = journal.batch(&run, &memory, at, entries.clone(), blobs, Vec::new());
-        shared.store.commit(batch).await?;
-    }
-    // Everything still owed, not just what is new: nothing of it is under way in this process.
-    changes.owed = run.pending().cloned().collect();
-    changes.withdrawn.clear();
-    let parts = Parts {
-        bound,
-        memory,
-        run,
-        journal,
-        logs,
-        dependencies: Dependencies::default(),
-        nested: record.parent.is_some(),
-        resumed: true,
-    };
-    Ok((parts, changes, entries))
-}
-
-pub(super) async fn read_journal(shared: &Shared, run: RunId) -> Result<Vec<Entry>, Error> {
-    const PAGE: usize = 1024;
-    let mut journal: Vec<Entry> = Vec::new();
-    loop {
-        let page = shared
-            .store
-            .journal(run, journal.len() as u64, PAGE)
-            .await?;
-        let full = page.len() == PAGE;
-        journal.extend(page);
-        if !full {
-            return Ok(journal);
-        }
-    }
-}
-
-/// A stopped run goes on only where its session stands.
-async fn check_session(
-    shared: &Shared,
-    run: RunId,
-    head: Option<&SessionHead>,
-) -> Result<(), Error> {
-    let Some(head) = head else { return Ok(()) };
-    match head.open_run {
-        Some(open) if open == run => return Ok(()),
-        Some(open) => return Err(session_busy(open)),
-        None => {}
-    }
-    let latest = shared.store.session_items(&head.id, Some(1)).await?;
-    if latest.last().is_none_or(|item| item.run == run) {
-        return Ok(());
-    }
-    Err(Error::new(
-        Component::Runtime,
-        Category::Conflict,
-        "session_moved_on",
-        format!(
-            "session `{}` went on with later runs: start a new run in it instead",
-            head.id
-        ),
-    ))
-}
-
-pub(super) fn run_unknown(run: RunId) -> Error {
-    Error::new(
-        Component::Store,
-        Category::Input,
-        "run_unknown",
-        format!("no run {run} is stored"),
-    )
-}
-
-/// Starts a run inside a run, or finds the one that an earlier attempt started, and waits for its end.
-pub(super) async fn child(
-    here: &Arc<Surroundings>,
-    step: &StepPath,
-    agent: &str,
-    input: Address,
-    cancellation: &Cancellation,
-) -> Result<(CallStatus, String), Error> {
-    let shared = &here.shared;
-    // The same id in every attempt: starting twice starts once.
-    let id = RunId(crate::ports::idempotency_key(here.run, step).0);
-    loop {
-        let handle = match shared.store.run(id).await? {
-            None => Some(begin_child(here, id, step, agent, input).await?),
-            Some(record)
-                if record.status.is_terminal()
-                    || record.status == RunStatus::Running && record.owner.is_none() =>
-            {
-                Some(box_resume(shared, id).await?)
-            }
-            Some(_) => None,
-        };
-        let Some(mut handle) = handle else {
-            // It waits for a person, or another process drives it.
-            tokio::select! {
-                () = cancellation.cancelled() => {
-                    Runtime::from_shared(Arc::clone(shared)).cancel(id).await?;
-                    return Ok((CallStatus::Cancelled, "the run was cancelled".to_owned()));
-                }
-                () = tokio::time::sleep(shared.poll) => continue,
-            }
-        };
-        let outcome = tokio::select! {
-            outcome = handle.outcome() => outcome?,
-            () = cancellation.cancelled() => {
-                handle.cancel();
-                handle.outcome().await?
-            }
-        };
-        match outcome.status() {
-            OutcomeStatus::Waiting => {}
-            OutcomeStatus::Completed => return Ok((CallStatus::Ok, outcome.text().to_owned())),
-            OutcomeStatus::Cancelled => {
-                return Ok((CallStatus::Cancelled, "the run was cancelled".to_owned()));
-            }
-            OutcomeStatus::LimitReached => {
-                return Ok((
-                    CallStatus::Error,
-                    format!("a limit stopped it; it had said: {}", outcome.text()),
-                ));
-            }
-            _ => {
-                let error = outcome.error().map_or_else(
-                    || "it was interrupted".to_owned(),
-                    |error| error.to_string(),
-                );
-                return Ok((CallStatus::Error, format!("the run failed: {error}")));
-            }
-        }
-    }
-}
-
-fn box_resume(
-    shared: &Arc<Shared>,
-    id: RunId,
-) -> crate::ports::BoxFuture<'_, Result<RunHandle, Error>> {
-    Box::pin(resume(shared, id, None, false, false))
-}
-
-async fn begin_child(
-    here: &Arc<Surroundings>,
-    id: RunId,
-    step: &StepPath,
-    agent: &str,
-    input: Address,
-) -> Result<RunHandle, Error> {
-    let shared = &here.shared;
-    let bound = shared.bindings.bind_child(&here.bound, agent)?;
-    let message = match here.memory.content.fetch(&*shared.store, input).await? {
-        super::cache::Loaded::Message(message) => message,
-        other => Arc::new(Message::user(other.text())),
-    };
-    let proposal = Proposal {
-        run: id,
-        bound,
-        input: message,
-        session: None,
-        user: here.memory.user.clone(),
-        subject: Some(here.memory.subject.clone()),
-        dependencies: here.dependencies.clone(),
-        parent: Some((here.run, step.clone())),
-        depth: here.depth.saturating_add(1),
-    };
-    Box::pin(admit(shared, &proposal, false, false)).await
 }

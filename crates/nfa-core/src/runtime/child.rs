@@ -1,0 +1,113 @@
+//! Runs that other runs start: each has its own journal, and an id that every attempt of its step finds.
+
+use std::sync::Arc;
+
+use super::cache::Loaded;
+use super::event::OutcomeStatus;
+use super::handle::RunHandle;
+use super::lifecycle::Runtime;
+use super::perform::Surroundings;
+use super::resume::resume;
+use super::shared::Shared;
+use super::start::{Proposal, admit};
+use crate::content::Message;
+use crate::engine::CallStatus;
+use crate::error::Error;
+use crate::ids::{Address, RunId, StepPath};
+use crate::ports::{Cancellation, RunStatus};
+
+/// Starts a run inside a run, or finds the one that an earlier attempt started, and waits for its end.
+pub(super) async fn child(
+    here: &Arc<Surroundings>,
+    step: &StepPath,
+    agent: &str,
+    input: Address,
+    cancellation: &Cancellation,
+) -> Result<(CallStatus, String), Error> {
+    let shared = &here.shared;
+    // The same id in every attempt: starting twice starts once.
+    let id = RunId(crate::ports::idempotency_key(here.run, step).0);
+    loop {
+        let handle = match shared.store.run(id).await? {
+            None => Some(begin_child(here, id, step, agent, input).await?),
+            Some(record)
+                if record.status.is_terminal()
+                    || record.status == RunStatus::Running && record.owner.is_none() =>
+            {
+                Some(box_resume(shared, id).await?)
+            }
+            Some(_) => None,
+        };
+        let Some(mut handle) = handle else {
+            // It waits for a person, or another process drives it.
+            tokio::select! {
+                () = cancellation.cancelled() => {
+                    Runtime::from_shared(Arc::clone(shared)).cancel(id).await?;
+                    return Ok((CallStatus::Cancelled, "the run was cancelled".to_owned()));
+                }
+                () = tokio::time::sleep(shared.poll) => continue,
+            }
+        };
+        let outcome = tokio::select! {
+            outcome = handle.outcome() => outcome?,
+            () = cancellation.cancelled() => {
+                handle.cancel();
+                handle.outcome().await?
+            }
+        };
+        match outcome.status() {
+            OutcomeStatus::Waiting => {}
+            OutcomeStatus::Completed => return Ok((CallStatus::Ok, outcome.text().to_owned())),
+            OutcomeStatus::Cancelled => {
+                return Ok((CallStatus::Cancelled, "the run was cancelled".to_owned()));
+            }
+            OutcomeStatus::LimitReached => {
+                return Ok((
+                    CallStatus::Error,
+                    format!("a limit stopped it; it had said: {}", outcome.text()),
+                ));
+            }
+            _ => {
+                let error = outcome.error().map_or_else(
+                    || "it was interrupted".to_owned(),
+                    |error| error.to_string(),
+                );
+                return Ok((CallStatus::Error, format!("the run failed: {error}")));
+            }
+        }
+    }
+}
+
+fn box_resume(
+    shared: &Arc<Shared>,
+    id: RunId,
+) -> crate::ports::BoxFuture<'_, Result<RunHandle, Error>> {
+    Box::pin(resume(shared, id, None, false, false))
+}
+
+async fn begin_child(
+    here: &Arc<Surroundings>,
+    id: RunId,
+    step: &StepPath,
+    agent: &str,
+    input: Address,
+) -> Result<RunHandle, Error> {
+    let shared = &here.shared;
+    let bound = shared.bindings.bind_child(&here.bound, agent)?;
+    let message = match here.memory.content.fetch(&*shared.store, input).await? {
+        Loaded::Message(message) => message,
+        other => Arc::new(Message::user(other.text())),
+    };
+    let proposal = Proposal {
+        run: id,
+        bound,
+        input: message,
+        session: None,
+        user: here.memory.user.clone(),
+        subject: Some(here.memory.subject.clone()),
+        dependencies: here.dependencies.clone(),
+        parent: Some((here.run, step.clone())),
+        depth: here.depth.saturating_add(1),
+    };
+    Box::pin(admit(shared, &proposal, false, false)).await
+}
