@@ -160,6 +160,14 @@ pub(crate) fn failure(error: reqwest::Error, url: &Url, begun: bool) -> Error {
     errors::transient(code, message).with_source(error)
 }
 
+/// Whether the connection was closed before a byte of the answer.
+pub(crate) fn is_closed_unanswered(error: &reqwest::Error) -> bool {
+    error.is_request() && !error.is_connect() && !error.is_timeout() && {
+        let causes = causes(error);
+        causes.contains("closed before message completed") || causes.contains("reset by peer")
+    }
+}
+
 fn port(url: &Url) -> u16 {
     url.port_or_known_default().unwrap_or_default()
 }

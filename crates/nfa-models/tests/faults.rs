@@ -488,3 +488,35 @@ async fn the_first_text_is_handed_over_while_the_rest_is_still_to_come() {
     let rest = stream.count().await;
     assert!(rest > 1);
 }
+
+#[tokio::test]
+async fn a_connection_that_was_closed_while_idle_costs_no_answer() {
+    let closed = || Reply::text(TEXT).with_fault(Fault::CloseBeforeHead);
+    let server = serve([
+        closed(),
+        Reply::text("a"),
+        closed(),
+        Reply::text("b"),
+        closed(),
+        closed(),
+    ])
+    .await;
+    let model = adapter(&server).build().unwrap();
+    // Nothing was idle yet: this one is the server's fault.
+    assert_eq!(
+        ask(&model, false).await.1.unwrap_err().code(),
+        "model_connection_lost"
+    );
+    for text in ["a", "b"] {
+        assert_eq!(
+            ask(&model, false).await.1.unwrap().message.joined_text(),
+            text
+        );
+    }
+    // Once more, and no further.
+    assert_eq!(
+        ask(&model, true).await.1.unwrap_err().code(),
+        "model_connection_lost"
+    );
+    assert_eq!(server.count(), 6);
+}

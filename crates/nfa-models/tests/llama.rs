@@ -1,5 +1,8 @@
 //! The adapter against a real llama.cpp server, when `NFA_TEST_MODEL_URL` names one.
 
+// A skipped test says so.
+#![allow(clippy::print_stderr)]
+
 use std::sync::Arc;
 
 use futures_util::StreamExt;

@@ -1,5 +1,7 @@
 //! One call: sends the request, reads the answer under its deadlines, tells what comes.
 
+use std::sync::atomic::Ordering;
+
 use bytes::Bytes;
 use futures_util::stream;
 use nfa_core::Error;
@@ -86,13 +88,18 @@ fn fold_for(model: &ChatCompletions, request: &ModelRequest) -> Fold {
 /// Sends the request; an answer with an error status is an error.
 async fn send(model: &ChatCompletions, request: &ModelRequest) -> Result<Response, Error> {
     let client = model.http.for_url(&model.url)?;
-    let mut http = Request::new(Method::POST, model.url.clone());
-    http.headers_mut().clone_from(&model.headers);
-    *http.body_mut() = Some(model.writing().body(request)?.into());
-    let mut response = client
-        .execute(http)
-        .await
-        .map_err(|error| http::failure(error, &model.url, false))?;
+    let body = model.writing().body(request)?;
+    let mut sent = client.execute(post(model, &body)).await;
+    // A server may close an idle connection just as we use it again. That says nothing about the
+    // request, so it goes out once more, on another connection.
+    if let Err(error) = &sent
+        && model.warm.load(Ordering::Relaxed)
+        && http::is_closed_unanswered(error)
+    {
+        sent = client.execute(post(model, &body)).await;
+    }
+    let mut response = sent.map_err(|error| http::failure(error, &model.url, false))?;
+    model.warm.store(true, Ordering::Relaxed);
     let status = response.status();
     if status.is_success() {
         return Ok(response);
@@ -105,6 +112,13 @@ async fn send(model: &ChatCompletions, request: &ModelRequest) -> Result<Respons
         body.extend_from_slice(&piece);
     }
     Err(failure::of_status(status, response.headers(), &body))
+}
+
+fn post(model: &ChatCompletions, body: &Bytes) -> Request {
+    let mut http = Request::new(Method::POST, model.url.clone());
+    http.headers_mut().clone_from(&model.headers);
+    *http.body_mut() = Some(body.clone().into());
+    http
 }
 
 /// The whole body, without a copy when it came in one piece.

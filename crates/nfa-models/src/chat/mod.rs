@@ -9,6 +9,8 @@ mod replay;
 mod request;
 mod wire;
 
+use std::sync::atomic::AtomicBool;
+
 use nfa_core::Error;
 use nfa_core::ports::{CallContext, Capabilities, Model, ModelRequest, ModelStream, ToolCalling};
 use reqwest::header::{
@@ -55,6 +57,8 @@ pub struct ChatCompletions {
     max_event_bytes: usize,
     max_answer_bytes: usize,
     http: HttpClient,
+    /// Whether there may be an idle connection.
+    warm: AtomicBool,
 }
 
 /// Makes a [`ChatCompletions`].
@@ -210,6 +214,7 @@ impl ChatCompletionsBuilder {
             max_event_bytes: self.max_event_bytes,
             max_answer_bytes: self.max_answer_bytes,
             http: self.http.unwrap_or_else(|| HttpClient::new(connect)),
+            warm: AtomicBool::new(false),
         })
     }
 }

@@ -34,6 +34,8 @@ pub enum Fault {
     },
     /// Not even the head of the answer comes, and the connection stays open.
     StallBeforeHead,
+    /// The connection is closed before a byte of the answer, as a server does that was just about to.
+    CloseBeforeHead,
     /// One byte at a time, with a pause before each.
     SlowLoris {
         /// The pause.

@@ -18,6 +18,9 @@ pub(super) fn actions(reply: &Reply, streamed: bool, usage: bool) -> Vec<Action>
     if matches!(fault, Some(Fault::StallBeforeHead)) {
         return vec![Action::Forever];
     }
+    if matches!(fault, Some(Fault::CloseBeforeHead)) {
+        return vec![Action::Close];
+    }
     let answer = match &reply.outcome {
         Outcome::Plain {
             status,
@@ -368,6 +371,12 @@ fn frame(delta: Value, finish: Option<&str>) -> Value {
     })
 }
 
+fn put(object: &mut Value, key: &str, value: Value) {
+    if let Some(map) = object.as_object_mut() {
+        map.insert(key.to_owned(), value);
+    }
+}
+
 fn event(body: &Value) -> String {
     format!("data: {body}\n\n")
 }
@@ -375,8 +384,8 @@ fn event(body: &Value) -> String {
 /// `chat.completion.chunk`s as server-sent events.
 fn events(answer: &ModelAnswer, reply: &Reply, usage: bool) -> Vec<String> {
     let stamp = |mut frame: Value| {
-        frame["id"] = response_id(answer).into();
-        frame["model"] = answer.model.as_str().into();
+        put(&mut frame, "id", response_id(answer).into());
+        put(&mut frame, "model", answer.model.as_str().into());
         frame
     };
     let mut bodies = vec![frame(json!({"role": "assistant", "content": ""}), None)];
@@ -410,8 +419,8 @@ fn events(answer: &ModelAnswer, reply: &Reply, usage: bool) -> Vec<String> {
     bodies.push(frame(json!({}), Some(finish_word(answer.finish))));
     if usage {
         let mut last = frame(json!({}), None);
-        last["choices"] = json!([]);
-        last["usage"] = usage_body(&answer.usage);
+        put(&mut last, "choices", json!([]));
+        put(&mut last, "usage", usage_body(&answer.usage));
         bodies.push(last);
     }
     let mut events: Vec<_> = bodies.into_iter().map(|body| event(&stamp(body))).collect();
@@ -446,11 +455,14 @@ fn call_deltas(index: usize, call: &nfa_core::content::ToolCall, reply: &Reply) 
     let repeated = matches!(fault, Some(Fault::RepeatedCallIds));
     let mut deltas = Vec::new();
     let mut push = |named: bool, arguments: Value| {
-        let mut delta = json!({"index": index, "function": {"arguments": arguments}});
+        let mut function = json!({"arguments": arguments});
         if named {
-            delta["id"] = call.id.as_str().into();
-            delta["type"] = "function".into();
-            delta["function"]["name"] = call.name.as_str().into();
+            put(&mut function, "name", call.name.as_str().into());
+        }
+        let mut delta = json!({"index": index, "function": function});
+        if named {
+            put(&mut delta, "id", call.id.as_str().into());
+            put(&mut delta, "type", "function".into());
         }
         if let Some(delta) = delta.as_object_mut() {
             match fault {
