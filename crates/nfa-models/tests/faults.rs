@@ -1,5 +1,8 @@
 //! What providers and wires do wrong, over real sockets, each with what must come of it.
 
+// Helpers of tests may fail like tests.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

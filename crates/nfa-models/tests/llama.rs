@@ -1,7 +1,12 @@
 //! The adapter against a real llama.cpp server, when `NFA_TEST_MODEL_URL` names one.
 
-// A skipped test says so.
-#![allow(clippy::print_stderr)]
+// Helpers of tests may fail like tests, and a skipped test says so.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used
+)]
 
 use std::sync::Arc;
 
