@@ -51,7 +51,10 @@ CREATE TABLE sessions (
     subject   TEXT NOT NULL,
     pseudonym BLOB NOT NULL,
     length    INTEGER NOT NULL,
-    open_run  BLOB
+    open_run  BLOB,
+    -- The context chain: its head, and how many messages it covers.
+    context_head     BLOB,
+    context_messages INTEGER
 );
 
 CREATE TABLE session_leaves (

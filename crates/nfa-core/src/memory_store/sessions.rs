@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::ids::{LogId, RunId, SessionId, Subject};
-use crate::ports::{SessionHead, SessionItem, SessionUpdate, StoreRefusal};
+use crate::ports::{ContextHead, SessionHead, SessionItem, SessionUpdate, StoreRefusal};
 
 /// All sessions by name.
 #[derive(Default)]
@@ -16,6 +16,7 @@ struct Session {
     pseudonym: [u8; 16],
     open_run: Option<RunId>,
     leaf_sequences: BTreeMap<LogId, u64>,
+    context: Option<ContextHead>,
     items: Vec<SessionItem>,
 }
 
@@ -59,6 +60,7 @@ impl Sessions {
                 pseudonym,
                 open_run: None,
                 leaf_sequences: BTreeMap::new(),
+                context: None,
                 items: Vec::new(),
             };
             self.by_id.insert(update.id.clone(), Box::new(session));
@@ -68,6 +70,7 @@ impl Sessions {
         };
         session.items.extend(update.append);
         session.leaf_sequences.extend(update.leaf_sequences);
+        session.context = update.context.or(session.context);
         match update.open {
             Some(true) => session.open_run = Some(run),
             Some(false) if session.open_run == Some(run) => session.open_run = None,
@@ -84,6 +87,7 @@ impl Sessions {
             length: session.items.len() as u64,
             open_run: session.open_run,
             leaf_sequences: session.leaf_sequences.clone(),
+            context: session.context,
         })
     }
 

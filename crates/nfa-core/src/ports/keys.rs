@@ -50,12 +50,15 @@ pub trait Keys: Send + Sync {
     ) -> BoxFuture<'a, Result<(), Error>>;
 }
 
+/// Size and root of a head of a log.
+pub type SignedHead = (u64, [u8; 32]);
+
 /// Whether a head of `size` and `root` may be signed after the last one; for whoever implements
 /// [`Keys::record_signed`].
 ///
 /// # Errors
 /// `log_rolled_back`.
-pub fn check_signed_head(last: (u64, [u8; 32]), size: u64, root: &[u8; 32]) -> Result<(), Error> {
+pub fn check_signed_head(last: SignedHead, size: u64, root: &[u8; 32]) -> Result<(), Error> {
     if size > last.0 || (size, root) == (last.0, &last.1) {
         return Ok(());
     }
@@ -81,7 +84,7 @@ pub fn check_signed_head(last: (u64, [u8; 32]), size: u64, root: &[u8; 32]) -> R
 pub struct MemoryKeys {
     subjects: Mutex<HashMap<Subject, SubjectKey>>,
     logs: Mutex<HashMap<LogId, [u8; 32]>>,
-    signed: Mutex<HashMap<LogId, (u64, [u8; 32])>>,
+    signed: Mutex<HashMap<LogId, SignedHead>>,
 }
 
 impl MemoryKeys {
@@ -149,7 +152,7 @@ impl Keys for MemoryKeys {
     fn last_signed<'a>(
         &'a self,
         log: &'a LogId,
-    ) -> BoxFuture<'a, Result<Option<(u64, [u8; 32])>, Error>> {
+    ) -> BoxFuture<'a, Result<Option<SignedHead>, Error>> {
         Box::pin(async move {
             let signed = self.signed.lock().unwrap_or_else(PoisonError::into_inner);
             Ok(signed.get(log).copied())

@@ -16,16 +16,16 @@ use std::pin::Pin;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub(crate) use context::idempotency_key;
 pub use context::{CallContext, Cancellation, Dependencies};
-pub use keys::{Keys, MemoryKeys, check_signed_head};
+pub use keys::{Keys, MemoryKeys, SignedHead, check_signed_head};
 pub use model::{
     Capabilities, Model, ModelDelta, ModelRequest, ModelStream, ToolCalling, ToolDefinition,
     single_answer,
 };
 pub use store::{
-    Admission, Batch, CheckpointRecord, Durability, InboxItem, LeafDraft, Lease, LeaseChange,
-    LogHead, NodeRecord, Posted, RunFilter, RunRecord, RunStatus, SequencedBatch, SequencedLeaf,
-    SessionHead, SessionItem, SessionItemKind, SessionUpdate, Store, StoreCapabilities,
-    TimerChange,
+    Admission, Batch, CheckpointRecord, ContextHead, Durability, InboxItem, LeafDraft, Lease,
+    LeaseChange, LogHead, NodeRecord, Posted, RunFilter, RunRecord, RunStatus, SequencedBatch,
+    SequencedLeaf, SessionHead, SessionItem, SessionItemKind, SessionUpdate, Store,
+    StoreCapabilities, TimerChange,
 };
 pub use store_refusal::StoreRefusal;
 pub use tool::{IntoTool, Reconciled, Tool, ToolError, ToolOutput};

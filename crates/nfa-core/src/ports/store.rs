@@ -260,6 +260,18 @@ pub struct SessionUpdate {
     pub open: Option<bool>,
     /// The next leaf sequence number of this session in each log that this batch drafts for.
     pub leaf_sequences: BTreeMap<LogId, u64>,
+    /// Where the context chain stands now, if it moved on.
+    pub context: Option<ContextHead>,
+}
+
+/// Where the chain over what a session's model was sent stands, so that no run hashes its history again
+/// (law L10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContextHead {
+    /// The chain's head.
+    pub head: [u8; 32],
+    /// How many messages it covers, from the session's first.
+    pub messages: u64,
 }
 
 /// One item of a session's conversation.
@@ -304,6 +316,8 @@ pub struct SessionHead {
     pub open_run: Option<RunId>,
     /// The next leaf sequence number in each log.
     pub leaf_sequences: BTreeMap<LogId, u64>,
+    /// Where the context chain stands.
+    pub context: Option<ContextHead>,
 }
 
 /// A timer set or cleared.

@@ -307,6 +307,9 @@ impl Task {
             } => {
                 let content = sealer.put(&Content::Answer(Arc::clone(&answer)))?;
                 self.chains.keep(step, &turn);
+                if step.depth() == 1 && here.memory.whole {
+                    self.journal.context = turn.chain().to_head();
+                }
                 evidence = Evidence::Turn(Box::new(turn));
                 reported = answer;
                 Input::ModelAnswered {

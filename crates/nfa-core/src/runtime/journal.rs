@@ -6,7 +6,8 @@ use crate::content::Sealed;
 use crate::engine::{CallDecision, Entry, Fact, Run};
 use crate::ids::{StepPath, Subject, Timestamp};
 use crate::ports::{
-    Batch, LeafDraft, LeaseChange, SessionItem, SessionItemKind, SessionUpdate, TimerChange,
+    Batch, ContextHead, LeafDraft, LeaseChange, SessionItem, SessionItemKind, SessionUpdate,
+    TimerChange,
 };
 
 /// The writing end of one run's journal.
@@ -17,6 +18,8 @@ pub(super) struct Journal {
     /// Items of the session so far; meaningless without one.
     pub(super) session_length: u64,
     pub(super) acknowledged: Vec<std::sync::Arc<str>>,
+    /// Where the session's context chain stands, when it moved on.
+    pub(super) context: Option<ContextHead>,
 }
 
 impl Journal {
@@ -143,6 +146,7 @@ impl Journal {
             append,
             open,
             leaf_sequences,
+            context: self.context.take(),
         })
     }
 }

@@ -12,7 +12,7 @@ use crate::content::{Content, Sealed, Sealing, SubjectVault};
 use crate::engine::{ContentSink, Exchange};
 use crate::error::{Category, Component, Error};
 use crate::ids::{Address, LogId, RunId, SessionId, Subject};
-use crate::ports::SessionHead;
+use crate::ports::{ContextHead, SessionHead};
 
 /// What outlives a single step of a run, and what its commands share.
 pub(super) struct RunMemory {
@@ -24,6 +24,10 @@ pub(super) struct RunMemory {
     pub(super) content: ContentCache,
     /// The conversation before this run.
     pub(super) history: Vec<Exchange>,
+    /// Whether the whole session is remembered, so that its context chain goes on.
+    pub(super) whole: bool,
+    /// Where that chain stands.
+    pub(super) context: Option<ContextHead>,
     /// The next leaf sequence number in each log.
     pub(super) sequences: Mutex<BTreeMap<LogId, u64>>,
 }
@@ -87,6 +91,10 @@ impl RunMemory {
             user: None,
             content,
             history,
+            whole: window.is_none(),
+            context: head
+                .filter(|_| window.is_none())
+                .and_then(|head| head.context),
             sequences,
         })
     }

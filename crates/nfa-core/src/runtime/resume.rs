@@ -35,6 +35,7 @@ pub(super) async fn resume(
         epoch: lease.epoch,
         session_length: 0,
         acknowledged: Vec::new(),
+        context: None,
     };
     match folded(shared, &record, bound, journal, limits, go_on).await {
         Ok((parts, changes, entries)) => {

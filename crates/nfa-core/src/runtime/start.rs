@@ -235,6 +235,7 @@ pub(super) async fn admit(
         epoch: 1,
         session_length: begin.history,
         acknowledged: Vec::new(),
+        context: None,
     };
     let mut batch = journal.batch(&run, &memory, at, entries.clone(), blobs, Vec::new());
     if let (Some(session), Some(create)) = (&mut batch.session, create) {
@@ -323,6 +324,7 @@ pub(super) fn launch(
     let live = Arc::new(Live::default());
     let (events, receiver) = mpsc::channel(if listens { shared.event_capacity } else { 1 });
     let (report, outcome) = oneshot::channel();
+    let chains = ChainKeeper::new(parts.memory.context);
     let here = Arc::new(Surroundings {
         shared: Arc::clone(shared),
         bound: parts.bound,
@@ -339,7 +341,7 @@ pub(super) fn launch(
         run: parts.run,
         journal: parts.journal,
         logs: parts.logs,
-        chains: ChainKeeper::default(),
+        chains,
     };
     shared.enter(id, Arc::clone(&live));
     if parts.resumed {

@@ -2,5 +2,6 @@
 
 mod agents;
 mod approval;
+mod context;
 mod support;
 mod turns;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use nfa_core::Error;
 use nfa_core::ids::{Address, LogId, RunId, SessionId, Subject};
-use nfa_core::ports::{SessionHead, SessionItem};
+use nfa_core::ports::{ContextHead, SessionHead, SessionItem};
 use rusqlite::Connection;
 
 use crate::codec::{bytes, kind, optional_bytes, unsigned};
@@ -16,7 +16,8 @@ pub(crate) fn session(
 ) -> Result<Option<SessionHead>, Error> {
     let mut statement = connection
         .prepare_cached(
-            "SELECT id, subject, pseudonym, length, open_run FROM sessions WHERE name = ?1",
+            "SELECT id, subject, pseudonym, length, open_run, context_head, context_messages \
+             FROM sessions WHERE name = ?1",
         )
         .map_err(sqlite)?;
     let mut rows = statement.query([&id.0]).map_err(sqlite)?;
@@ -25,6 +26,13 @@ pub(crate) fn session(
     };
     let number: i64 = row.get(0).map_err(sqlite)?;
     let subject: String = row.get(1).map_err(sqlite)?;
+    let context = match optional_bytes(row, 5)? {
+        Some(head) => Some(ContextHead {
+            head,
+            messages: unsigned(row, 6)?,
+        }),
+        None => None,
+    };
     Ok(Some(SessionHead {
         id: id.clone(),
         subject: Subject::from(subject),
@@ -32,6 +40,14 @@ pub(crate) fn session(
         length: unsigned(row, 3)?,
         open_run: optional_bytes(row, 4)?.map(RunId),
         leaf_sequences: leaf_sequences(connection, number)?,
+        context,
+        context: match optional_bytes(row, 5)? {
+            Some(head) => Some(ContextHead {
+                head,
+                messages: unsigned(row, 6)?,
+            }),
+            None => None,
+        },
     }))
 }
 

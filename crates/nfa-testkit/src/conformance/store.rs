@@ -160,6 +160,7 @@ const CASES: &[Case] = cases![
     false sessions::refuse_a_wrong_length,
     false sessions::give_tails_by_runs,
     false sessions::keep_leaf_sequences,
+    false sessions::keep_the_context_until_it_moves_on,
     false inbox::keeps_order_and_takes_an_id_once,
     false inbox::remembers_ids_after_acknowledgement,
     false inbox::notifies_the_holder_only,

@@ -9,6 +9,7 @@ use super::draft::TurnEvidence;
 use crate::content::Message;
 use crate::engine::Exchange;
 use crate::ids::{Address, StepPath};
+use crate::ports::ContextHead;
 use crate::runtime::perform::Surroundings;
 use crate::spec::CompiledAgent;
 
@@ -50,6 +51,14 @@ impl ContextChain {
     pub(super) fn head(&self) -> &[u8; 32] {
         &self.head
     }
+
+    /// What a session keeps of it.
+    pub(in crate::runtime) fn to_head(self) -> Option<ContextHead> {
+        self.wanted.then_some(ContextHead {
+            head: self.head,
+            messages: self.messages as u64,
+        })
+    }
 }
 
 /// What is new in this turn: the latest message, or the results of the latest calls.
@@ -61,15 +70,31 @@ fn prompt_of(conversation: &[Exchange]) -> Vec<Address> {
     }
 }
 
-/// The chains of a run, one a frame.
-#[derive(Default)]
+/// The chains of a run, one a frame. The root's goes on where its session's stood.
 pub(in crate::runtime) struct ChainKeeper(HashMap<StepPath, ContextChain>);
 
 impl ChainKeeper {
+    pub(in crate::runtime) fn new(session: Option<ContextHead>) -> Self {
+        let root = session.map(|context| ContextChain {
+            head: context.head,
+            messages: usize::try_from(context.messages).unwrap_or(usize::MAX),
+            wanted: true,
+        });
+        Self(
+            root.map(|chain| (StepPath::root(), chain))
+                .into_iter()
+                .collect(),
+        )
+    }
+
     /// The chain of the frame that `step` belongs to.
     pub(in crate::runtime) fn of(&self, step: &StepPath, wanted: bool) -> ContextChain {
         let frame = step.parent().unwrap_or_default();
-        self.0.get(&frame).copied().unwrap_or(ContextChain {
+        let kept = self
+            .0
+            .get(&frame)
+            .map(|chain| ContextChain { wanted, ..*chain });
+        kept.unwrap_or(ContextChain {
             head: CONTEXT_START,
             messages: 0,
             wanted,

@@ -50,7 +50,7 @@ impl TurnEvidence {
         self.duration = duration;
     }
 
-    pub(super) fn chain(&self) -> &ContextChain {
+    pub(in crate::runtime) fn chain(&self) -> &ContextChain {
         &self.chain
     }
 }

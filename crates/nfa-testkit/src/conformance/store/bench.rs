@@ -188,6 +188,7 @@ pub(super) fn session_update(session: &SessionId, expected_length: u64) -> Sessi
         append: Vec::new(),
         open: None,
         leaf_sequences: std::collections::BTreeMap::new(),
+        context: None,
     }
 }
 

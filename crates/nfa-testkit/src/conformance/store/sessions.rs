@@ -1,7 +1,7 @@
 //! Sessions: one run at a time, items in order.
 
 use nfa_core::ids::{LogId, SessionId};
-use nfa_core::ports::{LeaseChange, RunStatus, SessionItemKind, SessionUpdate};
+use nfa_core::ports::{ContextHead, LeaseChange, RunStatus, SessionItemKind, SessionUpdate};
 
 use super::bench::{Bench, good, item, run, session_admission, session_update, step};
 use super::{Outcome, ensure};
@@ -164,5 +164,34 @@ pub(super) async fn keep_leaf_sequences(bench: &mut Bench) -> Outcome {
         found == Some([(one, 5), (two, 4)].into()),
         "the leaf sequences are {found:?}"
     );
+    Ok(())
+}
+
+pub(super) async fn keep_the_context_until_it_moves_on(bench: &mut Bench) -> Outcome {
+    bench
+        .commit(session_admission(run(1), &alice(), None))
+        .await?;
+    let context = |head| {
+        Some(ContextHead {
+            head: [head; 32],
+            messages: u64::from(head),
+        })
+    };
+    for (seq, update, expected) in [
+        (1, None, None),
+        (2, context(1), context(1)),
+        (3, None, context(1)),
+        (4, context(2), context(2)),
+    ] {
+        let mut batch = step(run(1), 1, seq, 1);
+        batch.session = Some(SessionUpdate {
+            context: update,
+            ..session_update(&alice(), 1)
+        });
+        bench.commit(batch).await?;
+        let head = good(bench.store.session(&alice()).await)?;
+        let found = head.and_then(|head| head.context);
+        ensure!(found == expected, "expected {expected:?}, found {found:?}");
+    }
     Ok(())
 }
