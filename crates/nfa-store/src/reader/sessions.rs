@@ -41,13 +41,6 @@ pub(crate) fn session(
         open_run: optional_bytes(row, 4)?.map(RunId),
         leaf_sequences: leaf_sequences(connection, number)?,
         context,
-        context: match optional_bytes(row, 5)? {
-            Some(head) => Some(ContextHead {
-                head,
-                messages: unsigned(row, 6)?,
-            }),
-            None => None,
-        },
     }))
 }
 
