@@ -88,7 +88,7 @@ impl Run {
                 error,
                 partial,
             } => {
-                if self.awaiting(step).is_some() {
+                if self.awaits_model(step) {
                     let error = report(error, sink)?;
                     facts.push(Fact::ModelFailed {
                         step: (*step).clone(),
@@ -106,7 +106,7 @@ impl Run {
                 status,
                 result,
             } => {
-                if self.awaiting(step).is_some() {
+                if self.awaits_call(step) {
                     facts.push(Fact::CallFinished {
                         step: (*step).clone(),
                         status: *status,
@@ -115,7 +115,7 @@ impl Run {
                 }
             }
             Input::CallFailed { step, error } => {
-                if self.awaiting(step).is_some() {
+                if self.awaits_call(step) {
                     let error = report(error, sink)?;
                     facts.push(Fact::CallFailed {
                         step: (*step).clone(),
@@ -183,6 +183,15 @@ impl Run {
             _ => false,
         };
         awaited.then_some((&step.work, self.frame(&path.parent()?)?))
+    }
+
+    fn awaits_model(&self, path: &StepPath) -> bool {
+        matches!(self.awaiting(path), Some((Work::Model { .. }, _)))
+    }
+
+    fn awaits_call(&self, path: &StepPath) -> bool {
+        self.awaiting(path)
+            .is_some_and(|(work, _)| !matches!(work, Work::Model { .. }))
     }
 
     fn decide_signal(
