@@ -327,8 +327,11 @@ impl Run {
             let root = frame.path.depth() == 0;
             match frame.phase {
                 Phase::Busy => {}
+                // The next frame's turn is decided once this one's counts towards the limits.
                 Phase::Ready => {
-                    if self.next_turn(frame, sink, &mut facts)? {
+                    let before = facts.next;
+                    self.next_turn(frame, sink, &mut facts)?;
+                    if facts.next > before {
                         return Ok(());
                     }
                 }
@@ -362,13 +365,13 @@ impl Run {
         Ok(())
     }
 
-    /// Begins the next turn of a frame that is ready, or stops it; gives whether the run or frame stopped.
+    /// Begins the next turn of a frame that is ready, or stops it, or the run.
     fn next_turn(
         &self,
         frame: &Frame,
         sink: &mut dyn ContentSink,
         facts: &mut Facts<'_>,
-    ) -> Result<bool, Error> {
+    ) -> Result<(), Error> {
         if let Some(agent) = &frame.hand_over {
             facts.push(Fact::HandedOver {
                 frame: frame.path.clone(),
@@ -376,11 +379,14 @@ impl Run {
             });
         }
         if let Some(limit) = self.limit_reached() {
-            facts.push(Fact::RunFinished {
-                end: RunEnd::LimitReached { limit },
-                output: None,
-            });
-            return Ok(true);
+            // What was paid for, or may already have had its effect, is waited for (law L8).
+            if self.is_at_rest() {
+                facts.push(Fact::RunFinished {
+                    end: RunEnd::LimitReached { limit },
+                    output: None,
+                });
+            }
+            return Ok(());
         }
         let root = frame.path.depth() == 0;
         let limits = if root {
@@ -398,8 +404,7 @@ impl Run {
                     frame.output_retries
                 ),
             );
-            self.stop_frame(frame, &error, sink, facts)?;
-            return Ok(true);
+            return self.stop_frame(frame, &error, sink, facts);
         }
         if !root && frame.turns >= limits.turns {
             let error = Error::new(
@@ -411,15 +416,21 @@ impl Run {
                     frame.agent.spec.name, limits.turns
                 ),
             );
-            self.stop_frame(frame, &error, sink, facts)?;
-            return Ok(true);
+            return self.stop_frame(frame, &error, sink, facts);
         }
         facts.push(Fact::StepStarted {
             step: frame.path.child(frame.next),
             attempt: 1,
             kind: StepKind::Model,
         });
-        Ok(false)
+        Ok(())
+    }
+
+    /// Nothing is under way, nor will be unless a person says so.
+    fn is_at_rest(&self) -> bool {
+        self.steps
+            .iter()
+            .all(|step| matches!(step.state, StepState::Asking(_) | StepState::Failed))
     }
 
     /// An inner agent's failure is its caller's result; the root's is the run's.
