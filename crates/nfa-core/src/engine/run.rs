@@ -205,7 +205,10 @@ impl Run {
         let from = out.len();
         self.decide(stamp, input, sink, out)?;
         self.fold_new(out, from, &mut changes)?;
-        self.settle(stamp, sink, out, &mut changes)?;
+        // What was released is left for whoever recovers the run; settling would start it again at once.
+        if !matches!(input, Input::Released { .. }) {
+            self.settle(stamp, sink, out, &mut changes)?;
+        }
         Ok(changes)
     }
 
