@@ -13,6 +13,10 @@ use crate::error::Error;
 use crate::ids::Address;
 use crate::spec::{Approval, Target};
 
+/// How many calls of one answer an entry tells of, the most that `parallel_calls` may allow: the others get
+/// no step, and the model is told that they have no result. Keeps the entry within its bound (law L14).
+const MAX_DECIDED: usize = 256;
+
 /// Reads a call's arguments as the model wrote them: an object, nothing at all, or an object written as a
 /// JSON string.
 pub(crate) fn parse_arguments(text: &str) -> Result<Value, String> {
@@ -52,7 +56,7 @@ impl Run {
     ) -> Result<Vec<CallDecision>, Error> {
         let mut decisions = Vec::new();
         let mut handed_over = false;
-        for (index, call) in (0_u32..).zip(answer.message.tool_calls()) {
+        for (index, call) in (0_u32..).zip(answer.message.tool_calls().take(MAX_DECIDED)) {
             let judged = if answer.finish == FinishReason::Length {
                 Err((
                     "answer_cut_off",
