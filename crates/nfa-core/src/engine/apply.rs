@@ -144,8 +144,11 @@ impl Run {
 
     /// What stopped the run is open again: a last word that was cut off or refused too often, a failed pure call.
     fn reopen(&mut self) {
+        let most = self.limits.output_retries;
         for frame in &mut self.frames {
-            frame.output_retries = 0;
+            if frame.path.depth() == 0 && frame.output_retries > most {
+                frame.output_retries = 0;
+            }
             if matches!(frame.phase, Phase::CutOff(_)) {
                 frame.phase = Phase::Ready;
             }
