@@ -331,10 +331,20 @@ impl ErrorFact {
         Self {
             component: error.component,
             category: error.category,
-            code: error.code.as_str().into(),
+            code: known_code(&error.code).into(),
             retryable: error.retryable,
             report,
         }
+    }
+}
+
+/// A code names a kind of error. Anything else in its place may be somebody's words, which the report keeps.
+fn known_code(code: &str) -> &str {
+    let named = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    if (1..=64).contains(&code.len()) && code.bytes().all(named) {
+        code
+    } else {
+        "unnamed"
     }
 }
 
