@@ -17,5 +17,6 @@ pub mod memory_store;
 pub mod ports;
 pub mod runtime;
 pub mod spec;
+mod tagged;
 
 pub use error::{Category, Component, Error};

@@ -233,7 +233,7 @@ pub struct ModelAnswer {
 
 /// What a blob holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "content", rename_all = "snake_case")]
+#[serde(remote = "Self", tag = "content", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Content {
     /// A message of a user, or feedback to the model.
@@ -259,3 +259,5 @@ pub enum Content {
         value: Value,
     },
 }
+
+crate::tagged::tagged!(Content);

@@ -36,7 +36,7 @@ pub struct Entry {
 
 /// What happened. No content of users, models or tools: only where it is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(remote = "Self", tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Fact {
     /// The run was admitted.
@@ -158,6 +158,8 @@ pub enum Fact {
         limits: Option<Limits>,
     },
 }
+
+crate::tagged::tagged!(Fact);
 
 fn is_zero(value: &u64) -> bool {
     *value == 0

@@ -288,7 +288,7 @@ pub struct SessionItem {
 
 /// What a session item is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(remote = "Self", tag = "kind", rename_all = "snake_case")]
 pub enum SessionItemKind {
     /// A message that was sent to the model.
     Message,
@@ -300,6 +300,8 @@ pub enum SessionItemKind {
         call: u32,
     },
 }
+
+crate::tagged::tagged!(SessionItemKind);
 
 /// A session as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

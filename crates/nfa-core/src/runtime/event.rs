@@ -11,7 +11,7 @@ use crate::ids::{RunId, StepPath};
 
 /// One event of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(remote = "Self", tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Event {
     /// More text of the agent.
@@ -98,6 +98,8 @@ pub enum Event {
         outcome: OutcomeSummary,
     },
 }
+
+crate::tagged::tagged!(Event);
 
 /// How a run ended, for callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
