@@ -1,0 +1,216 @@
+//! The words of the command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use nfa_core::ports::RunStatus;
+
+use crate::exit;
+
+/// Durable, provable agents from the command line.
+#[derive(Debug, Parser)]
+#[command(name = "nfa", version, after_help = exit::HELP, max_term_width = 100)]
+pub(crate) struct Args {
+    /// Where runs are kept: `sqlite:FILE`, or `memory:` for this process only.
+    #[arg(long, global = true, value_name = "URL", env = "NFA_STORE", default_value = "sqlite:nfa.db")]
+    pub(crate) store: String,
+
+    /// One JSON object a line instead of text: events and entries as the library has them.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run an agent on one input; Ctrl-C cancels the run.
+    Run {
+        /// The agent: a YAML or JSON file.
+        agent: PathBuf,
+        /// What to say to it; `-` reads standard input.
+        input: String,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// Talk with an agent, a line a turn; Ctrl-C cancels the turn, Ctrl-D ends.
+    Chat {
+        /// The agent: a YAML or JSON file.
+        agent: PathBuf,
+        #[command(flatten)]
+        who: Who,
+    },
+    /// List runs, newest first.
+    Runs {
+        /// Only these statuses.
+        #[arg(long, value_enum, value_delimiter = ',')]
+        status: Vec<Status>,
+        /// Only runs of this session.
+        #[arg(long)]
+        session: Option<String>,
+        /// At most so many.
+        #[arg(long, default_value_t = 20)]
+        limit: usize,
+    },
+    /// Show the journal of a run.
+    Show {
+        /// The run's id, or the beginning of it.
+        run: String,
+        /// Open what the entries name: messages, answers, results.
+        #[arg(long)]
+        content: bool,
+    },
+    /// Go on with a run that was interrupted, waits, failed, was cancelled or hit a limit.
+    Resume {
+        /// The run's id, or the beginning of it.
+        #[arg(required_unless_present = "all", conflicts_with = "all")]
+        run: Option<String>,
+        /// Every interrupted run that no process executes.
+        #[arg(long)]
+        all: bool,
+        /// Model calls that the run may make in all, instead of the agent's limit.
+        #[arg(long, conflicts_with = "all")]
+        turns: Option<u32>,
+        /// Tokens that the run may use in all, instead of the agent's limit.
+        #[arg(long, conflicts_with = "all")]
+        tokens: Option<u64>,
+    },
+    /// Stop a run, whichever process executes it.
+    Cancel {
+        /// The run's id, or the beginning of it.
+        run: String,
+    },
+    /// Answer a step that asks, whichever process executes the run.
+    Signal {
+        /// The run's id, or the beginning of it.
+        run: String,
+        #[command(subcommand)]
+        signal: Signal,
+    },
+    /// Export, verify and look at proofs.
+    #[command(subcommand)]
+    Proof(Proof),
+    /// Print a JSON Schema.
+    Schema {
+        /// Of what.
+        #[arg(value_enum)]
+        of: Schema,
+    },
+}
+
+/// For whom a run is.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Who {
+    /// The conversation: the agent sees what was said in it before.
+    #[arg(long)]
+    pub(crate) session: Option<String>,
+    /// The person whose content it is, across sessions.
+    #[arg(long)]
+    pub(crate) user: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Signal {
+    /// Yes, run it.
+    Approve {
+        /// The step that asks, such as `2`.
+        step: String,
+    },
+    /// No; the model is told.
+    Deny {
+        /// The step that asks, such as `2`.
+        step: String,
+        /// Why, for the model.
+        #[arg(long)]
+        reason: Option<String>,
+    },
+    /// Give the result that the step should have.
+    Answer {
+        /// The step that asks, such as `2`.
+        step: String,
+        /// The result.
+        text: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Proof {
+    /// Write the proof of a run to a file that can be verified offline.
+    Export {
+        /// The run's id, or the beginning of it.
+        run: String,
+        /// The file; `-` is standard output.
+        #[arg(short, long, value_name = "FILE")]
+        output: PathBuf,
+        /// The agent whose log it is, where several took part; otherwise the first.
+        #[arg(long)]
+        agent: Option<String>,
+    },
+    /// Verify a proof; no store and no network are needed.
+    Verify {
+        /// The file; `-` is standard input.
+        file: PathBuf,
+        /// The log's verifier key, from a place that you trust; may be given several times.
+        #[arg(long, value_name = "VKEY", required = true)]
+        key: Vec<String>,
+        /// A witness's verifier key; may be given several times.
+        #[arg(long, value_name = "VKEY")]
+        witness: Vec<String>,
+        /// How many of the witnesses must have signed; all, unless said.
+        #[arg(long, value_name = "N", requires = "witness")]
+        witnesses: Option<usize>,
+    },
+    /// Print the newest signed checkpoint of an agent's log, and the key to verify it with.
+    Checkpoint {
+        /// The agent's name.
+        agent: String,
+    },
+    /// Print where the leaves of a run stand in the log.
+    Receipt {
+        /// The run's id, or the beginning of it.
+        run: String,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Schema {
+    /// An agent file.
+    Agent,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(crate) enum Status {
+    Running,
+    Waiting,
+    Completed,
+    Failed,
+    Cancelled,
+    LimitReached,
+}
+
+impl From<Status> for RunStatus {
+    fn from(status: Status) -> Self {
+        match status {
+            Status::Running => Self::Running,
+            Status::Waiting => Self::Waiting,
+            Status::Completed => Self::Completed,
+            Status::Failed => Self::Failed,
+            Status::Cancelled => Self::Cancelled,
+            Status::LimitReached => Self::LimitReached,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_words_fit_together() {
+        Args::command().debug_assert();
+    }
+}

@@ -1,0 +1,42 @@
+//! What each command does. A command opens the store, does its work, and closes the store again.
+
+mod chat;
+mod journal;
+mod proof;
+mod run;
+mod runs;
+mod schema;
+mod signal;
+
+use crate::args::{Args, Command};
+use crate::exit::{Exit, Failure};
+use crate::open::Session;
+use crate::out::Out;
+
+pub(crate) async fn perform(args: Args, out: &mut Out) -> Result<Exit, Failure> {
+    let store = args.store.as_str();
+    match args.command {
+        Command::Run { agent, input, who } => run::run(store, &agent, input, who, out).await,
+        Command::Chat { agent, who } => chat::chat(store, &agent, who, out).await,
+        Command::Resume { run: Some(run), turns, tokens, .. } => {
+            run::resume(store, &run, turns, tokens, out).await
+        }
+        Command::Resume { run: None, .. } => run::resume_all(store, out).await,
+        Command::Runs { status, session, limit } => {
+            runs::list(store, status, session, limit, out).await
+        }
+        Command::Show { run, content } => journal::show(store, &run, content, out).await,
+        Command::Cancel { run } => signal::cancel(store, &run, out).await,
+        Command::Signal { run, signal } => signal::send(store, &run, signal, out).await,
+        Command::Proof(proof) => proof::perform(store, proof, out).await,
+        Command::Schema { of } => schema::print(of, out),
+    }
+}
+
+/// Closes whether or not the work succeeded; the work's own error comes first.
+async fn closing<T>(session: Session, worked: Result<T, Failure>) -> Result<T, Failure> {
+    let closed = session.close().await;
+    let value = worked?;
+    closed?;
+    Ok(value)
+}

@@ -1,0 +1,7 @@
+//! The `nfa` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    nfa_cli::run(std::env::args_os())
+}
