@@ -10,8 +10,19 @@ use rusqlite::{Connection, OpenFlags};
 use crate::failure::{damaged, path as wrong_path, sqlite};
 use crate::options::Options;
 
+/// The page size of a new file. Every page that a step changes is written whole, so small ones are cheaper;
+/// but the smaller they are, the more often they are split.
+const PAGE_BYTES: i64 = 2_048;
+
+/// The page size of a store in memory, which writes nothing.
+const MEMORY_PAGE_BYTES: i64 = 4_096;
+
+/// The cache of a connection, in KiB. SQLite looks through all of it after a commit in which it split a page,
+/// so a large one costs more than it saves; the operating system caches the file as well.
+const CACHE_KIB: i64 = 2_000;
+
 /// How many pages the write-ahead log may have before it is moved into the file.
-const CHECKPOINT_PAGES: i64 = 4_000;
+const CHECKPOINT_PAGES: i64 = 8_000;
 
 /// The path of a file that lies beside another one and is named after it.
 pub(crate) fn beside(file: &Path, suffix: &str) -> PathBuf {
@@ -33,6 +44,14 @@ pub(crate) fn writer(file: Option<&Path>, options: &Options) -> Result<Connectio
         }
     };
     set_up(&connection, options.patience)?;
+    let page = if file.is_some() {
+        PAGE_BYTES
+    } else {
+        MEMORY_PAGE_BYTES
+    };
+    connection
+        .pragma_update(None, "page_size", page)
+        .map_err(sqlite)?;
     if let Some(pages) = options.max_pages {
         connection
             .pragma_update(None, "max_page_count", pages)
@@ -91,8 +110,7 @@ fn set_up(connection: &Connection, patience: Duration) -> Result<(), Error> {
     connection
         .busy_timeout(patience)
         .and_then(|()| connection.pragma_update(None, "temp_store", "MEMORY"))
-        .and_then(|()| connection.pragma_update(None, "cache_size", -16_000))
-        .and_then(|()| connection.pragma_update(None, "secure_delete", true))
+        .and_then(|()| connection.pragma_update(None, "cache_size", -CACHE_KIB))
         .map_err(sqlite)
 }
 

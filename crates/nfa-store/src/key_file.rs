@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use nfa_core::content::SubjectKey;
 use nfa_core::ids::{LogId, Subject};
-use nfa_core::ports::{Durability, check_signed_head};
+use nfa_core::ports::{Durability, SignedHead, check_signed_head};
 use nfa_core::{Category, Component, Error};
 use rusqlite::{Connection, OptionalExtension};
 
@@ -32,6 +32,10 @@ impl KeyFile {
         make_private(file)?;
         let mut connection = writer(Some(file), options)?;
         KEYS.is_outdated(&connection)?;
+        // A destroyed key is overwritten, not just forgotten.
+        connection
+            .pragma_update(None, "secure_delete", true)
+            .map_err(sqlite)?;
         log_ahead(&connection)?;
         KEYS.prepare(&mut connection)?;
         Ok(Self {
@@ -227,7 +231,7 @@ pub(crate) fn log_seed(connection: &Connection, log: LogId) -> Result<Option<[u8
 pub(crate) fn signed_head(
     connection: &Connection,
     log: LogId,
-) -> Result<Option<(u64, [u8; 32])>, Error> {
+) -> Result<Option<SignedHead>, Error> {
     connection
         .prepare_cached("SELECT size, root FROM signed_heads WHERE log = ?1")
         .and_then(|mut statement| {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use nfa_core::content::SubjectKey;
 use nfa_core::ids::{LogId, Subject};
-use nfa_core::ports::{BoxFuture, Keys, StoreRefusal};
+use nfa_core::ports::{BoxFuture, Keys, SignedHead, StoreRefusal};
 use nfa_core::{Category, Component, Error};
 use rusqlite::Connection;
 
@@ -143,7 +143,7 @@ impl Keys for FileKeys {
     fn last_signed<'a>(
         &'a self,
         log: &'a LogId,
-    ) -> BoxFuture<'a, Result<Option<(u64, [u8; 32])>, Error>> {
+    ) -> BoxFuture<'a, Result<Option<SignedHead>, Error>> {
         let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         Box::pin(std::future::ready(key_file::signed_head(&reader, *log)))
     }

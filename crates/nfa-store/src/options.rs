@@ -19,7 +19,7 @@ pub struct Options {
     pub readers: usize,
     /// How long a write waits for other processes before it fails with `store_busy`.
     pub patience: Duration,
-    /// The most pages of 4 KiB that the file may have; as many as fit, when `None`.
+    /// The most pages of 2 KiB that the file may have; as many as fit, when `None`.
     pub max_pages: Option<u32>,
 }
 

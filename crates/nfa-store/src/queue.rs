@@ -1,13 +1,11 @@
 //! A queue between callers and a worker thread that takes all that is there at once.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
 pub(crate) struct Queue<T> {
     state: Mutex<State<T>>,
     arrived: Condvar,
-    filled: AtomicBool,
 }
 
 struct State<T> {
@@ -25,7 +23,6 @@ impl<T> Queue<T> {
                 closed: false,
             }),
             arrived: Condvar::new(),
-            filled: AtomicBool::new(false),
         }
     }
 
@@ -36,7 +33,6 @@ impl<T> Queue<T> {
             return Err(job);
         }
         state.waiting.push_back(job);
-        self.filled.store(true, Ordering::Release);
         let sleeping = state.sleeping > 0;
         drop(state);
         if sleeping {
@@ -54,13 +50,7 @@ impl<T> Queue<T> {
     }
 
     /// Moves up to `limit` jobs to `out`, waiting for the first; `false` once closed and empty.
-    pub(crate) fn take(&self, out: &mut Vec<T>, limit: usize, spins: u32) -> bool {
-        for _ in 0..spins {
-            if self.filled.load(Ordering::Acquire) {
-                break;
-            }
-            std::hint::spin_loop();
-        }
+    pub(crate) fn take(&self, out: &mut Vec<T>, limit: usize) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         while state.waiting.is_empty() {
             if state.closed {
@@ -75,8 +65,6 @@ impl<T> Queue<T> {
         }
         let count = state.waiting.len().min(limit);
         out.extend(state.waiting.drain(..count));
-        self.filled
-            .store(!state.waiting.is_empty(), Ordering::Release);
         true
     }
 }

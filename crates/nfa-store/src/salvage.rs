@@ -148,11 +148,7 @@ impl Salvage {
             Ok(statement) => statement,
             Err(error) => return Ok(Err(sqlite(error))),
         };
-        let names: Vec<String> = statement
-            .column_names()
-            .into_iter()
-            .map(str::to_owned)
-            .collect();
+        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let mut found = match statement.query([]) {
             Ok(found) => found,
             Err(error) => return Ok(Err(sqlite(error))),

@@ -28,9 +28,6 @@ use crate::reader::{self, Readers};
 use crate::schema::STORE;
 use crate::writer::{self, Job, Writer};
 
-/// How often the writing thread looks for new jobs before it sleeps: a few microseconds.
-const SPINS: u32 = 0;
-
 /// A store in one SQLite file.
 ///
 /// ```
@@ -137,7 +134,7 @@ impl SqliteStore {
         let thread = std::thread::Builder::new()
             .name("nfa-store-writer".to_owned())
             .spawn(move || {
-                writer::serve(&jobs, writer, key_file, SPINS);
+                writer::serve(&jobs, writer, key_file);
                 drop(end);
             })
             .map_err(|error| internal("a thread cannot be started").with_source(error))?;

@@ -1,5 +1,7 @@
 //! The store's suite, at every durability.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
+
 use std::sync::Arc;
 
 use nfa_core::ports::{Durability, Store};

@@ -1,5 +1,7 @@
 //! Files that are not as they should be: refused with a code, and left as they were.
 
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

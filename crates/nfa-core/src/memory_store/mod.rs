@@ -1,7 +1,6 @@
 //! The default [`Store`]: in memory, for one process. Nothing survives it.
 //!
-//! One lock guards all of it, held for about a microsecond a call; every future is ready at once. A run
-//! that has stopped is packed into a few bytes, so that an idle session costs little more than its text.
+//! One lock guards all of it, held for about a microsecond a call; every future is ready at once.
 
 mod blobs;
 mod commit;

@@ -41,7 +41,7 @@ impl Readers {
                 .name("nfa-store-reader".to_owned())
                 .spawn(move || {
                     let mut taken = Vec::new();
-                    while reads.take(&mut taken, 1, 0) {
+                    while reads.take(&mut taken, 1) {
                         taken.drain(..).for_each(|read| read(&connection));
                     }
                 })

@@ -236,9 +236,9 @@ fn again(error: &Error) -> Error {
 }
 
 /// The life of the writing thread.
-pub(crate) fn serve(queue: &Queue<Job>, mut writer: Writer, mut keys: Option<KeyFile>, spins: u32) {
+pub(crate) fn serve(queue: &Queue<Job>, mut writer: Writer, mut keys: Option<KeyFile>) {
     let mut jobs = Vec::new();
-    while queue.take(&mut jobs, GROUP, spins) {
+    while queue.take(&mut jobs, GROUP) {
         let mut changes: Vec<Box<dyn Work<Writer>>> = Vec::with_capacity(jobs.len());
         let mut key_changes: Vec<Box<dyn Work<KeyFile>>> = Vec::new();
         let mut reads = Vec::new();

@@ -66,16 +66,6 @@ impl Writer {
                 })
                 .map_err(sqlite)?;
         }
-        if let Some(context) = &update.context {
-            self.connection
-                .prepare_cached(
-                    "UPDATE sessions SET context_head = ?1, context_messages = ?2 WHERE id = ?3",
-                )
-                .and_then(|mut statement| {
-                    statement.execute((context.head, integer(context.messages), session.id))
-                })
-                .map_err(sqlite)?;
-        }
         for (log, next) in &update.leaf_sequences {
             self.connection
                 .prepare_cached(
