@@ -7,7 +7,7 @@ use super::agent::{Agent, Code};
 use crate::error::{Category, Component, Error};
 use crate::ids::ProgramHash;
 use crate::ports::{Model, Tool};
-use crate::spec::{ModelSpec, Program, ToolSpec};
+use crate::spec::{ModelSpec, Program, ToolRef, ToolSpec};
 
 /// Makes models from specs: `openai/gpt-5-mini` becomes an adapter.
 pub trait ModelProvider: Send + Sync {
@@ -79,12 +79,32 @@ impl Bindings {
         {
             return Ok(bound);
         }
-        self.bind(Arc::clone(agent.program()), Arc::clone(agent.code()))
+        let bound = self.bind(Arc::clone(agent.program()), Arc::clone(agent.code()))?;
+        self.bind_children(&bound)?;
+        Ok(bound)
+    }
+
+    /// Binds what the runs inside a program's runs are pinned to, so that they can be resumed by
+    /// themselves, too.
+    fn bind_children(&self, parent: &Bound) -> Result<(), Error> {
+        let agents = parent.program.spec().agents.values();
+        for tool in agents.flat_map(|agent| &agent.tools) {
+            if let ToolRef::Agent {
+                agent,
+                own_run: true,
+            } = tool
+            {
+                self.bind_child(parent, agent)?;
+            }
+        }
+        Ok(())
     }
 
     /// Binds a program read back from the store, with what specs alone can make.
     pub(super) fn bind_stored(&self, program: Program) -> Result<Arc<Bound>, Error> {
-        self.bind(Arc::new(program), Arc::default())
+        let bound = self.bind(Arc::new(program), Arc::default())?;
+        self.bind_children(&bound)?;
+        Ok(bound)
     }
 
     /// Binds the program that starts with another agent of a bound one.

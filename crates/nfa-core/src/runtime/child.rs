@@ -12,7 +12,7 @@ use super::shared::Shared;
 use super::start::{Proposal, admit};
 use crate::content::Message;
 use crate::engine::CallStatus;
-use crate::error::Error;
+use crate::error::{Category, Error};
 use crate::ids::{Address, RunId, StepPath};
 use crate::ports::{Cancellation, RunStatus};
 
@@ -27,40 +27,51 @@ pub(super) async fn child(
     let shared = &here.shared;
     // The same id in every attempt: starting twice starts once.
     let id = RunId(crate::ports::idempotency_key(here.run, step).0);
+    // What a crash interrupted is gone on with by a process that never started it.
+    shared.bindings.bind_child(&here.bound, agent)?;
     loop {
-        let handle = match shared.store.run(id).await? {
-            None => Some(begin_child(here, id, step, agent, input).await?),
+        let taken = match shared.store.run(id).await? {
+            None => begin_child(here, id, step, agent, input).await.map(Some),
             Some(record)
                 if record.status.is_terminal()
                     || record.status == RunStatus::Running && record.owner.is_none() =>
             {
-                Some(box_resume(shared, id).await?)
+                box_resume(shared, id).await.map(Some)
             }
-            Some(_) => None,
+            Some(_) => Ok(None),
+        };
+        let handle = match taken {
+            // Somebody was quicker: it is theirs until it stops or they do.
+            Err(error) if error.category() == Category::Conflict => None,
+            Err(_) if shared.closing.is_cancelled() => return Ok(left_open(cancellation).await),
+            other => other?,
         };
         let Some(mut handle) = handle else {
             // It waits for a person, or another process drives it.
             tokio::select! {
                 () = cancellation.cancelled() => {
                     Runtime::from_shared(Arc::clone(shared)).cancel(id).await?;
-                    return Ok((CallStatus::Cancelled, "the run was cancelled".to_owned()));
+                    return Ok(cancelled());
                 }
                 () = tokio::time::sleep(shared.poll) => continue,
             }
         };
         let outcome = tokio::select! {
-            outcome = handle.outcome() => outcome?,
+            outcome = handle.outcome() => outcome,
             () = cancellation.cancelled() => {
                 handle.cancel();
-                handle.outcome().await?
+                handle.outcome().await
             }
+        };
+        let outcome = match outcome {
+            Err(error) if error.category() == Category::Conflict => continue,
+            other => other?,
         };
         match outcome.status() {
             OutcomeStatus::Waiting => {}
+            OutcomeStatus::Interrupted => return Ok(left_open(cancellation).await),
             OutcomeStatus::Completed => return Ok((CallStatus::Ok, outcome.text().to_owned())),
-            OutcomeStatus::Cancelled => {
-                return Ok((CallStatus::Cancelled, "the run was cancelled".to_owned()));
-            }
+            OutcomeStatus::Cancelled => return Ok(cancelled()),
             OutcomeStatus::LimitReached => {
                 return Ok((
                     CallStatus::Error,
@@ -76,6 +87,16 @@ pub(super) async fn child(
             }
         }
     }
+}
+
+/// This process is closing: both runs are left to be resumed, and nothing is said of the inner one.
+async fn left_open(cancellation: &Cancellation) -> (CallStatus, String) {
+    cancellation.cancelled().await;
+    cancelled()
+}
+
+fn cancelled() -> (CallStatus, String) {
+    (CallStatus::Cancelled, "the run was cancelled".to_owned())
 }
 
 fn box_resume(

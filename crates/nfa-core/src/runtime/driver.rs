@@ -163,14 +163,15 @@ impl Task {
         }
     }
 
-    /// Nothing is under way but what only a person or the clock can end.
+    /// Nothing is under way but what only a person or the clock can end, and runs with drivers of their
+    /// own.
     fn is_drained(&self, active: &Active) -> bool {
         active.cancels.is_empty()
             || self
                 .run
                 .pending()
                 .filter(|command| active.cancels.contains_key(command.step()))
-                .all(Command::is_wait)
+                .all(|command| command.is_wait() || matches!(command, Command::StartChild { .. }))
     }
 
     fn take_changes(
