@@ -70,7 +70,9 @@ impl<'a> Evidence<'a> {
     /// Calls of the tools that touch the world, by step.
     fn touching(&self) -> impl Iterator<Item = (&(RunId, StepPath), &Vec<Effect>)> {
         let pure = |effects: &[Effect]| effects.iter().all(|effect| effect.tool == "look");
-        self.effects.iter().filter(move |(_, effects)| !pure(effects))
+        self.effects
+            .iter()
+            .filter(move |(_, effects)| !pure(effects))
     }
 
     pub(crate) fn no_admitted_run_is_lost(&self) {
@@ -128,7 +130,13 @@ impl<'a> Evidence<'a> {
     }
 
     pub(crate) fn no_journaled_answer_is_asked_for_again(&self) {
-        for (asked, Requests { numbers, prompts, .. }) in &self.requests {
+        for (
+            asked,
+            Requests {
+                numbers, prompts, ..
+            },
+        ) in &self.requests
+        {
             let held: Vec<u64> = numbers
                 .iter()
                 .copied()
@@ -183,7 +191,10 @@ impl<'a> Evidence<'a> {
             );
             for key in keys {
                 let other = seen.insert(key, (run, step));
-                assert_eq!(other, None, "another step has the key of {step} of run {run}");
+                assert_eq!(
+                    other, None,
+                    "another step has the key of {step} of run {run}"
+                );
             }
         }
     }
@@ -198,7 +209,10 @@ impl<'a> Evidence<'a> {
             );
             if effects.iter().any(|effect| effect.tool == "pay") {
                 let approved = self.run(*run).approved(step, Question::Approval);
-                assert_eq!(approved, 1, "step {step} of run {run} was called without a yes");
+                assert_eq!(
+                    approved, 1,
+                    "step {step} of run {run} was called without a yes"
+                );
             }
         }
     }
@@ -207,18 +221,14 @@ impl<'a> Evidence<'a> {
     pub(crate) fn harm(&self) -> Harm {
         let repeated = |effects: &&Vec<Effect>| effects.len() > 1;
         let steps = || self.touching().map(|(_, effects)| effects);
-        let interrupted = self.touching().map(|((run, step), _)| {
-            self.run(*run).asked(step, Question::Interrupted)
-        });
+        let interrupted = self
+            .touching()
+            .map(|((run, step), _)| self.run(*run).asked(step, Question::Interrupted));
         Harm {
             kills: self.ledger.kills(),
             runs: self.journals.0.len(),
             requests: self.requests.values().map(|of| of.numbers.len()).sum(),
-            requests_again: self
-                .requests
-                .values()
-                .map(|of| of.numbers.len() - 1)
-                .sum(),
+            requests_again: self.requests.values().map(|of| of.numbers.len() - 1).sum(),
             effects: self.effects.values().map(Vec::len).sum(),
             keyed_again: steps().filter(repeated).filter(|of| is_keyed(of)).count(),
             once_again: steps().filter(repeated).filter(|of| !is_keyed(of)).count(),
@@ -256,7 +266,8 @@ impl Harm {
             self.once_again,
             self.interrupted_asks,
         ];
-        assert!(met.iter().all(|count| *count > 0), "{self:?}");
+        let work = [self.runs, self.requests, self.effects];
+        assert!(met.iter().chain(&work).all(|count| *count > 0), "{self:?}");
         assert!(self.kills.len() >= 8, "{self:?}");
     }
 }

@@ -101,11 +101,14 @@ pub(crate) fn agent(model: &str, socket: &Path) -> Agent {
     let model = Arc::new(model.build().unwrap());
     let tool = |name, class, approval| LedgerTool::new(name, class, approval, socket);
     let equip = |name: &str| {
-        AgentBuilder::tool(Agent::builder(name), tool("charge", Class::Keyed, Approval::Never))
-            .model(Arc::clone(&model))
-            .instructions(format!("You are {name}."))
-            .description("Does a part of the work.")
-            .tool(tool("send", Class::AtMostOnce, Approval::Never))
+        AgentBuilder::tool(
+            Agent::builder(name),
+            tool("charge", Class::Keyed, Approval::Never),
+        )
+        .model(Arc::clone(&model))
+        .instructions(format!("You are {name}."))
+        .description("Does a part of the work.")
+        .tool(tool("send", Class::AtMostOnce, Approval::Never))
     };
     equip("main")
         .tool(tool("look", Class::Pure, Approval::Never))

@@ -7,7 +7,7 @@ use nfa_runtime::Runtime;
 use nfa_runtime::content::{Content, ModelAnswer};
 use nfa_runtime::engine::{AnswerKind, Entry, Fact, Question, Run, StepKind};
 use nfa_runtime::ids::{Address, RunId, StepPath};
-use nfa_runtime::ports::{RunFilter, RunRecord};
+use nfa_runtime::ports::{RunFilter, RunRecord, RunStatus};
 use nfa_runtime::spec::Program;
 
 use crate::script::tag_of;
@@ -118,6 +118,25 @@ impl Journals {
         }
         Self(journals)
     }
+}
+
+/// The ends of journals of runs that are open or failed, for a person to read.
+pub(crate) async fn open_runs(runtime: &Runtime) -> String {
+    let open = RunFilter {
+        statuses: vec![RunStatus::Running, RunStatus::Waiting, RunStatus::Failed],
+        limit: Some(6),
+        ..RunFilter::default()
+    };
+    let mut text = String::new();
+    for record in runtime.runs(open).await.unwrap() {
+        let entries = runtime.journal(record.run).await.unwrap();
+        let from = entries.len().saturating_sub(8);
+        text += &format!("\n{record:?}");
+        for entry in &entries[from..] {
+            text += &format!("\n    {entry:?}");
+        }
+    }
+    text
 }
 
 async fn answer_at(runtime: &Runtime, run: RunId, address: Address) -> Arc<ModelAnswer> {

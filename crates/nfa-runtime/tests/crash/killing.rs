@@ -14,13 +14,13 @@ use crate::child::{self, Call};
 use crate::dice::Dice;
 use crate::journals::Journals;
 use crate::ledger::{Ledger, Point, Trap};
-use crate::{proofs, script};
+use crate::{journals, proofs, script};
 
 /// SIGKILL.
 const KILLED: i32 = 9;
 
 /// How long the last process may take to finish every run.
-const LAST: Duration = Duration::from_secs(120);
+const LAST: Duration = Duration::from_secs(60);
 
 /// How a test kills.
 pub(crate) struct Setting {
@@ -109,16 +109,17 @@ pub(crate) async fn kill_and_check(setting: Setting) {
         }
     });
     let ended = ended.await.unwrap();
+    ledger.hear_all(&socket).await;
+    let runtime = Runtime::open(&store).await.unwrap();
     assert!(
         ended.is_some_and(|status| status.success()),
-        "the last process did not finish every run: {ended:?}: {}",
-        read(&complaints)
+        "the last process did not finish every run: {ended:?}: {}{}",
+        read(&complaints),
+        journals::open_runs(&runtime).await
     );
-    ledger.hear_all(&socket).await;
 
     let violations = server.violations();
     assert!(violations.is_empty(), "{violations:?}");
-    let runtime = Runtime::open(&store).await.unwrap();
     let journals = Journals::read(&runtime).await;
     let evidence = Evidence::new(&journals, &ledger, &server);
     evidence.no_admitted_run_is_lost();

@@ -28,10 +28,7 @@ pub(crate) enum Said {
     /// May another run be started?
     Ticket,
     /// `start` returned.
-    Admitted {
-        run: RunId,
-        ticket: u64,
-    },
+    Admitted { run: RunId, ticket: u64 },
     /// The outcome of a run that stopped came.
     Finished {
         run: RunId,
@@ -41,10 +38,7 @@ pub(crate) enum Said {
     /// A tool is called.
     Effect(Effect),
     /// What became of this step's calls?
-    Reconcile {
-        run: RunId,
-        step: StepPath,
-    },
+    Reconcile { run: RunId, step: StepPath },
     /// Everything said before this was heard.
     Flush,
 }
@@ -319,7 +313,9 @@ impl Ledger {
 pub(crate) async fn say(socket: &Path, said: &Said) -> Heard {
     let mut line = serde_json::to_vec(said).expect("what is said is JSON");
     line.push(b'\n');
-    let mut stream = UnixStream::connect(socket).await.expect("the ledger listens");
+    let mut stream = UnixStream::connect(socket)
+        .await
+        .expect("the ledger listens");
     stream.write_all(&line).await.expect("the ledger hears");
     let mut answer = String::new();
     BufReader::new(stream)

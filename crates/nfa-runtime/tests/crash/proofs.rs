@@ -49,9 +49,18 @@ pub(crate) async fn every_turn_and_call_is_proved(runtime: &Runtime, journals: &
         }
         for (log, count) in of_run {
             let (agent, info) = &logs[&log];
-            let bundle = runtime.proof(*run, Some(*agent)).await.unwrap().to_vec().unwrap();
+            let bundle = runtime
+                .proof(*run, Some(*agent))
+                .await
+                .unwrap()
+                .to_vec()
+                .unwrap();
             let bundle = Bundle::from_slice(&bundle).unwrap();
-            assert_eq!(bundle.leaves().len(), count, "run {run} in the log of {agent}");
+            assert_eq!(
+                bundle.leaves().len(),
+                count,
+                "run {run} in the log of {agent}"
+            );
             let key = VerifierKey::parse(&info.verifier_key).unwrap();
             let verified = bundle.verify(&VerifyPolicy::new([key]));
             assert!(verified.is_ok(), "run {run}: {verified:?}");
@@ -60,7 +69,10 @@ pub(crate) async fn every_turn_and_call_is_proved(runtime: &Runtime, journals: &
     for ((log, _), mut numbers) in sequences {
         numbers.sort_unstable();
         let expected: Vec<u64> = (0..numbers.len() as u64).collect();
-        assert_eq!(numbers, expected, "a session's leaves in log {log} have gaps");
+        assert_eq!(
+            numbers, expected,
+            "a session's leaves in log {log} have gaps"
+        );
     }
     for (log, (agent, _)) in &logs {
         let info = runtime.log_info(agent).await.unwrap();

@@ -59,7 +59,10 @@ pub(crate) fn ticket_of(message: &str) -> (u64, String) {
     let mut words = message.split(' ').skip(1);
     let ticket = words.next().and_then(|word| word.parse().ok());
     let kind = words.next().expect("a first message names a kind");
-    (ticket.expect("a first message names a ticket"), kind.to_owned())
+    (
+        ticket.expect("a first message names a ticket"),
+        kind.to_owned(),
+    )
 }
 
 /// The mark in an answer.
