@@ -1,5 +1,8 @@
 //! What `ARCHITECTURE.md` names is there.
 
+// Helpers of tests may fail like tests.
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

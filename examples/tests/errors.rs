@@ -1,5 +1,8 @@
 //! `docs/errors.md` lists every code that the sources give, and no other.
 
+// Helpers of tests may fail like tests.
+#![allow(clippy::unwrap_used)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
