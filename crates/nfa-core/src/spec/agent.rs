@@ -66,6 +66,7 @@ impl AgentSpec {
 
 /// Which model an agent uses, and how.
 #[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+#[schemars(deny_unknown_fields, transform = or_a_name)]
 pub struct ModelSpec {
     /// `provider/model`, such as `openai/gpt-5-mini`.
     pub name: String,
@@ -81,6 +82,12 @@ pub struct ModelSpec {
     /// Sampling and size.
     #[serde(default, skip_serializing_if = "ModelSettings::is_default")]
     pub settings: ModelSettings,
+}
+
+/// A model is written as an object, or as its name alone.
+fn or_a_name(schema: &mut schemars::Schema) {
+    let object = std::mem::take(schema);
+    *schema = schemars::json_schema!({ "anyOf": [{ "type": "string" }, object] });
 }
 
 impl From<&str> for ModelSpec {
