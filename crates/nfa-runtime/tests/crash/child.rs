@@ -37,8 +37,36 @@ pub(crate) struct Call<'a> {
     pub(crate) socket: &'a Path,
     /// Where it may complain.
     pub(crate) complaints: std::fs::File,
-    /// Whether it ends once every run has stopped.
-    pub(crate) ends: bool,
+    pub(crate) until: Until,
+}
+
+/// When the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Until {
+    /// When it is killed.
+    Killed,
+    /// It closes its runtime after so long, in the middle of its work.
+    Closed(Duration),
+    /// It closes its runtime once every run has stopped.
+    Done,
+}
+
+impl Until {
+    fn to_word(self) -> String {
+        match self {
+            Self::Killed => "killed".to_owned(),
+            Self::Closed(after) => after.as_millis().to_string(),
+            Self::Done => "done".to_owned(),
+        }
+    }
+
+    fn from_word(word: &str) -> Self {
+        match word {
+            "killed" => Self::Killed,
+            "done" => Self::Done,
+            after => Self::Closed(Duration::from_millis(after.parse().unwrap())),
+        }
+    }
 }
 
 /// Starts this program again as the process that is killed.
@@ -53,7 +81,7 @@ pub(crate) fn start(call: Call<'_>) -> Child {
         .env("NFA_CRASH_STORE", call.store)
         .env("NFA_CRASH_MODEL", call.model)
         .env("NFA_CRASH_SOCKET", call.socket)
-        .env("NFA_CRASH_ENDS", if call.ends { "yes" } else { "no" })
+        .env("NFA_CRASH_UNTIL", call.until.to_word())
         .stdout(Stdio::null())
         .stderr(call.complaints)
         .spawn()
@@ -66,12 +94,7 @@ async fn works_until_it_is_killed() {
     let Some(store) = std::env::var_os("NFA_CRASH_STORE") else {
         return;
     };
-    // Nothing that goes wrong in a task may stay unseen.
-    let usual = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        usual(panic);
-        std::process::exit(101);
-    }));
+    die_of_panics();
     let told = |name: &str| std::env::var(name).unwrap();
     let socket = PathBuf::from(told("NFA_CRASH_SOCKET"));
     let runtime = Runtime::options()
@@ -89,10 +112,26 @@ async fn works_until_it_is_killed() {
         busy: AtomicUsize::new(0),
     });
     tokio::spawn(Arc::clone(&worker).start_runs());
-    while worker.go_on().await || told("NFA_CRASH_ENDS") == "no" {
-        tokio::time::sleep(LOOK).await;
+    let until = Until::from_word(&told("NFA_CRASH_UNTIL"));
+    let work = async {
+        while worker.go_on().await || until != Until::Done {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    match until {
+        Until::Closed(after) => drop(tokio::time::timeout(after, work).await),
+        _ => work.await,
     }
     worker.runtime.close().await.unwrap();
+}
+
+/// Nothing that goes wrong in a task may stay unseen.
+pub(crate) fn die_of_panics() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        usual(panic);
+        std::process::exit(101);
+    }));
 }
 
 /// The agent of every run, with its helpers.
@@ -253,6 +292,7 @@ impl Worker {
             let handle = match run.start().await {
                 Ok(handle) => handle,
                 Err(error) if error.code() == "session_busy" => continue,
+                Err(error) if is_passing(&error) => return,
                 Err(error) => panic!("ticket {ticket}: {error}"),
             };
             let admitted = Said::Admitted {
@@ -279,7 +319,8 @@ impl Worker {
             }
         }
         let outcome = handle.outcome().await.unwrap();
-        if outcome.status() != OutcomeStatus::Waiting {
+        let open = [OutcomeStatus::Waiting, OutcomeStatus::Interrupted];
+        if !open.contains(&outcome.status()) {
             let finished = Said::Finished {
                 run,
                 status: format!("{:?}", outcome.status()),
@@ -300,12 +341,19 @@ impl Worker {
                 (_, 1) => self.runtime.deny(run, step, Some("leave it")).await,
                 _ => self.runtime.approve(run, step).await,
             };
-            sent.unwrap();
+            assert!(sent.as_ref().map_or_else(is_passing, |_| true), "{sent:?}");
         }
     }
 }
 
-/// Whether an error says no more than that another process has, or had, the run.
+/// Whether an error says no more than that another process has, or had, the run, or that this one ends.
 fn is_passing(error: &Error) -> bool {
-    ["lease_held", "lease_lapsed", "stale_writer"].contains(&error.code())
+    const PASSING: [&str; 5] = [
+        "lease_held",
+        "lease_lapsed",
+        "stale_writer",
+        "runtime_closed",
+        "store_closed",
+    ];
+    PASSING.contains(&error.code())
 }

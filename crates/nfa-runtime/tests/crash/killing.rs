@@ -3,14 +3,15 @@
 use std::fs::File;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
+use std::process::{Child, ExitStatus};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nfa_runtime::Runtime;
 use nfa_testkit::server::{FakeServer, Script};
 
 use crate::checks::Evidence;
-use crate::child::{self, Call};
+use crate::child::{self, Call, Until};
 use crate::dice::Dice;
 use crate::journals::Journals;
 use crate::ledger::{Ledger, Point, Trap};
@@ -68,20 +69,32 @@ pub(crate) async fn kill_and_check(setting: Setting) {
     .await
     .unwrap();
     let complaints = directory.path().join("complaints");
-    let start = |ends| {
+    let start = |until| {
         child::start(Call {
             store: &store,
             model: &server.url(),
             socket: &socket,
             complaints: File::create(&complaints).unwrap(),
-            ends,
+            until,
         })
     };
 
     let mut dice = Dice::new(seed);
     for round in 0..rounds {
+        // Some processes close in the middle of their work instead: as many runs must survive that.
+        if dice.below(8) == 0 {
+            let until = Until::Closed(Duration::from_millis(dice.below(500)));
+            ledger.begin(start(until), None, 8);
+            let ended = end_of(ledger.release()).await;
+            assert!(
+                ended.is_some_and(|status| status.success()),
+                "before round {round}: the process could not close, {ended:?}: {}",
+                read(&complaints)
+            );
+            ledger.hear_all(&socket).await;
+        }
         let (trap, patience) = choose(&mut dice);
-        ledger.begin(start(false), trap, 8);
+        ledger.begin(start(Until::Killed), trap, 8);
         let status = ledger.killed(patience).await.wait().unwrap();
         assert_eq!(
             status.signal(),
@@ -92,23 +105,8 @@ pub(crate) async fn kill_and_check(setting: Setting) {
         ledger.hear_all(&socket).await;
     }
 
-    ledger.begin(start(true), None, 0);
-    let mut last = ledger.release();
-    let ended = tokio::task::spawn_blocking(move || {
-        let begun = std::time::Instant::now();
-        loop {
-            match last.try_wait().unwrap() {
-                Some(status) => return Some(status),
-                None if begun.elapsed() > LAST => {
-                    last.kill().unwrap();
-                    last.wait().unwrap();
-                    return None;
-                }
-                None => std::thread::sleep(Duration::from_millis(5)),
-            }
-        }
-    });
-    let ended = ended.await.unwrap();
+    ledger.begin(start(Until::Done), None, 0);
+    let ended = end_of(ledger.release()).await;
     ledger.hear_all(&socket).await;
     let runtime = Runtime::open(&store).await.unwrap();
     assert!(
@@ -136,6 +134,25 @@ pub(crate) async fn kill_and_check(setting: Setting) {
         harm.was_enough();
     }
     runtime.close().await.unwrap();
+}
+
+/// How a process ended by itself; `None` when it had to be killed after all.
+async fn end_of(mut child: Child) -> Option<ExitStatus> {
+    let waiting = tokio::task::spawn_blocking(move || {
+        let begun = Instant::now();
+        loop {
+            match child.try_wait().unwrap() {
+                Some(status) => return Some(status),
+                None if begun.elapsed() > LAST => {
+                    child.kill().unwrap();
+                    child.wait().unwrap();
+                    return None;
+                }
+                None => std::thread::sleep(Duration::from_millis(2)),
+            }
+        }
+    });
+    waiting.await.unwrap()
 }
 
 fn choose(dice: &mut Dice) -> (Option<Trap>, Duration) {
