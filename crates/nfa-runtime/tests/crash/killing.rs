@@ -130,7 +130,7 @@ pub(crate) async fn kill_and_check(setting: Setting) {
     proofs::every_turn_and_call_is_proved(&runtime, &journals).await;
     let harm = evidence.harm();
     eprintln!("{durability}: {harm:?}");
-    if rounds >= 50 {
+    if rounds >= 100 {
         harm.was_enough();
     }
     runtime.close().await.unwrap();
@@ -170,9 +170,9 @@ fn choose(dice: &mut Dice) -> (Option<Trap>, Duration) {
     let Some(point) = POINTS.get(dice.below(12) as usize) else {
         return (None, Duration::from_millis(dice.below(700)));
     };
-    let after = match dice.below(2) {
-        0 => Duration::ZERO,
-        _ => Duration::from_micros(dice.below(3_000)),
+    let after = match dice.below(3) {
+        0 => Duration::from_micros(dice.below(3_000)),
+        _ => Duration::ZERO,
     };
     let passes = match point {
         Point::Opened => 0,

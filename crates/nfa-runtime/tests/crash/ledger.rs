@@ -261,11 +261,7 @@ impl Ledger {
             .await
             .is_err()
         {
-            let mut state = self.state();
-            if state.child.is_some() {
-                self.kill(&mut state, Point::Moment);
-            }
-            drop(state);
+            self.kill(&mut self.state(), Point::Moment);
             self.killed.notified().await;
         }
         let mut state = self.state();

@@ -5,6 +5,14 @@
 //! `NFA_CRASH_ROUNDS` says how often (200 without it), `NFA_CRASH_SEED` repeats the same choices.
 
 #![cfg(all(unix, feature = "models", feature = "sqlite"))]
+// Helpers of tests may fail like tests.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::unwrap_used
+)]
 
 mod checks;
 mod child;
