@@ -7,6 +7,7 @@ use nfa_core::content::{FinishReason, Message, ModelAnswer, Part, Role, ToolCall
 use nfa_core::ports::ModelDelta;
 
 use super::failure;
+use super::short_way::ShortWay;
 use super::wire::{Body, Call, Said, Text};
 use crate::constrained::{Decoder, Piece};
 use crate::errors;
@@ -37,6 +38,7 @@ pub(super) struct Fold {
     usage: Option<Usage>,
     model: String,
     id: String,
+    short_way: ShortWay,
     size: usize,
     limit: usize,
     answer: Option<ModelAnswer>,
@@ -64,6 +66,7 @@ impl Fold {
             usage: None,
             model: String::new(),
             id: String::new(),
+            short_way: ShortWay::default(),
             size: 0,
             limit,
             answer: None,
@@ -126,6 +129,17 @@ impl Fold {
                 errors::RESPONSE_TOO_LARGE,
                 format!("the answer is larger than {} bytes", self.limit),
             ));
+        }
+        // Once these are known, most chunks of a stream hold nothing new but text.
+        if !self.id.is_empty()
+            && !self.model.is_empty()
+            && let Some(text) = self.short_way.text(data)
+        {
+            if text.is_empty() {
+                return Ok(Progress::None);
+            }
+            self.content(&text);
+            return Ok(Progress::Content);
         }
         let body: Body<'_> = serde_json::from_slice(data).map_err(|error| {
             errors::invalid(format!(

@@ -7,6 +7,7 @@ mod fold;
 #[cfg(any(test, feature = "fuzzing"))]
 mod replay;
 mod request;
+mod short_way;
 mod wire;
 
 use std::sync::atomic::AtomicBool;
