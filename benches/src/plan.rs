@@ -11,7 +11,7 @@ pub(crate) struct Plan {
     pub(crate) turn: Duration,
     /// Runs at a time.
     pub(crate) concurrency: Vec<usize>,
-    /// Runs whose peak memory is looked at, 256 at a time or as many as there are.
+    /// Runs of a fresh process whose peak memory is looked at.
     pub(crate) peak_runs: usize,
     /// Sessions that lie idle.
     pub(crate) sessions: usize,
@@ -41,14 +41,14 @@ impl Plan {
     /// Enough to see a large change; some seconds.
     pub(crate) fn quick() -> Self {
         Self {
-            rounds: 3,
+            rounds: 2,
             turn: Duration::from_millis(20),
-            concurrency: vec![1, 64],
-            peak_runs: 256,
-            sessions: 500,
+            concurrency: vec![1, 16],
+            peak_runs: 32,
+            sessions: 400,
             engine_steps: 400_000,
-            store_steps: [4_000, 400, 8_000],
-            starts: 5,
+            store_steps: [4_000, 200, 4_000],
+            starts: 3,
         }
     }
 

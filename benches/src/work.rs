@@ -73,7 +73,7 @@ async fn measure(
     let directory = tempfile::tempdir()?;
     let ready = Arc::new(contender.open(url, workload, directory.path()).await?);
     // Connections, caches and pages that only the first runs pay for.
-    runs(&ready, batch.concurrency * 2, batch.concurrency).await?;
+    runs(&ready, batch.concurrency, batch.concurrency).await?;
     ready.settle().await?;
     if batch.count_allocations {
         allocator::count();

@@ -1,5 +1,7 @@
 //! The benchmarks run, from end to end, with counts too small to mean anything.
 
+#![allow(clippy::unwrap_used)]
+
 use std::process::Command;
 
 fn bench(arguments: &[&str]) -> (bool, String, String) {
