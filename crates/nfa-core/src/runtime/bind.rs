@@ -7,14 +7,14 @@ use super::agent::{Agent, Code};
 use crate::error::{Category, Component, Error};
 use crate::ids::ProgramHash;
 use crate::ports::{Model, Tool};
-use crate::spec::{ModelSpec, Program, ToolRef, ToolSpec};
+use crate::spec::{Effect, ModelSpec, Program, ToolRef, ToolSpec};
 
 /// Makes models from specs: `openai/gpt-5-mini` becomes an adapter.
 pub trait ModelProvider: Send + Sync {
     /// The model of this spec.
     ///
     /// # Errors
-    /// `unknown_provider`, `model_key_missing` and the like: what is missing and how to give it.
+    /// `model_unknown_provider`, `model_key_missing` and the like: what is missing and how to give it.
     fn model(&self, spec: &ModelSpec) -> Result<Arc<dyn Model>, Error>;
 }
 
@@ -50,6 +50,8 @@ impl Bound {
 pub(super) struct Bindings {
     models: Option<Arc<dyn ModelProvider>>,
     tools: Option<Arc<dyn ToolProvider>>,
+    /// Whether a tool's writes can join the store's transaction.
+    transactional: bool,
     bound: Mutex<HashMap<ProgramHash, Arc<Bound>>>,
 }
 
@@ -57,10 +59,12 @@ impl Bindings {
     pub(super) fn new(
         models: Option<Arc<dyn ModelProvider>>,
         tools: Option<Arc<dyn ToolProvider>>,
+        transactional: bool,
     ) -> Self {
         Self {
             models,
             tools,
+            transactional,
             bound: Mutex::default(),
         }
     }
@@ -120,6 +124,9 @@ impl Bindings {
         let mut tools = HashMap::new();
         let mut absent = Vec::new();
         for (name, spec) in &program.spec().tools {
+            if spec.effect == Effect::Transactional && !self.transactional {
+                return Err(not_transactional(name));
+            }
             let tool = match code.tools.get(name) {
                 Some(tool) => Some(Arc::clone(tool)),
                 None => self
@@ -146,7 +153,7 @@ impl Bindings {
                     return Err(Error::new(
                         Component::Runtime,
                         Category::Configuration,
-                        "unknown_provider",
+                        "model_unknown_provider",
                         format!(
                             "no provider is set that could make the model `{}`",
                             agent.model.name
@@ -179,6 +186,18 @@ fn missing(names: &[&str]) -> Error {
         format!(
             "this process has no code for: {}; register the agent that uses it, then resume",
             names.join(", ")
+        ),
+    )
+}
+
+fn not_transactional(tool: &str) -> Error {
+    Error::new(
+        Component::Runtime,
+        Category::Configuration,
+        "tool_not_transactional",
+        format!(
+            "tool `{tool}` is declared `transactional`, and this store takes no tool's writes into its \
+             transaction: declare it `keyed` or `at_most_once`, or use a store that does"
         ),
     )
 }

@@ -169,11 +169,13 @@ impl RuntimeBuilder {
                 self.origin,
             ))
         });
+        let transactional = store.capabilities().transactional;
+        let bindings = Bindings::new(self.models, self.tools, transactional);
         let shared = Arc::new(Shared {
             store,
             keys,
             clock,
-            bindings: Bindings::new(self.models, self.tools),
+            bindings,
             owner,
             lease,
             live: Mutex::default(),

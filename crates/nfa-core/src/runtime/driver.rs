@@ -120,7 +120,7 @@ impl Task {
         }
         drop(commits);
         let interrupted = self.run.end().is_none() && !parked;
-        if interrupted || enqueued == 0 && !parked {
+        if !self.journal.given_back {
             let at = here.shared.clock.now();
             store.commit(self.journal.release(&self.run, at)).await?;
         }
@@ -155,6 +155,7 @@ impl Task {
             Ok(lease) => {
                 self.journal.lease = asked;
                 self.journal.epoch = lease.epoch;
+                self.journal.given_back = false;
                 self.here.live.post();
                 Ok(false)
             }

@@ -15,6 +15,8 @@ pub(super) struct Journal {
     /// When its lease was asked for.
     pub(super) lease: Held,
     pub(super) epoch: u64,
+    /// Whether the last batch gave the lease back.
+    pub(super) given_back: bool,
     /// Items of the session so far; meaningless without one.
     pub(super) session_length: u64,
     pub(super) acknowledged: Vec<std::sync::Arc<str>>,
@@ -41,6 +43,7 @@ impl Journal {
         } else {
             LeaseChange::Keep
         };
+        self.given_back = status.is_terminal();
         Batch {
             run: run.id(),
             epoch: self.epoch,
@@ -60,6 +63,7 @@ impl Journal {
 
     /// A batch without entries that gives the lease back, leaving the run to be resumed.
     pub(super) fn release(&mut self, run: &Run, at: Timestamp) -> Batch {
+        self.given_back = true;
         Batch {
             run: run.id(),
             epoch: self.epoch,

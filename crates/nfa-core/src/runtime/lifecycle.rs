@@ -69,7 +69,7 @@ impl Runtime {
     /// Makes the code of `agent` known, so that its runs can be resumed here.
     ///
     /// # Errors
-    /// `unknown_provider` and the like.
+    /// `model_unknown_provider` and the like.
     pub fn register(&self, agent: &Agent) -> Result<(), Error> {
         self.shared.bindings.bind_agent(agent).map(|_| ())
     }

@@ -34,6 +34,7 @@ pub(super) async fn resume(
         lease: held,
         epoch: lease.epoch,
         session_length: 0,
+        given_back: false,
         acknowledged: Vec::new(),
         context: None,
     };

@@ -95,7 +95,7 @@ impl RunBuilder {
     /// returns (law L12).
     ///
     /// # Errors
-    /// `session_busy`, `not_registered`, `unknown_provider`, `runtime_closed`, and what the store gives.
+    /// `session_busy`, `not_registered`, `model_unknown_provider`, `runtime_closed`, and what the store gives.
     pub async fn start(self) -> Result<RunHandle, Error> {
         self.admit(true).await
     }
@@ -234,6 +234,7 @@ pub(super) async fn admit(
         lease: shared.lease.asking(),
         epoch: 1,
         session_length: begin.history,
+        given_back: false,
         acknowledged: Vec::new(),
         context: None,
     };

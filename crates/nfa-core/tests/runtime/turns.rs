@@ -267,3 +267,23 @@ async fn a_session_admits_one_run_at_a_time() {
     assert_eq!(first.outcome().await.unwrap().text(), "first");
     assert_eq!(queued.await.unwrap().unwrap().text(), "second");
 }
+
+#[tokio::test]
+async fn l4_a_transactional_tool_is_refused_where_the_store_cannot_take_it_in() {
+    for (effect, refused) in [(Effect::Transactional, true), (Effect::Keyed, false)] {
+        let runtime = runtime();
+        let (write, _) = tool("write", effect, |_| Ok(json!(1)));
+        let agent = Agent::builder("helper")
+            .model(model([Turn::text("ok")]))
+            .tool(write)
+            .build()
+            .unwrap();
+        match runtime.run(&agent, "go").outcome().await {
+            Err(error) => assert!(
+                refused && error.code() == "tool_not_transactional",
+                "{error}"
+            ),
+            Ok(outcome) => assert!(!refused && outcome.is_completed()),
+        }
+    }
+}
