@@ -12,7 +12,14 @@ use crate::exit;
 #[command(name = "nfa", version, after_help = exit::HELP, max_term_width = 100)]
 pub(crate) struct Args {
     /// Where runs are kept: `sqlite:FILE`, or `memory:` for this process only.
-    #[arg(long, global = true, value_name = "URL", env = "NFA_STORE", default_value = "sqlite:nfa.db")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "NFA_STORE",
+        hide_env_values = true,
+        default_value = "sqlite:nfa.db"
+    )]
     pub(crate) store: String,
 
     /// One JSON object a line instead of text: events and entries as the library has them.

@@ -91,26 +91,44 @@ impl View {
             return;
         }
         match event {
-            Event::TextDelta { step, attempt, text } if step.depth() == 1 => {
+            Event::TextDelta {
+                step,
+                attempt,
+                text,
+            } if step.depth() == 1 => {
                 self.speak(step, *attempt, text, out);
             }
-            Event::Retracted { step, attempt, reason } => {
-                if self.speaker.as_ref() == Some(&(step.clone(), *attempt)) {
-                    self.end_line(out);
-                    self.spoken.clear();
-                    out.note(&format!("  (retracted: {})", people::short(reason, 200)));
-                }
-            }
-            Event::ToolStarted { step, attempt, tool, arguments } => {
+            Event::Retracted {
+                step,
+                attempt,
+                reason,
+            } if self.speaker.as_ref() == Some(&(step.clone(), *attempt)) => {
                 self.end_line(out);
-                let again = if *attempt > 1 { format!(", try {attempt}") } else { String::new() };
+                self.spoken.clear();
+                out.note(&format!("  (retracted: {})", people::short(reason, 200)));
+            }
+            Event::ToolStarted {
+                step,
+                attempt,
+                tool,
+                arguments,
+            } => {
+                self.end_line(out);
+                let again = if *attempt > 1 {
+                    format!(", try {attempt}")
+                } else {
+                    String::new()
+                };
                 let (tool, arguments) = (people::short(tool, 64), people::short(arguments, 120));
                 out.note(&format!("→ {tool} {arguments} (step {step}{again})"));
             }
             Event::ToolFinished { step, status, text } => {
                 self.end_line(out);
                 let status = people::call_status(*status);
-                out.note(&format!("← {status}: {} (step {step})", people::short(text, 120)));
+                out.note(&format!(
+                    "← {status}: {} (step {step})",
+                    people::short(text, 120)
+                ));
             }
             Event::Entry { entry } => match &entry.fact {
                 Fact::RunStarted { run, .. } => out.note(&format!("run {run}")),
@@ -215,26 +233,44 @@ async fn tell(session: &Session, outcome: &Outcome, out: &mut Out) {
                 |error| format!("[{}]: {}", error.code(), people::clean(error.message())),
             );
             out.note(&format!("the run failed {why}"));
-            out.note(&format!("  try again: {}", session.command(&format!("resume {run}"))));
+            out.note(&format!(
+                "  try again: {}",
+                session.command(&format!("resume {run}"))
+            ));
         }
         OutcomeStatus::Cancelled => {
             out.note("the run was cancelled");
-            out.note(&format!("  go on: {}", session.command(&format!("resume {run}"))));
+            out.note(&format!(
+                "  go on: {}",
+                session.command(&format!("resume {run}"))
+            ));
         }
         OutcomeStatus::LimitReached => {
-            let limit = outcome.summary().limit.map_or("an unknown limit", people::limit);
+            let limit = outcome
+                .summary()
+                .limit
+                .map_or("an unknown limit", people::limit);
             out.note(&format!("the run stopped at its limit of {limit}"));
-            out.note(&format!("  go on: {}", session.command(&format!("resume {run} --turns N"))));
+            out.note(&format!(
+                "  go on: {}",
+                session.command(&format!("resume {run} --turns N"))
+            ));
         }
         OutcomeStatus::Waiting => {
             for ask in outcome.asks() {
                 tell_ask(session, outcome, ask, out);
             }
-            out.note(&format!("  then: {}", session.command(&format!("resume {run}"))));
+            out.note(&format!(
+                "  then: {}",
+                session.command(&format!("resume {run}"))
+            ));
         }
         _ => {
             out.note("the run was interrupted");
-            out.note(&format!("  go on: {}", session.command(&format!("resume {run}"))));
+            out.note(&format!(
+                "  go on: {}",
+                session.command(&format!("resume {run}"))
+            ));
         }
     }
     tell_receipt(session, outcome, out).await;
@@ -265,6 +301,9 @@ async fn tell_receipt(session: &Session, outcome: &Outcome, out: &Out) {
         }
         session.runtime.checkpointed(outcome.run()).await.ok()
     };
-    let newer = tokio::time::timeout(PATIENCE, checkpointed).await.ok().flatten();
+    let newer = tokio::time::timeout(PATIENCE, checkpointed)
+        .await
+        .ok()
+        .flatten();
     out.note(&newer.as_ref().unwrap_or(so_far).to_string());
 }

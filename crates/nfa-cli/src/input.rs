@@ -12,7 +12,10 @@ const MAX_BYTES: u64 = 16 * 1024 * 1024;
 pub(crate) async fn whole() -> Result<String, Error> {
     let read = tokio::task::spawn_blocking(|| {
         let mut bytes = Vec::new();
-        io::stdin().lock().take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+        io::stdin()
+            .lock()
+            .take(MAX_BYTES + 1)
+            .read_to_end(&mut bytes)?;
         Ok::<_, io::Error>(bytes)
     });
     let bytes = read
@@ -20,7 +23,9 @@ pub(crate) async fn whole() -> Result<String, Error> {
         .map_err(|error| unreadable(&error))?
         .map_err(|error| unreadable(&error))?;
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(unreadable(&format!("expected at most {MAX_BYTES} bytes, found more")));
+        return Err(unreadable(&format!(
+            "expected at most {MAX_BYTES} bytes, found more"
+        )));
     }
     let mut text = String::from_utf8(bytes).map_err(|error| unreadable(&error.utf8_error()))?;
     text.truncate(text.trim_end_matches(['\n', '\r']).len());

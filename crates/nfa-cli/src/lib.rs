@@ -31,7 +31,10 @@ use out::Out;
 /// Runs the command line that `args` spell, the program's name first, and says how the process should end.
 pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
-    let json = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--json");
+    let json = args
+        .iter()
+        .take_while(|arg| *arg != "--")
+        .any(|arg| arg == "--json");
     let mut out = Out::new(json);
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,
@@ -42,7 +45,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => {
             let message = error.render().to_string();
             let message = message.trim().trim_start_matches("error: ").to_owned();
-            out.error(&Error::new(Component::Cli, Category::Input, "usage", message));
+            out.error(&Error::new(
+                Component::Cli,
+                Category::Input,
+                "usage",
+                message,
+            ));
             return Exit::BadInput.into();
         }
     };
@@ -62,7 +70,12 @@ fn perform(args: Args, out: &mut Out) -> Result<Exit, Failure> {
         .enable_all()
         .build()
         .map_err(|error| {
-            Error::new(Component::Cli, Category::Configuration, "no_tokio_runtime", error.to_string())
+            Error::new(
+                Component::Cli,
+                Category::Configuration,
+                "no_tokio_runtime",
+                error.to_string(),
+            )
         })?;
     let exit = tokio.block_on(commands::perform(args, out));
     // A thread that still waits for a line of standard input must not keep the process.

@@ -42,7 +42,9 @@ impl Session {
                     Component::Cli,
                     Category::Input,
                     "store_missing",
-                    format!("expected a store in the file `{path}`, found none: name it with --store or NFA_STORE"),
+                    format!(
+                        "expected a store in the file `{path}`, found none: name it with --store or NFA_STORE"
+                    ),
                 ));
             }
         }
@@ -65,7 +67,12 @@ impl Session {
     pub(crate) async fn close(mut self) -> Result<(), Error> {
         match self.closing.take() {
             Some(closing) => closing.await.unwrap_or_else(|error| {
-                Err(Error::new(Component::Cli, Category::Internal, "close_failed", error.to_string()))
+                Err(Error::new(
+                    Component::Cli,
+                    Category::Internal,
+                    "close_failed",
+                    error.to_string(),
+                ))
             }),
             None => self.runtime.close().await,
         }
@@ -77,13 +84,17 @@ impl Session {
         if let Ok(run) = text.parse() {
             return self.runtime.run_record(run).await.map(|record| record.run);
         }
-        let hexadecimal = text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        let hexadecimal = text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
         if text.is_empty() || text.len() > 32 || !hexadecimal {
             return Err(Error::new(
                 Component::Cli,
                 Category::Input,
                 "invalid_run_id",
-                format!("expected a run's id or the beginning of one, lower-case hexadecimal digits; found `{text}`: `nfa runs` lists them"),
+                format!(
+                    "expected a run's id or the beginning of one, lower-case hexadecimal digits; found `{text}`: `nfa runs` lists them"
+                ),
             ));
         }
         let filter = RunFilter {
@@ -101,12 +112,20 @@ impl Session {
                 format!("no run's id begins with `{text}`: `nfa runs` lists them"),
             )),
             several => {
-                let ids: Vec<_> = several.iter().take(5).map(|record| record.run.to_string()).collect();
+                let ids: Vec<_> = several
+                    .iter()
+                    .take(5)
+                    .map(|record| record.run.to_string())
+                    .collect();
                 Err(Error::new(
                     Component::Cli,
                     Category::Input,
                     "run_ambiguous",
-                    format!("{} runs begin with `{text}`: {}", several.len(), ids.join(", ")),
+                    format!(
+                        "{} runs begin with `{text}`: {}",
+                        several.len(),
+                        ids.join(", ")
+                    ),
                 ))
             }
         }
@@ -118,6 +137,9 @@ impl Session {
         if self.store == usual {
             return format!("nfa {words}");
         }
-        format!("nfa {words} --store '{}'", self.store.replace('\'', r"'\''"))
+        format!(
+            "nfa {words} --store '{}'",
+            self.store.replace('\'', r"'\''")
+        )
     }
 }

@@ -74,7 +74,9 @@ impl Out {
     /// A question, without a line's end.
     pub(crate) fn prompt(&self, text: &str) {
         let mut stderr = io::stderr().lock();
-        let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+        let _ = stderr
+            .write_all(text.as_bytes())
+            .and_then(|()| stderr.flush());
     }
 
     pub(crate) fn error(&self, error: &Error) {

@@ -1,6 +1,8 @@
 //! Words for people: short, on one line, and without what could drive their terminal.
 
-use nfa_core::engine::{AnswerKind, CallDecision, CallStatus, Entry, Fact, Limit, Question, RunEnd};
+use nfa_core::engine::{
+    AnswerKind, CallDecision, CallStatus, Entry, Fact, Limit, Question, RunEnd,
+};
 use nfa_core::ids::{RunId, Timestamp};
 use nfa_core::ports::RunStatus;
 use nfa_core::runtime::Ask;
@@ -95,14 +97,22 @@ pub(crate) fn question(ask: &Ask) -> String {
 /// An entry on one line.
 pub(crate) fn entry(entry: &Entry) -> String {
     match &entry.fact {
-        Fact::RunStarted { program, history, .. } => {
+        Fact::RunStarted {
+            program, history, ..
+        } => {
             let program = short(&program.to_string(), 12);
             match history {
                 0 => format!("run started, program {program}"),
-                _ => format!("run started, program {program}, after {history} items of its session"),
+                _ => {
+                    format!("run started, program {program}, after {history} items of its session")
+                }
             }
         }
-        Fact::StepStarted { step, attempt, kind } => {
+        Fact::StepStarted {
+            step,
+            attempt,
+            kind,
+        } => {
             let kind = word(kind);
             match attempt {
                 1 => format!("{step}  {kind} started"),
@@ -110,7 +120,14 @@ pub(crate) fn entry(entry: &Entry) -> String {
             }
         }
         Fact::StepReleased { step } => format!("{step}  not performed, owed again"),
-        Fact::ModelFinished { step, finish, usage, calls, rejected, .. } => {
+        Fact::ModelFinished {
+            step,
+            finish,
+            usage,
+            calls,
+            rejected,
+            ..
+        } => {
             let mut line = format!(
                 "{step}  model answered: {}, {} tokens in, {} out",
                 word(finish),
@@ -126,9 +143,15 @@ pub(crate) fn entry(entry: &Entry) -> String {
             }
             line
         }
-        Fact::ModelFailed { step, error, .. } => format!("{step}  model failed: {}", short(&error.code, 64)),
-        Fact::CallFinished { step, status, .. } => format!("{step}  call finished: {}", call_status(*status)),
-        Fact::CallFailed { step, error } => format!("{step}  call failed: {}", short(&error.code, 64)),
+        Fact::ModelFailed { step, error, .. } => {
+            format!("{step}  model failed: {}", short(&error.code, 64))
+        }
+        Fact::CallFinished { step, status, .. } => {
+            format!("{step}  call finished: {}", call_status(*status))
+        }
+        Fact::CallFailed { step, error } => {
+            format!("{step}  call failed: {}", short(&error.code, 64))
+        }
         Fact::Asked { step, question } => match question {
             Question::Interrupted => format!("{step}  asks what became of an interrupted call"),
             _ => format!("{step}  asks for approval"),
@@ -145,7 +168,9 @@ pub(crate) fn entry(entry: &Entry) -> String {
             RunEnd::Completed => "run completed".to_owned(),
             RunEnd::Failed { error } => format!("run failed: {}", short(&error.code, 64)),
             RunEnd::Cancelled => "run cancelled".to_owned(),
-            RunEnd::LimitReached { limit: which } => format!("run stopped at its limit of {}", limit(*which)),
+            RunEnd::LimitReached { limit: which } => {
+                format!("run stopped at its limit of {}", limit(*which))
+            }
             _ => "run stopped".to_owned(),
         },
         Fact::RunResumed { .. } => "run resumed".to_owned(),
@@ -159,7 +184,9 @@ fn decision(call: &CallDecision) -> String {
         CallDecision::Tool { tool } => format!("calls {}", short(tool, 64)),
         CallDecision::Approve { tool } => format!("wants {}", short(tool, 64)),
         CallDecision::Agent { agent, .. } => format!("asks agent {}", short(agent, 64)),
-        CallDecision::ChildRun { agent, .. } => format!("asks agent {} in a run of its own", short(agent, 64)),
+        CallDecision::ChildRun { agent, .. } => {
+            format!("asks agent {} in a run of its own", short(agent, 64))
+        }
         CallDecision::HandOver { agent, .. } => format!("hands over to {}", short(agent, 64)),
         CallDecision::Reject { code, .. } => format!("call refused: {}", short(code, 64)),
         _ => "calls something".to_owned(),

@@ -152,11 +152,11 @@ impl<'de> EnumAccess<'de> for Name<'de> {
     type Error = Fault;
     type Variant = NoData;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(
-        self,
-        seed: V,
-    ) -> Result<(V::Value, NoData), Fault> {
-        Ok((seed.deserialize(StrDeserializer::<Fault>::new(self.0))?, NoData))
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, NoData), Fault> {
+        Ok((
+            seed.deserialize(StrDeserializer::<Fault>::new(self.0))?,
+            NoData,
+        ))
     }
 }
 
@@ -170,7 +170,10 @@ impl<'de> VariantAccess<'de> for NoData {
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, _seed: T) -> Result<T::Value, Fault> {
-        Err(Fault::invalid_type(Unexpected::UnitVariant, &"a variant with a value"))
+        Err(Fault::invalid_type(
+            Unexpected::UnitVariant,
+            &"a variant with a value",
+        ))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _len: usize, visitor: V) -> Result<V::Value, Fault> {

@@ -10,9 +10,12 @@ use super::node::{Place, Segment};
 
 /// One thing that is wrong with a document.
 #[derive(Debug)]
-pub(super) struct Fault {
-    pub(super) code: &'static str,
-    pub(super) at: Option<Place>,
+pub(super) struct Fault(Box<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    code: &'static str,
+    at: Option<Place>,
     /// From the inside out while it is built.
     path: Vec<Segment>,
     message: String,
@@ -22,14 +25,14 @@ pub(super) struct Fault {
 
 impl Fault {
     pub(super) fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Inner {
             code,
             at: None,
             path: Vec::new(),
             message: message.into(),
             expected: Vec::new(),
             nearest: None,
-        }
+        }))
     }
 
     pub(super) fn invalid(message: impl Into<String>) -> Self {
@@ -38,18 +41,18 @@ impl Fault {
 
     pub(super) fn at(mut self, place: Place) -> Self {
         if place.is_known() {
-            self.at.get_or_insert(place);
+            self.0.at.get_or_insert(place);
         }
         self
     }
 
     pub(super) fn within(mut self, segment: Segment) -> Self {
-        self.path.push(segment);
+        self.0.path.push(segment);
         self
     }
 
     pub(super) fn on(mut self, path: &[Segment]) -> Self {
-        self.path = path.iter().rev().cloned().collect();
+        self.0.path = path.iter().rev().cloned().collect();
         self
     }
 
@@ -59,20 +62,20 @@ impl Fault {
         found: &str,
         known: impl IntoIterator<Item = &'a str>,
     ) -> Self {
-        self.expected = known.into_iter().map(str::to_owned).collect();
-        self.nearest = nearest(found, &self.expected).map(str::to_owned);
+        self.0.expected = known.into_iter().map(str::to_owned).collect();
+        self.0.nearest = nearest(found, &self.0.expected).map(str::to_owned);
         self
     }
 
     /// From the outside in.
     pub(super) fn full_path(&self) -> Vec<Segment> {
-        self.path.iter().rev().cloned().collect()
+        self.0.path.iter().rev().cloned().collect()
     }
 
     /// `tools[1].effect`; empty for the whole document.
     fn path(&self) -> String {
         let mut text = String::new();
-        for segment in self.path.iter().rev() {
+        for segment in self.0.path.iter().rev() {
             let _ = match segment {
                 Segment::Index(index) => write!(text, "[{index}]"),
                 Segment::Field(name) if text.is_empty() => write!(text, "{}", short(name)),
@@ -83,12 +86,17 @@ impl Fault {
     }
 
     fn sentence(&self) -> String {
-        let mut text = self.message.clone();
-        if !self.expected.is_empty() {
-            let names: Vec<_> = self.expected.iter().map(|name| format!("`{name}`")).collect();
+        let mut text = self.0.message.clone();
+        if !self.0.expected.is_empty() {
+            let names: Vec<_> = self
+                .0
+                .expected
+                .iter()
+                .map(|name| format!("`{name}`"))
+                .collect();
             let _ = write!(text, "; expected one of {}", names.join(", "));
         }
-        if let Some(nearest) = &self.nearest {
+        if let Some(nearest) = &self.0.nearest {
             let _ = write!(text, "; did you mean `{nearest}`?");
         }
         text
@@ -98,25 +106,25 @@ impl Fault {
     pub(super) fn into_error(self, file: &str, source: &str) -> Error {
         let path = self.path();
         let mut message = file.to_owned();
-        if let Some(at) = self.at {
+        if let Some(at) = self.0.at {
             let _ = write!(message, ":{}:{}", at.line, at.column);
         }
         if !path.is_empty() {
             let _ = write!(message, ": {path}");
         }
         let _ = write!(message, ": {}", self.sentence());
-        if let Some(at) = self.at {
+        if let Some(at) = self.0.at {
             message.push_str(&excerpt(source, at));
         }
         let details = json!({
             "file": file,
-            "line": self.at.map(|at| at.line),
-            "column": self.at.map(|at| at.column),
+            "line": self.0.at.map(|at| at.line),
+            "column": self.0.at.map(|at| at.column),
             "path": path,
-            "expected": self.expected,
-            "nearest": self.nearest,
+            "expected": self.0.expected,
+            "nearest": self.0.nearest,
         });
-        Error::new(Component::Spec, Category::Input, self.code, message).with_details(details)
+        Error::new(Component::Spec, Category::Input, self.0.code, message).with_details(details)
     }
 }
 
@@ -151,11 +159,18 @@ impl serde::de::Error for Fault {
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::invalid(format!("expected {}, found {}", plain(expected), seen(found)))
+        Self::invalid(format!(
+            "expected {}, found {}",
+            plain(expected),
+            seen(found)
+        ))
     }
 
     fn invalid_length(found: usize, expected: &dyn Expected) -> Self {
-        Self::invalid(format!("expected {}, found {found} of them", plain(expected)))
+        Self::invalid(format!(
+            "expected {}, found {found} of them",
+            plain(expected)
+        ))
     }
 
     fn unknown_variant(found: &str, expected: &'static [&'static str]) -> Self {
@@ -225,7 +240,12 @@ fn nearest<'a>(found: &str, known: &'a [String]) -> Option<&'a str> {
     let found: String = short(found).to_lowercase().replace(['-', ' '], "_");
     known
         .iter()
-        .map(|name| (strsim::damerau_levenshtein(&found, &name.to_lowercase()), name))
+        .map(|name| {
+            (
+                strsim::damerau_levenshtein(&found, &name.to_lowercase()),
+                name,
+            )
+        })
         .filter(|(distance, name)| *distance <= (name.chars().count() / 3).max(1))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name.as_str())
@@ -234,8 +254,12 @@ fn nearest<'a>(found: &str, known: &'a [String]) -> Option<&'a str> {
 /// The line that a place is in, with a mark below it.
 fn excerpt(source: &str, at: Place) -> String {
     const WIDTH: usize = 100;
-    let index = usize::try_from(at.line).unwrap_or(usize::MAX).saturating_sub(1);
-    let column = usize::try_from(at.column).unwrap_or(usize::MAX).saturating_sub(1);
+    let index = usize::try_from(at.line)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(1);
+    let column = usize::try_from(at.column)
+        .unwrap_or(usize::MAX)
+        .saturating_sub(1);
     let Some(line) = source.lines().nth(index).filter(|_| column < WIDTH) else {
         return String::new();
     };

@@ -36,14 +36,21 @@ use parse::{Format, MAX_BYTES};
 pub fn read(path: &Path) -> Result<AgentSpec, Error> {
     let name = path.display().to_string();
     let unreadable = |what: String| {
-        Error::new(Component::Spec, Category::Input, "agent_file_unreadable", format!("{name}: {what}"))
+        Error::new(
+            Component::Spec,
+            Category::Input,
+            "agent_file_unreadable",
+            format!("{name}: {what}"),
+        )
     };
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes))
         .map_err(|error| unreadable(format!("expected an agent file: {error}")))?;
     if bytes.len() > MAX_BYTES {
-        return Err(unreadable(format!("expected at most {MAX_BYTES} bytes, found more")));
+        return Err(unreadable(format!(
+            "expected at most {MAX_BYTES} bytes, found more"
+        )));
     }
     let text = String::from_utf8(bytes)
         .map_err(|error| unreadable(format!("expected UTF-8: {}", error.utf8_error())))?;
@@ -56,7 +63,9 @@ pub fn read(path: &Path) -> Result<AgentSpec, Error> {
 /// `agent_file_syntax`, `agent_file_invalid`, `unknown_agent`, `tool_needs_code`: the message begins with
 /// file, line, column and path, and the details hold them one by one.
 pub fn from_str(file: &str, source: &str) -> Result<AgentSpec, Error> {
-    let json = Path::new(file).extension().is_some_and(|end| end.eq_ignore_ascii_case("json"));
+    let json = Path::new(file)
+        .extension()
+        .is_some_and(|end| end.eq_ignore_ascii_case("json"));
     let format = if json { Format::Json } else { Format::Yaml };
     let source = source.strip_prefix('\u{feff}').unwrap_or(source);
     let node = parse::parse(source, format).map_err(|fault| fault.into_error(file, source))?;

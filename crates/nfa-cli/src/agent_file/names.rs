@@ -28,7 +28,11 @@ fn agent(spec: &AgentSpec, agents: &[&str], path: &mut Vec<Segment>) -> Result<(
             }
             ToolRef::Agent { agent, .. } => {
                 let inside = Segment::Field("agent".to_owned());
-                known(agent, agents, &joined(path, &[&here[..], &[inside]].concat()))?;
+                known(
+                    agent,
+                    agents,
+                    &joined(path, &[&here[..], &[inside]].concat()),
+                )?;
             }
             ToolRef::Command(_) => {}
         }
@@ -67,9 +71,10 @@ fn known(name: &Arc<str>, agents: &[&str], path: &[Segment]) -> Result<(), Fault
     if agents.contains(&&**name) {
         return Ok(());
     }
-    Err(
-        Fault::new("unknown_agent", format!("no agent in this file is named `{name}`"))
-            .among(name, agents.iter().copied())
-            .on(path),
+    Err(Fault::new(
+        "unknown_agent",
+        format!("no agent in this file is named `{name}`"),
     )
+    .among(name, agents.iter().copied())
+    .on(path))
 }

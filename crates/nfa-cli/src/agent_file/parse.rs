@@ -1,6 +1,7 @@
 //! From bytes to a tree, within bounds.
 
 use serde::de::IgnoredAny;
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{Error, RenderOptions, SnippetMode, UserMessageFormatter};
 
 use super::fault::Fault;
@@ -23,7 +24,10 @@ pub(super) enum Format {
 
 pub(super) fn parse(source: &str, format: Format) -> Result<Node, Fault> {
     if source.len() > MAX_BYTES {
-        return Err(syntax(format!("expected at most {MAX_BYTES} bytes, found {}", source.len())));
+        return Err(syntax(format!(
+            "expected at most {MAX_BYTES} bytes, found {}",
+            source.len()
+        )));
     }
     match format {
         Format::Json => json(source),
@@ -83,14 +87,26 @@ fn json_fault(error: &serde_json::Error) -> Fault {
 }
 
 fn yaml_fault(error: &Error) -> Fault {
+    let fault = match error.without_snippet() {
+        Error::Budget { breach: BudgetBreach::Documents { .. }, .. } => {
+            syntax("expected one document, found another after `---`: one file is one agent, which may define others under `agents`".to_owned())
+        }
+        Error::Budget { .. } => syntax(format!(
+            "expected a document of at most {MAX_NODES} values, {MAX_DEPTH} inside each other, and {MAX_REPEATED} repeated by aliases; found more"
+        )),
+        _ => unreadable(error),
+    };
+    match error.location() {
+        Some(location) => fault.at(location.into()),
+        None => fault,
+    }
+}
+
+fn unreadable(error: &Error) -> Fault {
     let mut options = RenderOptions::new(&UserMessageFormatter);
     options.snippets = SnippetMode::Off;
     let text = error.render_with_options(options);
     // The place is said once, in front.
     let message = text.split(" at line ").next().unwrap_or(&text);
-    let fault = syntax(format!("this cannot be read as YAML: {message}"));
-    match error.location() {
-        Some(location) => fault.at(location.into()),
-        None => fault,
-    }
+    syntax(format!("this cannot be read as YAML: {message}"))
 }

@@ -60,13 +60,19 @@ fn a_whole_agent_is_read() {
     let spec = from_str("agent.yaml", GOOD).unwrap();
     assert_eq!(spec.model.settings.temperature, Some(0.0));
     assert_eq!(spec.instructions, "Answer briefly.\nNo more than that.\n");
-    let [ToolRef::Command(clock), ToolRef::Command(pay), ToolRef::Agent { agent, own_run }] =
-        &spec.tools[..]
+    let [
+        ToolRef::Command(clock),
+        ToolRef::Command(pay),
+        ToolRef::Agent { agent, own_run },
+    ] = &spec.tools[..]
     else {
         panic!("{:?}", spec.tools)
     };
     assert_eq!(clock.argv, ["date", "-u"]);
-    assert_eq!((pay.effect, pay.approval), (Effect::Keyed, Approval::Always));
+    assert_eq!(
+        (pay.effect, pay.approval),
+        (Effect::Keyed, Approval::Always)
+    );
     assert_eq!((&**agent, *own_run), ("reviewer", true));
     assert_eq!(spec.limits.turns, 5);
     assert_eq!(spec.memory.history.runs, Some(3));
@@ -84,7 +90,8 @@ fn yaml_json_and_serde_read_the_same() {
 
 #[test]
 fn json_that_yaml_reads_otherwise_keeps_its_meaning() {
-    let source = "{\t\"name\": \"a\", \"model\": \"x/y\",\n\t\"instructions\": \"\\ud83d\\ude00\\/\"}";
+    let source =
+        "{\t\"name\": \"a\", \"model\": \"x/y\",\n\t\"instructions\": \"\\ud83d\\ude00\\/\"}";
     assert_eq!(from_str("a.json", source).unwrap().instructions, "😀/");
     let twice = "{\"name\": \"a\",\n \"model\": \"x/y\", \"name\": \"b\"}";
     assert_eq!(refused_as("a.json", twice).code(), "agent_file_syntax");
@@ -157,7 +164,10 @@ fn tool_by_name_needs_code() {
 
 #[test]
 fn agent_as_a_bare_tool_is_told_how() {
-    assert_snapshot!(refused(&with("  - agent: reviewer\n    own_run: true", "  - reviewer")));
+    assert_snapshot!(refused(&with(
+        "  - agent: reviewer\n    own_run: true",
+        "  - reviewer"
+    )));
 }
 
 #[test]
@@ -207,18 +217,30 @@ fn details_hold_the_same_for_programs() {
 
 #[test]
 fn bombs_are_refused() {
-    let deep = format!("name: a\nmodel: x/y\noutput: {}{}", "[".repeat(5_000), "]".repeat(5_000));
+    let deep = format!(
+        "name: a\nmodel: x/y\noutput: {}{}",
+        "[".repeat(5_000),
+        "]".repeat(5_000)
+    );
     assert_eq!(refused_as("a.yaml", &deep).code(), "agent_file_syntax");
-    let mut laughs = "name: a\nmodel: x/y\noutput:\n  a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
+    let mut laughs =
+        "name: a\nmodel: x/y\noutput:\n  a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
     for level in 1..9 {
         let below = vec![format!("*a{}", level - 1); 9].join(", ");
         laughs.push_str(&format!("  a{level}: &a{level} [{below}]\n"));
     }
     assert_eq!(refused_as("a.yaml", &laughs).code(), "agent_file_syntax");
-    let long = format!("name: a\nmodel: x/y\ninstructions: {}", "x".repeat(MAX_BYTES));
+    let long = format!(
+        "name: a\nmodel: x/y\ninstructions: {}",
+        "x".repeat(MAX_BYTES)
+    );
     assert_eq!(refused_as("a.yaml", &long).code(), "agent_file_syntax");
     // The control: a few aliases and a little depth are fine.
-    let fine = format!("name: a\nmodel: x/y\noutput: {{ a: &a [x], b: *a, c: {}{} }}", "[".repeat(20), "]".repeat(20));
+    let fine = format!(
+        "name: a\nmodel: x/y\noutput: {{ a: &a [x], b: *a, c: {}{} }}",
+        "[".repeat(20),
+        "]".repeat(20)
+    );
     assert!(from_str("a.yaml", &fine).is_ok());
 }
 
@@ -243,10 +265,46 @@ mod never_panics {
 
     /// Pieces that documents are made of, so that random ones get past the first character.
     const PIECES: [&str; 40] = [
-        "name", "model", "tools", "agents", "limits", "output", "memory", "handoffs", "argv", "agent",
-        "effect", ": ", ":\n", "\n", "\n  ", "\n    ", "- ", "[", "]", "{", "}", ", ", "&a ", "*a", "<<",
-        "!!str ", "\"", "'", "|\n", "# ", "---\n", "x/y", "1e999", "-1", ".nan", "18446744073709551616",
-        "null", "true", "\t", "é",
+        "name",
+        "model",
+        "tools",
+        "agents",
+        "limits",
+        "output",
+        "memory",
+        "handoffs",
+        "argv",
+        "agent",
+        "effect",
+        ": ",
+        ":\n",
+        "\n",
+        "\n  ",
+        "\n    ",
+        "- ",
+        "[",
+        "]",
+        "{",
+        "}",
+        ", ",
+        "&a ",
+        "*a",
+        "<<",
+        "!!str ",
+        "\"",
+        "'",
+        "|\n",
+        "# ",
+        "---\n",
+        "x/y",
+        "1e999",
+        "-1",
+        ".nan",
+        "18446744073709551616",
+        "null",
+        "true",
+        "\t",
+        "é",
     ];
 
     proptest! {

@@ -26,7 +26,9 @@ pub(crate) async fn chat(
         None => new_session()?,
     };
     let mut session = Session::open(store).await?;
-    out.note(&format!("session {name}; Ctrl-C cancels a turn, Ctrl-D ends"));
+    out.note(&format!(
+        "session {name}; Ctrl-C cancels a turn, Ctrl-D ends"
+    ));
     who.session = Some(name);
     let worked = talk(&mut session, &agent, &who, out).await;
     closing(session, worked).await
@@ -42,7 +44,9 @@ fn new_session() -> Result<String, nfa_core::Error> {
             format!("the operating system gives no random bytes: {error}"),
         )
     })?;
-    Ok(id.iter().fold("chat-".to_owned(), |name, byte| format!("{name}{byte:02x}")))
+    Ok(id
+        .iter()
+        .fold("chat-".to_owned(), |name, byte| format!("{name}{byte:02x}")))
 }
 
 async fn talk(

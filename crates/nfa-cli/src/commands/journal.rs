@@ -22,7 +22,9 @@ pub(crate) async fn show(
     out: &mut Out,
 ) -> Result<Exit, Failure> {
     let session = Session::open_existing(store).await?;
-    let worked = print(&session, run, content, out).await.map_err(Failure::from);
+    let worked = print(&session, run, content, out)
+        .await
+        .map_err(Failure::from);
     closing(session, worked).await
 }
 
@@ -41,13 +43,22 @@ async fn print(session: &Session, run: &str, content: bool, out: &mut Out) -> Re
         match (out.json(), content) {
             (true, false) => out.record(entry),
             (true, true) => {
-                let content = opened.iter().filter_map(|named| Some((named.address, named.content.as_ref()?)));
-                out.record(&Opened { entry, content: content.collect() });
+                let content = opened
+                    .iter()
+                    .filter_map(|named| Some((named.address, named.content.as_ref()?)));
+                out.record(&Opened {
+                    entry,
+                    content: content.collect(),
+                });
             }
             (false, _) => {
                 let after = entry.at.0.saturating_sub(start);
                 let (seconds, ms) = (after / 1000, after % 1000);
-                out.line(&format!("{:>4}  +{seconds}.{ms:03}s  {}", entry.seq, people::entry(entry)));
+                out.line(&format!(
+                    "{:>4}  +{seconds}.{ms:03}s  {}",
+                    entry.seq,
+                    people::entry(entry)
+                ));
                 for named in &opened {
                     let text = named.content.as_ref().map_or("(erased)".to_owned(), words);
                     for line in format!("{}: {}", named.field, people::clean(&text)).lines() {
@@ -66,7 +77,11 @@ async fn head(session: &Session, run: RunId, out: &mut Out) -> Result<(), Error>
         "run {run}, agent {}, {}{}",
         people::short(&record.agent, 64),
         people::run_status(record.status),
-        if record.owner.is_some() { ", executing" } else { "" },
+        if record.owner.is_some() {
+            ", executing"
+        } else {
+            ""
+        },
     ));
     if let Some(name) = &record.session {
         out.line(&format!("session {}", people::short(&name.0, 100)));
@@ -95,7 +110,11 @@ struct Named {
 async fn open(session: &Session, run: RunId, entry: &Entry) -> Result<Vec<Named>, Error> {
     let mut named = Vec::new();
     // Addresses are found in the entry's JSON, so that facts of later versions are opened too.
-    addresses("", &serde_json::to_value(entry).unwrap_or_default(), &mut named);
+    addresses(
+        "",
+        &serde_json::to_value(entry).unwrap_or_default(),
+        &mut named,
+    );
     for one in &mut named {
         one.content = match session.runtime.content(run, one.address).await {
             Ok(content) => Some(content),
@@ -113,11 +132,17 @@ fn addresses(field: &str, value: &Value, found: &mut Vec<Named>) {
         Value::String(text) => {
             if let Ok(address) = text.parse() {
                 let field = field.to_owned();
-                found.push(Named { field, address, content: None });
+                found.push(Named {
+                    field,
+                    address,
+                    content: None,
+                });
             }
         }
         Value::Array(items) => items.iter().for_each(|item| addresses(field, item, found)),
-        Value::Object(fields) => fields.iter().for_each(|(name, value)| addresses(name, value, found)),
+        Value::Object(fields) => fields
+            .iter()
+            .for_each(|(name, value)| addresses(name, value, found)),
         _ => {}
     }
 }
@@ -126,7 +151,9 @@ fn addresses(field: &str, value: &Value, found: &mut Vec<Named>) {
 fn words(content: &Content) -> String {
     match content {
         Content::ToolOutput { text, .. } | Content::Text { text } => text.clone(),
-        Content::Message(message) if message.parts.len() == 1 && !message.joined_text().is_empty() => {
+        Content::Message(message)
+            if message.parts.len() == 1 && !message.joined_text().is_empty() =>
+        {
             message.joined_text()
         }
         Content::Answer(answer)

@@ -18,13 +18,18 @@ pub(crate) async fn perform(args: Args, out: &mut Out) -> Result<Exit, Failure> 
     match args.command {
         Command::Run { agent, input, who } => run::run(store, &agent, input, who, out).await,
         Command::Chat { agent, who } => chat::chat(store, &agent, who, out).await,
-        Command::Resume { run: Some(run), turns, tokens, .. } => {
-            run::resume(store, &run, turns, tokens, out).await
-        }
+        Command::Resume {
+            run: Some(run),
+            turns,
+            tokens,
+            ..
+        } => run::resume(store, &run, turns, tokens, out).await,
         Command::Resume { run: None, .. } => run::resume_all(store, out).await,
-        Command::Runs { status, session, limit } => {
-            runs::list(store, status, session, limit, out).await
-        }
+        Command::Runs {
+            status,
+            session,
+            limit,
+        } => runs::list(store, status, session, limit, out).await,
         Command::Show { run, content } => journal::show(store, &run, content, out).await,
         Command::Cancel { run } => signal::cancel(store, &run, out).await,
         Command::Signal { run, signal } => signal::send(store, &run, signal, out).await,

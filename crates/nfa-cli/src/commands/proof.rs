@@ -17,7 +17,12 @@ use crate::people;
 
 pub(crate) async fn perform(store: &str, proof: Proof, out: &mut Out) -> Result<Exit, Failure> {
     match proof {
-        Proof::Verify { file, key, witness, witnesses } => {
+        Proof::Verify {
+            file,
+            key,
+            witness,
+            witnesses,
+        } => {
             let required = witnesses.unwrap_or(witness.len());
             let policy = VerifyPolicy::new(keys(&key)?).with_witnesses(keys(&witness)?, required);
             verify(&file, &policy, out)
@@ -29,7 +34,11 @@ pub(crate) async fn perform(store: &str, proof: Proof, out: &mut Out) -> Result<
         }
         Proof::Checkpoint { agent } => {
             let session = Session::open_existing(store).await?;
-            let worked = session.runtime.log_info(&agent).await.map_err(Failure::from);
+            let worked = session
+                .runtime
+                .log_info(&agent)
+                .await
+                .map_err(Failure::from);
             let info = closing(session, worked).await?;
             if out.json() {
                 out.record(&info);
@@ -70,7 +79,9 @@ async fn export(
     let run = session.find_run(run).await?;
     session.runtime.checkpointed(run).await?;
     let bundle = session.runtime.proof(run, agent).await?;
-    let bytes = bundle.to_vec().map_err(|error| proof_error(&error, Category::Internal))?;
+    let bytes = bundle
+        .to_vec()
+        .map_err(|error| proof_error(&error, Category::Internal))?;
     if file == Path::new("-") {
         out.bytes(&bytes);
         return Ok(Exit::Done);
@@ -84,7 +95,10 @@ async fn export(
         )
     })?;
     let record = session.runtime.run_record(run).await?;
-    let info = session.runtime.log_info(agent.unwrap_or(&record.agent)).await?;
+    let info = session
+        .runtime
+        .log_info(agent.unwrap_or(&record.agent))
+        .await?;
     if out.json() {
         out.record(&json!({
             "run": run,
@@ -97,7 +111,10 @@ async fn export(
     } else {
         let (leaves, name) = (bundle.leaves().len(), file.display());
         out.line(&format!("{name}: {leaves} leaves, {} bytes", bytes.len()));
-        out.note(&format!("verify: nfa proof verify {name} --key '{}'", info.verifier_key));
+        out.note(&format!(
+            "verify: nfa proof verify {name} --key '{}'",
+            info.verifier_key
+        ));
     }
     Ok(Exit::Done)
 }
@@ -105,7 +122,9 @@ async fn export(
 fn keys(texts: &[String]) -> Result<Vec<VerifierKey>, Error> {
     texts
         .iter()
-        .map(|text| VerifierKey::parse(text.trim()).map_err(|error| proof_error(&error, Category::Input)))
+        .map(|text| {
+            VerifierKey::parse(text.trim()).map_err(|error| proof_error(&error, Category::Input))
+        })
         .collect()
 }
 
@@ -151,9 +170,17 @@ fn refused(file: &Path, error: &ProofError) -> Failure {
     let message = format!("{}: {verdict}: {}", file.display(), error.message());
     let report = Error::new(Component::Proof, Category::Input, error.code(), message)
         .with_details(json!({ "verdict": error.category().as_str() }));
-    Failure { error: report, exit }
+    Failure {
+        error: report,
+        exit,
+    }
 }
 
 fn proof_error(error: &ProofError, category: Category) -> Error {
-    Error::new(Component::Proof, category, error.code(), error.message().to_owned())
+    Error::new(
+        Component::Proof,
+        category,
+        error.code(),
+        error.message().to_owned(),
+    )
 }

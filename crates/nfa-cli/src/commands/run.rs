@@ -27,7 +27,11 @@ pub(crate) async fn run(
     out: &mut Out,
 ) -> Result<Exit, Failure> {
     let agent = read_agent(file)?;
-    let said = if said == "-" { input::whole().await? } else { said };
+    let said = if said == "-" {
+        input::whole().await?
+    } else {
+        said
+    };
     let mut session = Session::open(store).await?;
     let worked = start(&mut session, &agent, said, &who, out).await;
     closing(session, worked).await
@@ -218,8 +222,13 @@ fn ended(run: RunId, outcome: &Outcome, out: &mut Out) -> Exit {
 
 fn left(run: RunId, error: Error, out: &Out) -> Exit {
     let message = format!("run {run}: {}", error.message());
-    let error = Error::new(error.component(), error.category(), error.code().to_owned(), message)
-        .with_details(error.details().clone());
+    let error = Error::new(
+        error.component(),
+        error.category(),
+        error.code().to_owned(),
+        message,
+    )
+    .with_details(error.details().clone());
     out.error(&error);
     Failure::from(error).exit
 }

@@ -39,7 +39,17 @@ fn line(record: &RunRecord) -> String {
     let status = people::run_status(record.status);
     let updated = people::time(record.updated);
     let agent = people::short(&record.agent, 24);
-    let session = record.session.as_ref().map_or("-".to_owned(), |name| people::short(&name.0, 32));
-    let held = if record.owner.is_some() { ", executing" } else { "" };
-    format!("{id}  {updated}  {status:<13}  {agent:<16}  {session}  {} entries{held}", record.length)
+    let session = record
+        .session
+        .as_ref()
+        .map_or("-".to_owned(), |name| people::short(&name.0, 32));
+    let held = if record.owner.is_some() {
+        ", executing"
+    } else {
+        ""
+    };
+    format!(
+        "{id}  {updated}  {status:<13}  {agent:<16}  {session}  {} entries{held}",
+        record.length
+    )
 }

@@ -19,13 +19,16 @@ pub(crate) async fn send(
     out: &mut Out,
 ) -> Result<Exit, Failure> {
     let session = Session::open_existing(store).await?;
-    let worked = post(&session, run, signal, out).await.map_err(Failure::from);
+    let worked = post(&session, run, signal, out)
+        .await
+        .map_err(Failure::from);
     closing(session, worked).await
 }
 
 async fn post(session: &Session, run: &str, signal: Signal, out: &mut Out) -> Result<Exit, Error> {
     let run = session.find_run(run).await?;
-    let (Signal::Approve { step } | Signal::Deny { step, .. } | Signal::Answer { step, .. }) = &signal;
+    let (Signal::Approve { step } | Signal::Deny { step, .. } | Signal::Answer { step, .. }) =
+        &signal;
     let step: StepPath = step.parse()?;
     let open = open_questions(&session.runtime.journal(run).await?);
     if !session.runtime.run_record(run).await?.status.is_terminal() && !open.contains(&step) {
@@ -34,9 +37,10 @@ async fn post(session: &Session, run: &str, signal: Signal, out: &mut Out) -> Re
     let runtime = &session.runtime;
     let (name, sent) = match signal {
         Signal::Approve { .. } => ("approve", runtime.approve(run, step.clone()).await?),
-        Signal::Deny { reason, .. } => {
-            ("deny", runtime.deny(run, step.clone(), reason.as_deref()).await?)
-        }
+        Signal::Deny { reason, .. } => (
+            "deny",
+            runtime.deny(run, step.clone(), reason.as_deref()).await?,
+        ),
         Signal::Answer { text, .. } => ("answer", runtime.answer(run, step.clone(), &text).await?),
     };
     tell(session, run, name, Some(&step), sent, out)
@@ -76,7 +80,9 @@ fn tell(
                 Component::Cli,
                 Category::Conflict,
                 "run_stopped",
-                format!("run {run} has stopped and takes nothing in: `nfa show` tells how it ended, `nfa resume` goes on with it"),
+                format!(
+                    "run {run} has stopped and takes nothing in: `nfa show` tells how it ended, `nfa resume` goes on with it"
+                ),
             ));
         }
     };

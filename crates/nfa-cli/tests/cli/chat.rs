@@ -18,13 +18,23 @@ fn chat(place: &Place, args: &[&str]) -> Running {
 
 #[tokio::test]
 async fn turns_are_one_session() {
-    let place = Place::new(Script::replies([Reply::text("Hello Ada."), Reply::text("You are Ada.")])).await;
+    let place = Place::new(Script::replies([
+        Reply::text("Hello Ada."),
+        Reply::text("You are Ada."),
+    ]))
+    .await;
     let mut chat = chat(&place, &[]);
     let mut stdin = chat.child.stdin.take().unwrap();
     stdin.write_all(b"I am Ada.\n").await.unwrap();
-    assert_eq!(chat.stdout.next_line().await.unwrap().unwrap(), "Hello Ada.");
+    assert_eq!(
+        chat.stdout.next_line().await.unwrap().unwrap(),
+        "Hello Ada."
+    );
     stdin.write_all(b"\nWho am I?\n").await.unwrap();
-    assert_eq!(chat.stdout.next_line().await.unwrap().unwrap(), "You are Ada.");
+    assert_eq!(
+        chat.stdout.next_line().await.unwrap().unwrap(),
+        "You are Ada."
+    );
     drop(stdin);
     chat.done().await.expect(0);
     let second = place.server.requests()[1].json();
@@ -60,11 +70,24 @@ async fn json_is_the_events_of_all_turns() {
     stdin.write_all(b"One.\nTwo.\n").await.unwrap();
     drop(stdin);
     let done = chat.done().await.expect(0);
-    let finished = |event: &Event| {
-        matches!(event, Event::Finished { outcome } if outcome.status == OutcomeStatus::Completed)
-    };
-    assert_eq!(done.records::<Event>().iter().filter(|event| finished(event)).count(), 2);
-    assert_eq!(place.nfa(&["runs", "--session", "s"]).await.expect(0).stdout.lines().count(), 2);
+    let finished = |event: &Event| matches!(event, Event::Finished { outcome } if outcome.status == OutcomeStatus::Completed);
+    assert_eq!(
+        done.records::<Event>()
+            .iter()
+            .filter(|event| finished(event))
+            .count(),
+        2
+    );
+    assert_eq!(
+        place
+            .nfa(&["runs", "--session", "s"])
+            .await
+            .expect(0)
+            .stdout
+            .lines()
+            .count(),
+        2
+    );
 }
 
 #[tokio::test]

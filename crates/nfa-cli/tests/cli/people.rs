@@ -24,7 +24,13 @@ impl Terminal {
         let name = ptsname(&near, Vec::new()).unwrap();
         let flags = rustix::fs::OFlags::RDWR | rustix::fs::OFlags::NOCTTY;
         let far = rustix::fs::open(&*name, flags, rustix::fs::Mode::empty()).unwrap();
-        (Self { near: near.into(), seen: String::new() }, far)
+        (
+            Self {
+                near: near.into(),
+                seen: String::new(),
+            },
+            far,
+        )
     }
 
     /// Reads until `text` has appeared.
@@ -32,7 +38,9 @@ impl Terminal {
         let mut bytes = [0; 4096];
         while !self.seen.contains(text) {
             match self.near.read(&mut bytes) {
-                Ok(read) if read > 0 => self.seen.push_str(&String::from_utf8_lossy(&bytes[..read])),
+                Ok(read) if read > 0 => {
+                    self.seen.push_str(&String::from_utf8_lossy(&bytes[..read]))
+                }
                 end => panic!("{text:?} never came ({end:?}): {}", self.seen),
             }
         }
@@ -62,7 +70,9 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 async fn text_streams_as_it_comes() {
     let gate = Gate::new();
     // The head and the first pieces go out; the rest waits until the person has seen them.
-    let reply = Reply::text("One, two, three.\u{1b}[31m").in_chunks_of(5).held_after(4, &gate);
+    let reply = Reply::text("One, two, three.\u{1b}[31m")
+        .in_chunks_of(5)
+        .held_after(4, &gate);
     let place = Place::new(Script::always(reply)).await;
     let (mut terminal, mut child) = on_terminal(&place, &["run", "agent.yaml", "Count."]);
     let terminal = blocking(move || {
@@ -73,8 +83,16 @@ async fn text_streams_as_it_comes() {
     })
     .await;
     assert_eq!(child.wait().await.unwrap().code(), Some(0));
-    assert_eq!(terminal.seen.matches("One, two, three.").count(), 1, "{}", terminal.seen);
-    assert!(!terminal.seen.contains('\u{1b}'), "a model does not drive the terminal");
+    assert_eq!(
+        terminal.seen.matches("One, two, three.").count(),
+        1,
+        "{}",
+        terminal.seen
+    );
+    assert!(
+        !terminal.seen.contains('\u{1b}'),
+        "a model does not drive the terminal"
+    );
 }
 
 #[tokio::test]
@@ -91,9 +109,17 @@ async fn a_waiting_step_is_asked_about() {
             terminal
         })
         .await;
-        assert_eq!(child.wait().await.unwrap().code(), Some(code), "{}", terminal.seen);
+        assert_eq!(
+            child.wait().await.unwrap().code(),
+            Some(code),
+            "{}",
+            terminal.seen
+        );
         let seen = &terminal.seen;
-        assert!(seen.contains(r#"step 2 asks for approval: `pay` {"cents":5}"#), "{seen}");
+        assert!(
+            seen.contains(r#"step 2 asks for approval: `pay` {"cents":5}"#),
+            "{seen}"
+        );
         assert_eq!(seen.contains("Done."), code == 0, "{seen}");
         assert_eq!(seen.contains("← ok: 1"), answer == "approve", "{seen}");
     }

@@ -10,7 +10,10 @@ use crate::support::{HeldTool, Place};
 async fn held(effect: &str) -> (Place, HeldTool) {
     let place = Place::new(Script::tool_rounds(1, "slow", "{}", "Done.")).await;
     let slow = HeldTool::new(&place, "slow");
-    place.agent(&format!("tools:\n{}", slow.yaml("slow", &format!("    effect: {effect}\n"))));
+    place.agent(&format!(
+        "tools:\n{}",
+        slow.yaml("slow", &format!("    effect: {effect}\n"))
+    ));
     (place, slow)
 }
 
@@ -45,9 +48,21 @@ async fn an_interrupted_call_that_must_not_run_twice_asks() {
     kill_process(orphan, Signal::KILL).ok();
 
     let asked = place.nfa(&["resume", &run]).await.expect(3);
-    assert!(asked.stderr.contains("step 2 was interrupted, and must not run twice"), "{}", asked.stderr);
-    place.nfa(&["signal", &run, "answer", "2", "it was done"]).await.expect(0);
-    assert_eq!(place.nfa(&["resume", &run]).await.expect(0).stdout, "Done.\n");
+    assert!(
+        asked
+            .stderr
+            .contains("step 2 was interrupted, and must not run twice"),
+        "{}",
+        asked.stderr
+    );
+    place
+        .nfa(&["signal", &run, "answer", "2", "it was done"])
+        .await
+        .expect(0);
+    assert_eq!(
+        place.nfa(&["resume", &run]).await.expect(0).stdout,
+        "Done.\n"
+    );
     assert_eq!(slow.times_begun(), 1);
 }
 
@@ -58,11 +73,17 @@ async fn sigterm_stops_where_resume_goes_on() {
     let run = first.run().await;
     slow.began().await;
     first.send(Signal::TERM);
-    first.said("stopping where the run can be gone on with").await;
+    first
+        .said("stopping where the run can be gone on with")
+        .await;
     // The call under way ends, and nothing else begins.
     slow.let_go("slow").await;
     let done = first.done().await.expect(4);
-    assert!(done.stderr.contains("the run was interrupted"), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("the run was interrupted"),
+        "{}",
+        done.stderr
+    );
     assert_eq!(place.server.count(), 1);
 
     let all = place.nfa(&["resume", "--all"]).await.expect(0);
@@ -94,9 +115,21 @@ async fn ctrl_c_cancels_the_run() {
     place.server.wait_for_requests(1).await;
     first.send(Signal::INT);
     let done = first.done().await.expect(1);
-    assert!(done.stderr.contains("the run was cancelled"), "{}", done.stderr);
+    assert!(
+        done.stderr.contains("the run was cancelled"),
+        "{}",
+        done.stderr
+    );
     let facts = place.journal(&run).await;
-    assert!(facts.iter().any(|fact| matches!(fact, Fact::CancelRequested { .. })), "{facts:?}");
+    assert!(
+        facts
+            .iter()
+            .any(|fact| matches!(fact, Fact::CancelRequested { .. })),
+        "{facts:?}"
+    );
     gate.open();
-    assert_eq!(place.nfa(&["resume", &run]).await.expect(0).stdout, "Late.\n");
+    assert_eq!(
+        place.nfa(&["resume", &run]).await.expect(0).stdout,
+        "Late.\n"
+    );
 }

@@ -1,28 +1,35 @@
 //! `nfa signal` and `nfa cancel`, on runs that wait and on runs that another process executes.
 
-use nfa_core::engine::{CallStatus, Fact};
+use nfa_core::engine::Fact;
 use nfa_core::runtime::OutcomeStatus;
 use nfa_testkit::server::{Reply, Script};
+use rustix::process::test_kill_process;
 use serde_json::Value;
 
 use crate::support::{HeldTool, Place};
 
-const PAY: &str = "\
-  - name: pay
-    argv: [sh, -c, 'cat > /dev/null; echo x >> paid; echo \"\\\"paid\\\"\"']
-    approval: always
-";
-
 async fn waiting() -> (Place, String) {
     let place = Place::new(Script::tool_rounds(1, "pay", "{}", "Done.")).await;
-    place.agent(&format!("tools:\n{}", PAY.replace(">> paid", &format!(">> {}", place.path("paid").display()))));
+    let paid = place.path("paid").display().to_string();
+    place.agent(&format!(
+        "tools:\n  - name: pay\n    argv: [sh, -c, 'cat > /dev/null; echo x >> {paid}; echo 1']\n    approval: always\n"
+    ));
     let done = place.nfa(&["run", "agent.yaml", "Pay."]).await.expect(3);
     let run = place.only_run().await;
     // The exact commands are said.
     for command in ["approve 2", "deny 2 --reason WHY", "answer 2 RESULT"] {
-        assert!(done.stderr.contains(&format!("  nfa signal {run} {command}\n")), "{}", done.stderr);
+        assert!(
+            done.stderr
+                .contains(&format!("  nfa signal {run} {command}\n")),
+            "{}",
+            done.stderr
+        );
     }
-    assert!(done.stderr.contains(&format!("  then: nfa resume {run}\n")), "{}", done.stderr);
+    assert!(
+        done.stderr.contains(&format!("  then: nfa resume {run}\n")),
+        "{}",
+        done.stderr
+    );
     assert!(!place.path("paid").exists());
     (place, run)
 }
@@ -40,7 +47,12 @@ async fn approval_lets_the_call_run() {
 #[tokio::test]
 async fn denial_tells_the_model_why() {
     let (place, run) = waiting().await;
-    let sent = place.nfa(&["signal", &run, "deny", "2", "--reason", "too dear", "--json"]).await.expect(0);
+    let sent = place
+        .nfa(&[
+            "signal", &run, "deny", "2", "--reason", "too dear", "--json",
+        ])
+        .await
+        .expect(0);
     let sent: Value = sent.records().remove(0);
     assert_eq!(sent["signal"], "deny");
     assert_eq!(sent["run"], run);
@@ -54,25 +66,40 @@ async fn denial_tells_the_model_why() {
 #[tokio::test]
 async fn an_answer_is_the_result() {
     let (place, run) = waiting().await;
-    place.nfa(&["signal", &run, "answer", "2", "paid by hand"]).await.expect(0);
+    place
+        .nfa(&["signal", &run, "answer", "2", "paid by hand"])
+        .await
+        .expect(0);
     place.nfa(&["resume", &run]).await.expect(0);
     assert!(!place.path("paid").exists());
     let last = place.server.requests().pop().unwrap().json();
-    assert!(last["messages"].to_string().contains("paid by hand"), "{last}");
+    assert!(
+        last["messages"].to_string().contains("paid by hand"),
+        "{last}"
+    );
 }
 
 #[tokio::test]
 async fn what_cannot_be_signalled_is_said() {
     let (place, run) = waiting().await;
-    let wrong = place.nfa(&["signal", &run, "approve", "7", "--json"]).await.expect(2);
+    let wrong = place
+        .nfa(&["signal", &run, "approve", "7", "--json"])
+        .await
+        .expect(2);
     assert_eq!(wrong.error().code, "step_not_asked");
     assert!(wrong.error().message.contains("these ask: 2"));
-    let nobody = place.nfa(&["signal", "ffffffff", "approve", "2", "--json"]).await.expect(2);
+    let nobody = place
+        .nfa(&["signal", "ffffffff", "approve", "2", "--json"])
+        .await
+        .expect(2);
     assert_eq!(nobody.error().code, "run_unknown");
     // Resuming without an answer waits again.
     place.nfa(&["resume", &run]).await.expect(3);
     place.nfa(&["cancel", &run]).await.expect(0);
-    let stopped = place.nfa(&["signal", &run, "approve", "2", "--json"]).await.expect(5);
+    let stopped = place
+        .nfa(&["signal", &run, "approve", "2", "--json"])
+        .await
+        .expect(5);
     assert_eq!(stopped.error().code, "run_stopped");
 }
 
@@ -80,8 +107,15 @@ async fn what_cannot_be_signalled_is_said() {
 async fn a_waiting_run_is_cancelled_in_place() {
     let (place, run) = waiting().await;
     let sent = place.nfa(&["cancel", &run[..6]]).await.expect(0);
-    assert!(sent.stdout.starts_with("cancel: delivered"), "{}", sent.stdout);
-    let cancelled = place.nfa(&["runs", "--status", "cancelled"]).await.expect(0);
+    assert!(
+        sent.stdout.starts_with("cancel: delivered"),
+        "{}",
+        sent.stdout
+    );
+    let cancelled = place
+        .nfa(&["runs", "--status", "cancelled"])
+        .await
+        .expect(0);
     assert_eq!(cancelled.stdout.lines().count(), 1);
 }
 
@@ -93,19 +127,34 @@ async fn a_signal_reaches_the_process_that_executes_the_run() {
     });
     let place = Place::new(script).await;
     let (slow, pay) = (HeldTool::new(&place, "slow"), HeldTool::new(&place, "pay"));
-    let tools = [slow.yaml("slow", ""), pay.yaml("pay", "    approval: always\n")].concat();
+    let tools = [
+        slow.yaml("slow", ""),
+        pay.yaml("pay", "    approval: always\n"),
+    ]
+    .concat();
     place.agent(&format!("tools:\n{tools}"));
 
     let mut first = place.spawn(&["run", "agent.yaml", "Pay."]);
     let run = first.run().await;
     slow.began().await;
     assert_eq!(pay.times_begun(), 0);
-    let asked = place.journal(&run).await.into_iter().find_map(|fact| match fact {
-        Fact::Asked { step, .. } => Some(step.to_string()),
-        _ => None,
-    });
-    let sent = place.nfa(&["signal", &run, "approve", &asked.unwrap()]).await.expect(0);
-    assert!(sent.stdout.starts_with("approve: delivered"), "{}", sent.stdout);
+    let asked = place
+        .journal(&run)
+        .await
+        .into_iter()
+        .find_map(|fact| match fact {
+            Fact::Asked { step, .. } => Some(step.to_string()),
+            _ => None,
+        });
+    let sent = place
+        .nfa(&["signal", &run, "approve", &asked.unwrap()])
+        .await
+        .expect(0);
+    assert!(
+        sent.stdout.starts_with("approve: delivered"),
+        "{}",
+        sent.stdout
+    );
     // In the first process, while its other call is still under way.
     pay.began().await;
     pay.let_go("paid").await;
@@ -118,18 +167,44 @@ async fn a_signal_reaches_the_process_that_executes_the_run() {
 async fn a_cancel_reaches_the_process_that_executes_the_run() {
     let place = Place::new(Script::tool_rounds(1, "slow", "{}", "Done.")).await;
     let slow = HeldTool::new(&place, "slow");
-    place.agent(&format!("tools:\n{}", slow.yaml("slow", "")));
+    let tool = slow.yaml("slow", "    effect: idempotent\n");
+    place.agent(&format!("tools:\n{tool}"));
     let mut first = place.spawn(&["run", "agent.yaml", "Go."]);
     let run = first.run().await;
-    slow.began().await;
+    let tool = slow.began().await;
+    assert!(test_kill_process(tool).is_ok());
     let sent = place.nfa(&["cancel", &run]).await.expect(0);
-    assert!(sent.stdout.starts_with("cancel: delivered"), "{}", sent.stdout);
+    assert!(
+        sent.stdout.starts_with("cancel: delivered"),
+        "{}",
+        sent.stdout
+    );
     let done = first.done().await.expect(1);
-    assert!(done.stderr.contains("the run was cancelled"), "{}", done.stderr);
-    let cancelled = |fact: &Fact| matches!(fact, Fact::CallFinished { status: CallStatus::Cancelled, .. });
-    assert!(place.journal(&run).await.iter().any(cancelled));
+    assert!(
+        done.stderr.contains("the run was cancelled"),
+        "{}",
+        done.stderr
+    );
+    assert!(
+        test_kill_process(tool).is_err(),
+        "the tool is cancelled too"
+    );
+    let facts = place.journal(&run).await;
+    assert!(
+        facts
+            .iter()
+            .any(|fact| matches!(fact, Fact::CancelRequested { .. })),
+        "{facts:#?}"
+    );
     assert_eq!(place.server.count(), 1);
+
     // Nothing is lost: it can be gone on with.
-    let again = place.nfa(&["resume", &run, "--json"]).await.expect(0);
-    assert_eq!(again.outcome().status, OutcomeStatus::Completed);
+    let again = place.spawn(&["resume", &run, "--json"]);
+    slow.began().await;
+    slow.let_go("slow").await;
+    assert_eq!(
+        again.done().await.expect(0).outcome().status,
+        OutcomeStatus::Completed
+    );
+    assert_eq!(place.server.count(), 2);
 }

@@ -37,7 +37,9 @@ impl Done {
     pub(crate) fn records<T: DeserializeOwned>(&self) -> Vec<T> {
         self.stdout
             .lines()
-            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+            .map(|line| {
+                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))
+            })
             .collect()
     }
 
@@ -50,7 +52,8 @@ impl Done {
 
     /// The one JSON object on standard error.
     pub(crate) fn error(&self) -> ErrorReport {
-        serde_json::from_str(self.stderr.trim()).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
+        serde_json::from_str(self.stderr.trim())
+            .unwrap_or_else(|error| panic!("{error}: {self:#?}"))
     }
 }
 
@@ -104,7 +107,10 @@ impl Place {
 
     pub(crate) async fn journal(&self, run: &str) -> Vec<Fact> {
         let done = self.nfa(&["show", run, "--json"]).await.expect(0);
-        done.records::<Entry>().into_iter().map(|entry| entry.fact).collect()
+        done.records::<Entry>()
+            .into_iter()
+            .map(|entry| entry.fact)
+            .collect()
     }
 }
 
@@ -144,7 +150,11 @@ impl Running {
         let mut child = command.spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
         let stderr = BufReader::new(child.stderr.take().unwrap()).lines();
-        Self { child, stdout, stderr }
+        Self {
+            child,
+            stdout,
+            stderr,
+        }
     }
 
     /// Reads standard error until a line contains `text`, and gives that line.
@@ -187,7 +197,11 @@ impl Running {
         read_out.unwrap();
         read_err.unwrap();
         let code = self.child.wait().await.unwrap().code();
-        Done { code, stdout, stderr }
+        Done {
+            code,
+            stdout,
+            stderr,
+        }
     }
 }
 
@@ -205,7 +219,10 @@ impl HeldTool {
             rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).unwrap();
             path
         };
-        Self { began: fifo("began"), go: fifo("go") }
+        Self {
+            began: fifo("began"),
+            go: fifo("go"),
+        }
     }
 
     /// The tool as YAML. It writes a line to `NAME.ledger` each time that it begins.
@@ -226,11 +243,16 @@ impl HeldTool {
 
     /// Lets the tool end with `answer`.
     pub(crate) async fn let_go(&self, answer: &str) {
-        tokio::fs::write(&self.go, format!("{answer}\n")).await.unwrap();
+        tokio::fs::write(&self.go, format!("{answer}\n"))
+            .await
+            .unwrap();
     }
 
     pub(crate) fn times_begun(&self) -> usize {
         let ledger = self.began.with_extension("ledger");
-        std::fs::read_to_string(ledger).unwrap_or_default().lines().count()
+        std::fs::read_to_string(ledger)
+            .unwrap_or_default()
+            .lines()
+            .count()
     }
 }
