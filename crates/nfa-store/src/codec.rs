@@ -2,7 +2,7 @@
 
 use nfa_core::Error;
 use nfa_core::engine::{ENTRY_VERSION, Entry, MAX_ENTRY_BYTES};
-use nfa_core::ids::StepPath;
+use nfa_core::ids::{Address, StepPath};
 use nfa_core::ports::{RunStatus, SessionItemKind, StoreRefusal};
 use nfa_core::{Category, Component};
 use rusqlite::Row;
@@ -91,17 +91,49 @@ pub(crate) fn kind(number: i64, call: Option<u32>) -> Result<SessionItemKind, Er
     }
 }
 
-/// Writes an entry as JSON into `out`, which is emptied first.
-pub(crate) fn write_entry(entry: &Entry, out: &mut Vec<u8>) -> Result<(), Error> {
+/// The bits of an entry's number in the key of its row.
+const SEQ_BITS: u32 = 32;
+
+/// The key of the row whose first entry is `seq`.
+pub(crate) fn entry_key(run: i64, seq: u64) -> Result<i64, Error> {
+    let beyond = || internal("the store has no room for more runs, or the run for more entries");
+    let run = i32::try_from(run).map_err(|_| beyond())?;
+    let seq = u32::try_from(seq).map_err(|_| beyond())?;
+    Ok((i64::from(run) << SEQ_BITS) | i64::from(seq))
+}
+
+/// The number of the first entry in the row of this key.
+pub(crate) fn first_entry(key: i64) -> u64 {
+    u64::try_from(key & i64::from(u32::MAX)).unwrap_or(0)
+}
+
+/// What the index of blobs holds of an address.
+pub(crate) fn prefix(address: &Address) -> i64 {
+    address
+        .0
+        .iter()
+        .take(8)
+        .fold(0, |prefix, byte| (prefix << 8) | i64::from(*byte))
+}
+
+/// Writes entries as JSON into `out`, a line each; `out` is emptied first.
+pub(crate) fn write_entries(entries: &[Entry], out: &mut Vec<u8>) -> Result<(), Error> {
     out.clear();
-    serde_json::to_writer(&mut *out, entry)
-        .map_err(|error| internal("an entry cannot be written as JSON").with_source(error))?;
-    if out.len() > MAX_ENTRY_BYTES {
-        return Err(StoreRefusal::EntryTooLarge {
-            seq: entry.seq,
-            bytes: out.len(),
+    for entry in entries {
+        if !out.is_empty() {
+            out.push(b'\n');
         }
-        .into());
+        let before = out.len();
+        serde_json::to_writer(&mut *out, entry)
+            .map_err(|error| internal("an entry cannot be written as JSON").with_source(error))?;
+        let bytes = out.len() - before;
+        if bytes > MAX_ENTRY_BYTES {
+            return Err(StoreRefusal::EntryTooLarge {
+                seq: entry.seq,
+                bytes,
+            }
+            .into());
+        }
     }
     Ok(())
 }

@@ -134,7 +134,6 @@ impl Salvage {
     ) -> Result<Result<(), Error>, Error> {
         let order = match table {
             "meta" => "name",
-            "entries" => "run",
             "session_leaves" | "session_items" => "session",
             "timers" => "run",
             "checkpoints" => "log",
@@ -181,6 +180,16 @@ impl Salvage {
     }
 }
 
+/// One value, or as many as there are lines.
+fn lines(bytes: &[u8]) -> Result<Value, serde_json::Error> {
+    serde_json::from_slice(bytes).or_else(|_| {
+        bytes
+            .split(|byte| *byte == b'\n')
+            .map(serde_json::from_slice::<Value>)
+            .collect()
+    })
+}
+
 fn column(name: &str, value: ValueRef<'_>) -> Value {
     match value {
         ValueRef::Null => Value::Null,
@@ -188,7 +197,7 @@ fn column(name: &str, value: ValueRef<'_>) -> Value {
         ValueRef::Real(number) => number.into(),
         ValueRef::Text(text) => String::from_utf8_lossy(text).into(),
         ValueRef::Blob(bytes) if name == "json" || name == "signal" => {
-            serde_json::from_slice(bytes).unwrap_or_else(|_| String::from_utf8_lossy(bytes).into())
+            lines(bytes).unwrap_or_else(|_| String::from_utf8_lossy(bytes).into())
         }
         ValueRef::Blob(bytes) => bytes
             .iter()

@@ -32,18 +32,21 @@ CREATE INDEX runs_open ON runs (id) WHERE status < 2;
 CREATE INDEX runs_owned ON runs (owner) WHERE owner IS NOT NULL;
 CREATE INDEX runs_session ON runs (session) WHERE session IS NOT NULL;
 
+-- One row for each batch: its entries as JSON, a line each. The id is the run's id shifted left by 32 bits,
+-- plus the number of the first entry.
 CREATE TABLE entries (
-    run  INTEGER NOT NULL,
-    seq  INTEGER NOT NULL,
-    json BLOB NOT NULL,
-    PRIMARY KEY (run, seq)
-) WITHOUT ROWID;
+    id   INTEGER PRIMARY KEY,
+    json BLOB NOT NULL
+);
 
+-- The prefix is the first 8 bytes of the address. Addresses are scattered, so their index is kept small.
 CREATE TABLE blobs (
     id       INTEGER PRIMARY KEY,
-    address  BLOB NOT NULL UNIQUE,
+    prefix   INTEGER NOT NULL,
+    address  BLOB NOT NULL,
     envelope BLOB NOT NULL
 );
+CREATE INDEX blobs_prefix ON blobs (prefix);
 
 CREATE TABLE sessions (
     id        INTEGER PRIMARY KEY,

@@ -9,8 +9,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::codec::{
-    bytes, integer, optional_bytes, read_entry, status, status_number, step, unknown_entry,
-    unsigned,
+    bytes, entry_key, first_entry, integer, optional_bytes, prefix, read_entry, status,
+    status_number, step, unknown_entry, unsigned,
 };
 use crate::failure::sqlite;
 
@@ -30,18 +30,33 @@ pub(crate) fn journal(
         .ok_or(StoreRefusal::RunUnknown { run })?;
     let mut statement = connection
         .prepare_cached(
-            "SELECT json FROM entries WHERE run = ?1 AND seq >= ?2 ORDER BY seq LIMIT ?3",
+            // The row that holds entry `from` may begin before it.
+            "SELECT id, json FROM entries WHERE id <= ?3 AND id >= \
+             ifnull((SELECT max(id) FROM entries WHERE id BETWEEN ?1 AND ?2), ?2) ORDER BY id",
         )
         .map_err(sqlite)?;
-    let mut rows = statement
-        .query((row, integer(from), integer(limit as u64)))
-        .map_err(sqlite)?;
+    let from = from.min(u64::from(u32::MAX));
+    let keys = (
+        entry_key(row, 0)?,
+        entry_key(row, from)?,
+        entry_key(row, u32::MAX.into())?,
+    );
+    let mut rows = statement.query(keys).map_err(sqlite)?;
     let mut entries = Vec::new();
     let mut scratch = Vec::new();
-    while let Some(row) = rows.next().map_err(sqlite)? {
-        let json = row.get_ref(0).map_err(sqlite)?;
-        let json = json.as_blob().unwrap_or_default();
-        entries.push(read_entry(json, &mut scratch)?);
+    while entries.len() < limit
+        && let Some(row) = rows.next().map_err(sqlite)?
+    {
+        let first = first_entry(row.get(0).map_err(sqlite)?);
+        let json = row.get_ref(1).map_err(sqlite)?;
+        let lines = json
+            .as_blob()
+            .unwrap_or_default()
+            .split(|byte| *byte == b'\n');
+        let skipped = usize::try_from(from.saturating_sub(first)).unwrap_or(usize::MAX);
+        for line in lines.skip(skipped).take(limit - entries.len()) {
+            entries.push(read_entry(line, &mut scratch)?);
+        }
     }
     Ok(entries)
 }
@@ -51,13 +66,13 @@ pub(crate) fn blobs(
     addresses: &[Address],
 ) -> Result<Vec<Option<Bytes>>, Error> {
     let mut statement = connection
-        .prepare_cached("SELECT envelope FROM blobs WHERE address = ?1")
+        .prepare_cached("SELECT envelope FROM blobs WHERE prefix = ?1 AND address = ?2")
         .map_err(sqlite)?;
     addresses
         .iter()
         .map(|address| {
             statement
-                .query_row([address.0], |row| row.get::<_, Vec<u8>>(0))
+                .query_row((prefix(address), address.0), |row| row.get::<_, Vec<u8>>(0))
                 .optional()
                 .map(|envelope| envelope.map(Bytes::from))
                 .map_err(sqlite)

@@ -7,7 +7,7 @@ use nfa_core::ports::{Admission, Batch, LeaseChange, StoreRefusal, TimerChange};
 use rusqlite::OptionalExtension;
 
 use super::Writer;
-use crate::codec::{integer, status_number, write_entry};
+use crate::codec::{entry_key, integer, prefix, status_number, write_entries};
 use crate::failure::sqlite;
 
 impl Writer {
@@ -102,36 +102,41 @@ impl Writer {
     /// Moves a run on, if it stands where its writer thinks.
     fn advance(&mut self, batch: &Batch) -> Result<i64, Error> {
         let row = self.run_row(batch.run)?;
-        let sql = match batch.lease {
-            LeaseChange::Keep => {
+        let statements: &[&str] = match batch.lease {
+            // Most steps leave the status as it was; only setting it costs a change of the index of open runs.
+            LeaseChange::Keep => &[
+                "UPDATE runs SET length = ?1, updated = ?3 \
+                 WHERE id = ?4 AND length = ?5 AND epoch = ?6 AND owner IS NOT NULL AND status = ?2",
                 "UPDATE runs SET length = ?1, status = ?2, updated = ?3 \
-                 WHERE id = ?4 AND length = ?5 AND epoch = ?6 AND owner IS NOT NULL"
-            }
-            LeaseChange::Release => {
+                 WHERE id = ?4 AND length = ?5 AND epoch = ?6 AND owner IS NOT NULL",
+            ],
+            LeaseChange::Release => &[
                 "UPDATE runs SET length = ?1, status = ?2, updated = ?3, owner = NULL \
-                 WHERE id = ?4 AND length = ?5 AND epoch = ?6 AND owner IS NOT NULL"
-            }
+                 WHERE id = ?4 AND length = ?5 AND epoch = ?6 AND owner IS NOT NULL",
+            ],
         };
         let length = batch.expected + batch.entries.len() as u64;
         let status = status_number(batch.status)?;
-        let changed = self
-            .connection
-            .prepare_cached(sql)
-            .and_then(|mut statement| {
-                statement.execute((
-                    integer(length),
-                    status,
-                    integer(batch.at.0),
-                    row,
-                    integer(batch.expected),
-                    integer(batch.epoch),
-                ))
-            })
-            .map_err(sqlite)?;
-        if changed == 0 {
-            return Err(self.refuse(row, batch)?.into());
+        for sql in statements {
+            let changed = self
+                .connection
+                .prepare_cached(sql)
+                .and_then(|mut statement| {
+                    statement.execute((
+                        integer(length),
+                        status,
+                        integer(batch.at.0),
+                        row,
+                        integer(batch.expected),
+                        integer(batch.epoch),
+                    ))
+                })
+                .map_err(sqlite)?;
+            if changed > 0 {
+                return Ok(row);
+            }
         }
-        Ok(row)
+        Err(self.refuse(row, batch)?.into())
     }
 
     fn refuse(&self, row: i64, batch: &Batch) -> Result<StoreRefusal, Error> {
@@ -164,21 +169,18 @@ impl Writer {
     }
 
     fn write_entries(&mut self, row: i64, batch: &Batch) -> Result<(), Error> {
-        let mut json = std::mem::take(&mut self.scratch);
-        let mut write = || {
-            let mut statement = self
-                .connection
-                .prepare_cached("INSERT INTO entries (run, seq, json) VALUES (?1, ?2, ?3)")
-                .map_err(sqlite)?;
-            for entry in &batch.entries {
-                write_entry(entry, &mut json)?;
-                statement
-                    .execute((row, integer(entry.seq), &json[..]))
-                    .map_err(sqlite)?;
-            }
-            Ok(())
+        let Some(first) = batch.entries.first() else {
+            return Ok(());
         };
-        let result = write();
+        let key = entry_key(row, first.seq)?;
+        let mut json = std::mem::take(&mut self.scratch);
+        let result = write_entries(&batch.entries, &mut json).and_then(|()| {
+            self.connection
+                .prepare_cached("INSERT INTO entries (id, json) VALUES (?1, ?2)")
+                .and_then(|mut statement| statement.execute((key, &json[..])))
+                .map(drop)
+                .map_err(sqlite)
+        });
         self.scratch = json;
         result
     }
@@ -189,11 +191,18 @@ impl Writer {
         }
         let mut statement = self
             .connection
-            .prepare_cached("INSERT OR IGNORE INTO blobs (address, envelope) VALUES (?1, ?2)")
+            .prepare_cached(
+                "INSERT INTO blobs (prefix, address, envelope) SELECT ?1, ?2, ?3 WHERE NOT EXISTS \
+                 (SELECT 1 FROM blobs WHERE prefix = ?1 AND address = ?2)",
+            )
             .map_err(sqlite)?;
         for (_, sealed) in blobs {
             statement
-                .execute((sealed.address.0, &sealed.envelope[..]))
+                .execute((
+                    prefix(&sealed.address),
+                    sealed.address.0,
+                    &sealed.envelope[..],
+                ))
                 .map_err(sqlite)?;
         }
         Ok(())
