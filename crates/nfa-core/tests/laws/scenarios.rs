@@ -240,7 +240,7 @@ fn table() -> Vec<Arc<Scenario>> {
             },
         )
         .says("root", vec![calls([("once", "{}"); 3]), done()]),
-        one("crowd").says("root", vec![calls([("pure", "{}"); 600]), done()]),
+        one("crowd").says("root", vec![calls([("pure", "{}"); 1500]), done()]),
         Scenario::new("output", program(&[number()])).says(
             "root",
             vec![text("MARKER"), text("```json\n{\"n\":1}\n```")],
