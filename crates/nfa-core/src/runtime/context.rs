@@ -15,8 +15,7 @@ use crate::ids::Address;
 use crate::ports::{SessionItem, SessionItemKind};
 
 /// What a model is told of a call that never got its result.
-const NO_RESULT: &str =
-    "no result: the run was stopped before this call finished; whether it took effect is not known";
+const NO_RESULT: &str = "no result was recorded for this call; whether it took effect is not known";
 
 /// The items of a session as exchanges. Results may lie in any order after their answer.
 pub(super) fn exchanges(items: &[SessionItem]) -> Vec<Exchange> {

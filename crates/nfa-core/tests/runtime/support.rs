@@ -1,5 +1,5 @@
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 
 use nfa_core::ports::{BoxFuture, CallContext, Tool, ToolError, ToolOutput};
 use nfa_core::runtime::{Event, RunHandle, Runtime};
@@ -93,7 +93,3 @@ pub(crate) async fn events(handle: &mut RunHandle) -> Vec<Event> {
     }
     events
 }
-
-#[derive(Clone, Default)]
-#[allow(dead_code)]
-pub(crate) struct Ledger(pub(crate) Arc<Mutex<Vec<String>>>);
