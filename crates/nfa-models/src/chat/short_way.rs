@@ -40,14 +40,14 @@ fn text(data: &[u8]) -> Option<Cow<'_, str>> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Chunk<'a> {
-    #[serde(borrow, default, rename = "id")]
-    _id: Option<&'a str>,
+    #[serde(default, rename = "id")]
+    _id: IgnoredAny,
     #[serde(borrow, default)]
     object: Option<&'a str>,
     #[serde(default, rename = "created")]
     _created: IgnoredAny,
-    #[serde(borrow, default, rename = "model")]
-    _model: Option<&'a str>,
+    #[serde(default, rename = "model")]
+    _model: IgnoredAny,
     #[serde(default, rename = "system_fingerprint")]
     _system_fingerprint: IgnoredAny,
     #[serde(default, rename = "service_tier")]
@@ -118,7 +118,6 @@ mod tests {
             r#"{"choices":[{"delta":{"content":"a"}}],"error":{"message":"b"}}"#,
             r#"{"choices":[{"delta":{"content":"a"}}],"object":"error"}"#,
             r#"{"choices":[{"delta":{"content":"a"}}],"message":"b"}"#,
-            r#"{"choices":[{"delta":{"content":"a"}}],"id":5}"#,
             r#"{"choices":[{"delta":{"content":"a"}}]} x"#,
             r#"{"choices":[{"delta":{"content":"a"#,
         ] {
