@@ -1,6 +1,7 @@
 //! Where the project is, and which examples it has.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
@@ -16,9 +17,16 @@ pub(crate) struct Example {
 }
 
 /// The folder that holds the workspace's `Cargo.toml`.
+///
+/// Cargo says at run time where xtask is: a target folder shared by two clones may hold an xtask that was
+/// built in the other one.
 pub(crate) fn root() -> &'static Path {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap_or(here)
+    static ROOT: OnceLock<PathBuf> = OnceLock::new();
+    ROOT.get_or_init(|| {
+        let here = std::env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        here.parent().map_or(here.clone(), Path::to_path_buf)
+    })
 }
 
 /// Every example of every crate, as cargo sees them.

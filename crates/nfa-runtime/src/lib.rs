@@ -43,10 +43,13 @@
 mod open;
 
 pub use nfa_core::runtime::{
-    Agent, AgentBuilder, Ask, Event, LeafReceipt, LogInfo, ModelProvider, Outcome, OutcomeStatus, OutcomeSummary,
-    Receipt, ReceiptState, RunBuilder, RunHandle, SignalSent, ToolProvider, WhenBusy,
+    Agent, AgentBuilder, Ask, Event, LeafReceipt, LogInfo, ModelProvider, Outcome, OutcomeStatus,
+    OutcomeSummary, Receipt, ReceiptState, ResumeOptions, RunBuilder, RunHandle, SignalSent,
+    ToolProvider, WhenBusy,
 };
-pub use nfa_core::{Category, Component, Error, content, engine, error, ids, memory_store, ports, spec};
+pub use nfa_core::{
+    Category, Component, Error, content, engine, error, ids, memory_store, ports, spec,
+};
 #[cfg(feature = "models")]
 pub use nfa_models as models;
 pub use nfa_proof as proof;

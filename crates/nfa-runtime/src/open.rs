@@ -33,7 +33,11 @@ impl Runtime {
 
     /// Opens with your own choices.
     pub fn options() -> RuntimeOptions {
-        RuntimeOptions { builder: nfa_core::runtime::Runtime::builder(), models: None, tools: None }
+        RuntimeOptions {
+            builder: nfa_core::runtime::Runtime::builder(),
+            models: None,
+            tools: None,
+        }
     }
 }
 
@@ -107,7 +111,10 @@ async fn open_store(url: &str) -> Result<Option<(Arc<dyn Store>, Arc<dyn Keys>)>
             Component::Store,
             Category::Input,
             "store_url_invalid",
-            format!("expected `memory:` or `sqlite:PATH`, found `{}`", url.chars().take(80).collect::<String>()),
+            format!(
+                "expected `memory:` or `sqlite:PATH`, found `{}`",
+                url.chars().take(80).collect::<String>()
+            ),
         )),
     }
 }
@@ -133,7 +140,10 @@ mod providers {
     pub(super) struct BuiltIn(pub(super) nfa_models::Providers);
 
     impl ModelProvider for BuiltIn {
-        fn model(&self, spec: &nfa_core::spec::ModelSpec) -> Result<Arc<dyn nfa_core::ports::Model>, Error> {
+        fn model(
+            &self,
+            spec: &nfa_core::spec::ModelSpec,
+        ) -> Result<Arc<dyn nfa_core::ports::Model>, Error> {
             self.0.model(spec)
         }
     }
@@ -153,7 +163,9 @@ mod commands {
             if spec.command.is_none() {
                 return Ok(None);
             }
-            Ok(Some(Arc::new(nfa_tools::CommandToolRunner::new(spec.clone())?)))
+            Ok(Some(Arc::new(nfa_tools::CommandToolRunner::new(
+                spec.clone(),
+            )?)))
         }
     }
 }

@@ -7,14 +7,14 @@ use super::event::OutcomeStatus;
 use super::handle::RunHandle;
 use super::lifecycle::Runtime;
 use super::perform::Surroundings;
-use super::resume::resume;
+use super::resume::{ResumeOptions, resume};
 use super::shared::Shared;
 use super::start::{Proposal, admit};
 use crate::content::Message;
 use crate::engine::CallStatus;
 use crate::error::{Category, Error};
 use crate::ids::{Address, RunId, StepPath};
-use crate::ports::{Cancellation, RunStatus};
+use crate::ports::{Cancellation, RunRecord, RunStatus};
 
 /// Starts a run inside a run, or finds the one that an earlier attempt started, and waits for its end.
 pub(super) async fn child(
@@ -34,9 +34,9 @@ pub(super) async fn child(
             None => begin_child(here, id, step, agent, input).await.map(Some),
             Some(record)
                 if record.status.is_terminal()
-                    || record.status == RunStatus::Running && record.owner.is_none() =>
+                    || record.owner.is_none() && is_owed(shared, &record).await? =>
             {
-                box_resume(shared, id).await.map(Some)
+                box_resume(here, id).await.map(Some)
             }
             Some(_) => Ok(None),
         };
@@ -99,11 +99,23 @@ fn cancelled() -> (CallStatus, String) {
     (CallStatus::Cancelled, "the run was cancelled".to_owned())
 }
 
+/// Whether a run that nobody drives has something to do: it was interrupted, or an answer came for it.
+async fn is_owed(shared: &Shared, record: &RunRecord) -> Result<bool, Error> {
+    if record.status != RunStatus::Waiting {
+        return Ok(true);
+    }
+    Ok(!shared.store.inbox(record.run).await?.is_empty())
+}
+
 fn box_resume(
-    shared: &Arc<Shared>,
+    here: &Arc<Surroundings>,
     id: RunId,
 ) -> crate::ports::BoxFuture<'_, Result<RunHandle, Error>> {
-    Box::pin(resume(shared, id, None, false, false))
+    let options = ResumeOptions {
+        limits: None,
+        dependencies: here.dependencies.clone(),
+    };
+    Box::pin(resume(&here.shared, id, options, false, false))
 }
 
 async fn begin_child(

@@ -10,7 +10,7 @@ use super::builder::RuntimeBuilder;
 use super::cache::ContentCache;
 use super::handle::RunHandle;
 use super::proof::{LogInfo, Receipt, ReceiptState};
-use super::resume::{read_journal, resume, run_unknown};
+use super::resume::{ResumeOptions, read_journal, resume, run_unknown};
 use super::shared::Shared;
 use super::start::RunBuilder;
 use crate::content::{Content, Message, Sealed, content_erased};
@@ -18,7 +18,6 @@ use crate::engine::{Entry, Signal};
 use crate::error::{Category, Component, Error};
 use crate::ids::{Address, LogId, RunId, StepPath, Subject};
 use crate::ports::{InboxItem, RunFilter, RunRecord, RunStatus, Store};
-use crate::spec::Limits;
 
 /// Where agents run. Cheap to clone; all clones are one runtime.
 #[derive(Clone)]
@@ -80,15 +79,19 @@ impl Runtime {
     /// # Errors
     /// `run_unknown`, `lease_held` while another process drives it, `not_registered`, `session_moved_on`.
     pub async fn resume(&self, run: RunId) -> Result<RunHandle, Error> {
-        resume(&self.shared, run, None, true, true).await
+        resume(&self.shared, run, ResumeOptions::default(), true, true).await
     }
 
-    /// The same, with other limits from here on.
+    /// The same, with other limits or with a value of yours for the tools.
     ///
     /// # Errors
     /// As [`Runtime::resume`].
-    pub async fn resume_with(&self, run: RunId, limits: Limits) -> Result<RunHandle, Error> {
-        resume(&self.shared, run, Some(limits), true, true).await
+    pub async fn resume_with(
+        &self,
+        run: RunId,
+        options: impl Into<ResumeOptions>,
+    ) -> Result<RunHandle, Error> {
+        resume(&self.shared, run, options.into(), true, true).await
     }
 
     /// Goes on with every run that was interrupted, or whose time is up, and that this process has the
@@ -108,15 +111,21 @@ impl Runtime {
         for (run, _) in self.shared.store.due_timers(now, 10_000).await? {
             let record = self.shared.store.run(run).await?;
             if record.is_some_and(|record| record.status == RunStatus::Waiting) {
-                let handle = resume(&self.shared, run, None, false, true).await;
+                let handle = resume(&self.shared, run, ResumeOptions::default(), false, true).await;
                 resumed.push((run, handle));
             }
         }
         for record in self.shared.store.runs(filter).await? {
-            // Its parent goes on with it.
-            if record.parent.is_none() {
-                let handle = resume(&self.shared, record.run, None, false, true).await;
+            let Some((parent, _)) = record.parent else {
+                let options = ResumeOptions::default();
+                let handle = resume(&self.shared, record.run, options, false, true).await;
                 resumed.push((record.run, handle));
+                continue;
+            };
+            // Its parent goes on with it, unless it was cancelled and this one did not hear of it.
+            let parent = self.shared.store.run(parent).await?;
+            if parent.is_some_and(|parent| parent.status == RunStatus::Cancelled) {
+                self.cancel(record.run).await?;
             }
         }
         Ok(resumed)
@@ -176,7 +185,7 @@ impl Runtime {
         if sent != SignalSent::Waiting {
             return Ok(sent);
         }
-        match resume(&self.shared, run, None, false, false).await {
+        match resume(&self.shared, run, ResumeOptions::default(), false, false).await {
             Ok(mut handle) => handle.outcome().await.map(|_| SignalSent::Delivered),
             Err(error) if error.code() == "lease_held" => Ok(SignalSent::Delivered),
             Err(error) => Err(error),

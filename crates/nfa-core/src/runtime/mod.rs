@@ -33,4 +33,5 @@ pub use event::{Event, OutcomeStatus, OutcomeSummary};
 pub use handle::{Ask, Outcome, RunHandle};
 pub use lifecycle::{Runtime, SignalSent};
 pub use proof::{LeafReceipt, LogInfo, Receipt, ReceiptState};
+pub use resume::ResumeOptions;
 pub use start::{RunBuilder, WhenBusy};

@@ -14,11 +14,41 @@ use crate::ids::RunId;
 use crate::ports::{Dependencies, RunRecord, SessionHead};
 use crate::spec::Limits;
 
+/// What a run goes on with that its journal does not hold.
+#[derive(Clone, Debug, Default)]
+pub struct ResumeOptions {
+    pub(super) limits: Option<Limits>,
+    pub(super) dependencies: Dependencies,
+}
+
+impl ResumeOptions {
+    /// Other limits from here on, for a run that had stopped.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
+        self
+    }
+
+    /// Hands a value of your own to the tools, as
+    /// [`RunBuilder::dependencies`](super::RunBuilder::dependencies) does: no journal holds it.
+    #[must_use]
+    pub fn dependencies<T: Send + Sync + 'static>(mut self, value: T) -> Self {
+        self.dependencies = Dependencies::new(value);
+        self
+    }
+}
+
+impl From<Limits> for ResumeOptions {
+    fn from(limits: Limits) -> Self {
+        Self::default().limits(limits)
+    }
+}
+
 /// Takes a run over: claims it, folds it, and drives it on.
 pub(super) async fn resume(
     shared: &Arc<Shared>,
     id: RunId,
-    limits: Option<Limits>,
+    options: ResumeOptions,
     go_on: bool,
     listens: bool,
 ) -> Result<RunHandle, Error> {
@@ -38,7 +68,7 @@ pub(super) async fn resume(
         acknowledged: Vec::new(),
         context: None,
     };
-    match folded(shared, &record, bound, journal, limits, go_on).await {
+    match folded(shared, &record, bound, journal, options, go_on).await {
         Ok((parts, changes, entries)) => {
             Ok(launch(shared, parts, changes, entries, listens, false))
         }
@@ -55,7 +85,7 @@ async fn folded(
     record: &RunRecord,
     bound: Arc<Bound>,
     mut journal: Journal,
-    limits: Option<Limits>,
+    options: ResumeOptions,
     go_on: bool,
 ) -> Result<(Parts, Changes, Vec<Entry>), Error> {
     let id = record.run;
@@ -98,7 +128,9 @@ async fn folded(
     };
     let stopped = run.end().is_some();
     let input = if stopped && go_on {
-        Input::Resume { limits }
+        Input::Resume {
+            limits: options.limits,
+        }
     } else {
         Input::Recover
     };
@@ -118,7 +150,7 @@ async fn folded(
         run,
         journal,
         logs,
-        dependencies: Dependencies::default(),
+        dependencies: options.dependencies,
         nested: record.parent.is_some(),
         resumed: true,
     };

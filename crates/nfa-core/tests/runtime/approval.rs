@@ -1,7 +1,8 @@
-use nfa_core::runtime::{Agent, OutcomeStatus, SignalSent};
-use nfa_core::spec::Effect;
+use nfa_core::ports::{BoxFuture, CallContext, Tool, ToolError, ToolOutput};
+use nfa_core::runtime::{Agent, OutcomeStatus, ResumeOptions, SignalSent};
+use nfa_core::spec::{Approval, Effect, ToolSpec};
 use nfa_testkit::scripted::Turn;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{model, runtime, tool};
 
@@ -95,4 +96,53 @@ async fn a_waiting_run_can_be_cancelled() {
         runtime.cancel(outcome.run()).await.unwrap(),
         SignalSent::Stopped
     );
+}
+
+/// A tool that gives what the caller handed over.
+struct Handed(ToolSpec);
+
+impl Tool for Handed {
+    fn spec(&self) -> &ToolSpec {
+        &self.0
+    }
+
+    fn call<'a>(
+        &'a self,
+        context: &'a CallContext,
+        _: Value,
+    ) -> BoxFuture<'a, Result<ToolOutput, ToolError>> {
+        let given = context.dependencies.get::<&str>().copied();
+        Box::pin(async move { Ok(ToolOutput::new(given.unwrap_or("nothing"))) })
+    }
+}
+
+#[tokio::test]
+async fn a_resumed_run_gets_its_dependencies_anew() {
+    for (options, expected) in [
+        (ResumeOptions::default(), "nothing"),
+        (ResumeOptions::default().dependencies("a key"), "a key"),
+    ] {
+        let runtime = runtime();
+        let spec = ToolSpec::new("handed", "", json!({ "type": "object" }))
+            .with_approval(Approval::Always);
+        let scripted = model([Turn::call("handed", "{}"), Turn::text("done")]);
+        let agent = Agent::builder("helper")
+            .model(scripted.clone())
+            .tool(Handed(spec))
+            .build()
+            .unwrap();
+        let asked = runtime.run(&agent, "go").dependencies("the first");
+        let outcome = asked.outcome().await.unwrap();
+        let step = outcome.asks()[0].step.clone();
+        runtime.approve(outcome.run(), step).await.unwrap();
+        let mut handle = runtime.resume_with(outcome.run(), options).await.unwrap();
+        assert_eq!(handle.outcome().await.unwrap().text(), "done");
+        let results = scripted.requests()[1]
+            .messages
+            .last()
+            .unwrap()
+            .parts
+            .clone();
+        assert_eq!(serde_json::to_value(results).unwrap()[0]["text"], expected);
+    }
 }
