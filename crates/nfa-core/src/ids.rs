@@ -143,8 +143,14 @@ fn encode_hex<'a>(bytes: &[u8], out: &'a mut [u8]) -> &'a str {
 ///
 /// Steps are numbered in the order in which the program asks for them, never in the order in which they
 /// finish, so that a path is the same in every replay.
-#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StepPath(SmallVec<[u32; 6]>);
+
+impl Clone for StepPath {
+    fn clone(&self) -> Self {
+        Self(SmallVec::from_slice(&self.0))
+    }
+}
 
 impl StepPath {
     /// The root of a run: no step, the frame that holds them.
@@ -155,9 +161,9 @@ impl StepPath {
     /// The `number`-th step below this one, counted from 1.
     #[must_use]
     pub fn child(&self, number: u32) -> Self {
-        let mut path = self.0.clone();
-        path.push(number);
-        Self(path)
+        let mut path = self.clone();
+        path.0.push(number);
+        path
     }
 
     /// The frame that this step belongs to; `None` for the root.
@@ -276,7 +282,8 @@ impl Subject {
 
     /// A run outside any session.
     pub fn run(id: RunId) -> Self {
-        Self(format!("run:{id}").into())
+        let mut hex = [0; 32];
+        Self(["run:", encode_hex(&id.0, &mut hex)].concat().into())
     }
 
     /// The subject as stored, `kind:name`.

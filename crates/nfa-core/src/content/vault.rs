@@ -66,17 +66,17 @@ pub struct Sealed {
 
 /// Seals and opens the content of one subject.
 pub struct SubjectVault {
-    sealing: Sealing,
     key_id: [u8; 8],
     address_key: [u8; 32],
     salt_key: [u8; 32],
-    cipher: Aes256Gcm,
+    /// `None` where nothing is encrypted.
+    cipher: Option<Aes256Gcm>,
 }
 
 impl std::fmt::Debug for SubjectVault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("SubjectVault")
-            .field("sealing", &self.sealing)
+            .field("encrypts", &self.cipher.is_some())
             .finish_non_exhaustive()
     }
 }
@@ -91,21 +91,24 @@ impl Drop for SubjectVault {
 impl SubjectVault {
     /// Derives the working keys of a subject.
     pub fn new(key: &SubjectKey, sealing: Sealing) -> Self {
-        let derive = |context: &str| blake3::derive_key(context, key.expose());
-        let mut key_id = [0; 8];
-        key_id.copy_from_slice(
-            derive("nfa 2026-11 subject key id")
-                .first_chunk::<8>()
-                .unwrap_or(&[0; 8]),
-        );
-        let mut content_key = derive("nfa 2026-11 content encryption");
-        let cipher = Aes256Gcm::new(&content_key.into());
-        content_key.zeroize();
+        let mut hasher = blake3::Hasher::new_derive_key("nfa 2026-11 subject keys");
+        hasher.update(key.expose());
+        let mut derived = hasher.finalize_xof();
+        let (mut key_id, mut address_key, mut salt_key) = ([0; 8], [0; 32], [0; 32]);
+        derived.fill(&mut key_id);
+        derived.fill(&mut address_key);
+        derived.fill(&mut salt_key);
+        let cipher = (sealing == Sealing::Encrypted).then(|| {
+            let mut content_key = [0; 32];
+            derived.fill(&mut content_key);
+            let cipher = Aes256Gcm::new(&content_key.into());
+            content_key.zeroize();
+            cipher
+        });
         Self {
-            sealing,
             key_id,
-            address_key: derive("nfa 2026-11 content address"),
-            salt_key: derive("nfa 2026-11 context salt"),
+            address_key,
+            salt_key,
             cipher,
         }
     }
@@ -133,23 +136,24 @@ impl SubjectVault {
     }
 
     fn seal_at(&self, address: &Address, plain: &[u8]) -> Result<Bytes, Error> {
-        let algorithm = match self.sealing {
-            Sealing::Encrypted => AES_256_GCM,
-            Sealing::Plain => PLAIN,
+        let algorithm = if self.cipher.is_some() {
+            AES_256_GCM
+        } else {
+            PLAIN
         };
         let mut out = Vec::with_capacity(HEADER + NONCE + plain.len() + 16);
         out.extend_from_slice(&[VERSION, algorithm]);
         out.extend_from_slice(&self.key_id);
-        if self.sealing == Sealing::Plain {
+        let Some(cipher) = &self.cipher else {
             out.extend_from_slice(plain);
             return Ok(out.into());
-        }
+        };
         let mut nonce = [0; NONCE];
         getrandom::fill(&mut nonce).map_err(entropy_unavailable)?;
         let mut aad = out.clone();
         aad.extend_from_slice(&address.0);
         let mut text = plain.to_vec();
-        self.cipher
+        cipher
             .encrypt_in_place(&Nonce::from(nonce), &aad, &mut text)
             .map_err(|_| {
                 Error::new(
@@ -185,14 +189,14 @@ impl SubjectVault {
         if key_id != self.key_id {
             return Err(content_erased());
         }
-        let plain = match frame {
-            [VERSION, PLAIN] if self.sealing == Sealing::Plain => envelope.slice(HEADER..),
-            [VERSION, AES_256_GCM] => {
+        let plain = match (frame, &self.cipher) {
+            ([VERSION, PLAIN], None) => envelope.slice(HEADER..),
+            ([VERSION, AES_256_GCM], Some(cipher)) => {
                 let (nonce, body) = body.split_first_chunk::<NONCE>().ok_or_else(malformed)?;
                 let mut aad = header.to_vec();
                 aad.extend_from_slice(&address.0);
                 let mut text = body.to_vec();
-                self.cipher
+                cipher
                     .decrypt_in_place(&Nonce::from(*nonce), &aad, &mut text)
                     .map_err(|_| corrupt())?;
                 text.into()

@@ -71,7 +71,7 @@ impl Task {
             }
             if commits.is_empty() && self.run.status() == RunStatus::Waiting && here.live.is_quiet()
             {
-                if self.park().await? {
+                if Box::pin(self.park()).await? {
                     parked = true;
                     break;
                 }
@@ -93,7 +93,7 @@ impl Task {
                     }
                     self.take_done(done)?
                 }
-                () = here.live.nudge.notified(), if !stopped => self.take_nudge().await?,
+                () = here.live.nudge.notified(), if !stopped => Box::pin(self.take_nudge()).await?,
                 () = here.shared.closing.cancelled(), if !closing && !stopped => {
                     closing = true;
                     None
@@ -131,7 +131,7 @@ impl Task {
                 .tasks
                 .spawn(async move { while rest.next().await.is_some() {} });
         }
-        self.outcome(interrupted).await
+        Box::pin(self.outcome(interrupted)).await
     }
 
     /// Gives the lease of a waiting run back; `false` when a signal came meanwhile and it was taken again.

@@ -107,7 +107,8 @@ impl Outcome {
 pub struct RunHandle {
     pub(super) run: RunId,
     pub(super) live: Arc<Live>,
-    pub(super) events: mpsc::Receiver<Event>,
+    /// `None` when nobody listens.
+    pub(super) events: Option<mpsc::Receiver<Event>>,
     pub(super) outcome: Option<oneshot::Receiver<Result<Outcome, Error>>>,
     pub(super) finished: Option<Result<Outcome, Error>>,
     /// Whether the last event is still to be given.
@@ -134,7 +135,7 @@ impl RunHandle {
     /// # Errors
     /// What kept the run from being driven on (the store, a lost lease), once; the run itself can be resumed.
     pub async fn next(&mut self) -> Option<Result<Event, Error>> {
-        if let Some(event) = self.events.recv().await {
+        if let Some(event) = self.pull().await {
             return Some(Ok(event));
         }
         if self.finished.is_none()
@@ -150,6 +151,10 @@ impl RunHandle {
         }
         let outcome = self.finished.as_ref()?.as_ref().ok()?.summary().clone();
         Some(Ok(Event::Finished { outcome }))
+    }
+
+    async fn pull(&mut self) -> Option<Event> {
+        self.events.as_mut()?.recv().await
     }
 
     async fn finish(&mut self) -> Result<(), Error> {
@@ -168,7 +173,7 @@ impl RunHandle {
     /// What kept the run from being driven on; a run that failed, was cancelled or hit a limit is no error
     /// but an outcome.
     pub async fn outcome(&mut self) -> Result<Outcome, Error> {
-        while self.events.recv().await.is_some() {}
+        while self.pull().await.is_some() {}
         if self.finished.is_none() {
             self.finish().await?;
         }

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use futures_util::{FutureExt, StreamExt};
 use serde_json::Value;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 
 use super::bind::Bound;
 use super::cache::Loaded;
@@ -55,7 +56,11 @@ impl Surroundings {
     }
 
     pub(super) async fn send(&self, event: Event) {
-        if let Some(events) = &self.events {
+        let Some(events) = &self.events else {
+            return;
+        };
+        // There is room as a rule; only a slow reader makes the run wait.
+        if let Err(TrySendError::Full(event)) = events.try_send(event) {
             tokio::select! {
                 biased;
                 _ = events.send(event) => {}
@@ -195,7 +200,7 @@ async fn turn(
             .output
             .as_ref()
             .map(|schema| Arc::clone(schema.source())),
-        settings: Arc::new(agent.model.settings.clone()),
+        settings: Arc::clone(&call.agent.settings),
         deltas: here.events.is_some(),
     };
     let context = here.context(&call.step, call.attempt, &agent.name, cancellation);

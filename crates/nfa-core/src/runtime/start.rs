@@ -323,7 +323,9 @@ pub(super) fn launch(
 ) -> RunHandle {
     let id = parts.run.id();
     let live = Arc::new(Live::default());
-    let (events, receiver) = mpsc::channel(if listens { shared.event_capacity } else { 1 });
+    let (events, receiver) = listens
+        .then(|| mpsc::channel(shared.event_capacity))
+        .unzip();
     let (report, outcome) = oneshot::channel();
     let chains = ChainKeeper::new(parts.memory.context);
     let here = Arc::new(Surroundings {
@@ -334,7 +336,7 @@ pub(super) fn launch(
         run: id,
         depth: parts.run.depth(),
         dependencies: parts.dependencies,
-        events: listens.then_some(events),
+        events,
         said: Mutex::default(),
     });
     let task = Task {
@@ -362,7 +364,8 @@ pub(super) fn launch(
             })
             .await;
         }
-        task.drive(changes).await
+        // On the heap, where tokio does not move it again and again.
+        Box::pin(task.drive(changes)).await
     };
     let shared_after = Arc::clone(shared);
     shared.tasks.spawn_on(

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::agent::{AgentSpec, Limits, ToolRef};
+use super::agent::{AgentSpec, Limits, ModelSettings, ToolRef};
 use super::canonical::canonical_json;
 use super::tool::ToolSpec;
 use crate::error::{Category, Component, Error};
@@ -141,6 +141,8 @@ pub struct CompiledAgent {
     pub definitions: Arc<[ToolDefinition]>,
     /// The schema of the final answer.
     pub output: Option<Schema>,
+    /// Sampling and size of its model's answers.
+    pub settings: Arc<ModelSettings>,
 }
 
 /// A validated, immutable, content-addressed program.
@@ -542,6 +544,7 @@ fn compile_agent(
         targets,
         definitions: definitions.into(),
         output,
+        settings: Arc::new(agent.model.settings.clone()),
     })
 }
 

@@ -97,7 +97,8 @@ impl Decoder {
 
     /// Takes the next piece of the content.
     pub(crate) fn feed(&mut self, text: &str, sink: &mut impl FnMut(Piece<'_>)) {
-        if !matches!(self.state, State::Plain | State::End) {
+        // Also what follows an object that says nothing: all of it may turn out to be the answer.
+        if self.state != State::Plain && !self.called && !self.answered {
             self.all.push_str(text);
         }
         let mut rest = text;
@@ -464,6 +465,13 @@ mod tests {
         assert_eq!(decode(false, true, &[r#"{"ans"#]), Said::default());
         let said = decode(false, true, &[r#"{"call":"add","arguments":{"a":"#]);
         assert_eq!(said.calls, [("add".to_owned(), r#"{"a":"#.to_owned())]);
+    }
+
+    #[test]
+    fn what_follows_an_object_that_says_nothing_belongs_to_the_text() {
+        assert_eq!(decode(false, false, &["{}}"]).text, "{}}");
+        assert_eq!(decode(false, false, &["{", "}", "}"]).text, "{}}");
+        assert_eq!(decode(false, false, &[r#"{"answer":"a"}"#, "}"]).text, "a");
     }
 
     proptest! {
