@@ -81,6 +81,13 @@ pub(crate) fn log_ahead(connection: &Connection) -> Result<(), Error> {
         .map_err(sqlite)
 }
 
+/// Leaves moving the write-ahead log into the file to a call of its own.
+pub(crate) fn move_log_by_hand(connection: &Connection) -> Result<(), Error> {
+    connection
+        .pragma_update(None, "wal_autocheckpoint", 0)
+        .map_err(sqlite)
+}
+
 /// Opens a file for reading only.
 pub(crate) fn reader(file: &Path, patience: Duration) -> Result<Connection, Error> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;

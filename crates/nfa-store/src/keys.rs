@@ -12,14 +12,13 @@ use rusqlite::Connection;
 use crate::connection::reader;
 use crate::key_file::{self, Fresh, KeyFile};
 use crate::options::Options;
-use crate::queue::Queue;
-use crate::writer::{Job, enqueue};
+use crate::writer::{Desk, Job};
 
 /// Reads by itself, and leaves writing to the store's thread, which makes keys durable before anything
 /// that is sealed under them.
 pub(crate) struct FileKeys {
     reader: Mutex<Connection>,
-    queue: Arc<Queue<Job>>,
+    desk: Arc<Desk>,
     fresh: Fresh,
 }
 
@@ -27,12 +26,12 @@ impl FileKeys {
     pub(crate) fn open(
         file: &Path,
         options: &Options,
-        queue: Arc<Queue<Job>>,
+        desk: Arc<Desk>,
         fresh: Fresh,
     ) -> Result<Self, Error> {
         Ok(Self {
             reader: Mutex::new(reader(file, options.patience)?),
-            queue,
+            desk,
             fresh,
         })
     }
@@ -54,9 +53,9 @@ impl FileKeys {
     fn write<T: Send + 'static>(
         &self,
         synced: bool,
-        action: impl FnOnce(&mut KeyFile) -> Result<T, Error> + Send + 'static,
+        action: impl FnMut(&mut KeyFile) -> Result<T, Error> + Send + 'static,
     ) -> BoxFuture<'static, Result<T, Error>> {
-        enqueue(&self.queue, Job::Keys, synced, action)
+        self.desk.enqueue(Job::Keys, synced, action)
     }
 }
 
@@ -120,7 +119,7 @@ impl Keys for FileKeys {
                 // Nobody may wait any more; the key is gone all the same.
                 let _ = reply.send(keys.wipe_log());
             }));
-            self.queue.push(wipe).map_err(|_| closed())?;
+            self.desk.push(wipe).map_err(|_| closed())?;
             done.await.unwrap_or_else(|_| Err(closed()))
         })
     }

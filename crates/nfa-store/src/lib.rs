@@ -2,8 +2,9 @@
 //!
 //! [`SqliteStore`] keeps everything of [`nfa_core::ports::Store`] in one file with a write-ahead log, and
 //! the keys of what is in it in a second, owner-only file beside it (`agents.db` and `agents.db.keys`).
-//! One thread writes and lets all waiting commits share a transaction and a sync of the disk; a few
-//! threads read. Two to four processes may use one file at once.
+//! One connection writes and lets all waiting commits share a transaction and a sync of the disk: on a
+//! thread of its own at `full`; at the others, where a commit waits for no disk, on the caller's when
+//! nobody else is at it. A few threads read. Two to four processes may use one file at once.
 //!
 //! What survives which failure:
 //!

@@ -23,10 +23,9 @@ use crate::failure::{internal, sqlite};
 use crate::key_file::{Fresh, KeyFile};
 use crate::keys::FileKeys;
 use crate::options::{Options, SqliteUrl};
-use crate::queue::Queue;
 use crate::reader::{self, Readers};
 use crate::schema::STORE;
-use crate::writer::{self, Job, Writer};
+use crate::writer::{Desk, Job, Writer};
 
 /// A store in one SQLite file.
 ///
@@ -43,7 +42,7 @@ use crate::writer::{self, Job, Writer};
 /// # Ok::<(), nfa_core::Error>(()) }).unwrap();
 /// ```
 pub struct SqliteStore {
-    queue: Arc<Queue<Job>>,
+    desk: Arc<Desk>,
     readers: Readers,
     keys: Arc<dyn Keys>,
     clock: Arc<dyn Clock>,
@@ -105,9 +104,14 @@ impl SqliteStore {
         let mut main = connection::writer(file, &options)?;
         STORE.is_outdated(&main)?;
         connection::log_ahead(&main)?;
+        // Only `full` waits for the disk: the others commit on the caller's thread when nobody else does.
+        let by_callers = durability != Durability::Full;
+        if by_callers {
+            connection::move_log_by_hand(&main)?;
+        }
         STORE.prepare(&mut main)?;
 
-        let queue = Arc::new(Queue::new());
+        let desk = Arc::new(Desk::new(by_callers));
         let fresh = Fresh::default();
         let (key_file, keys) = match (keys, file) {
             (Some(keys), _) => (None, keys),
@@ -115,13 +119,13 @@ impl SqliteStore {
             (None, Some(file)) => {
                 let beside = connection::beside(file, ".keys");
                 let key_file = open_keys(&main, &beside, &options, fresh.clone())?;
-                let keys = FileKeys::open(&beside, &options, queue.clone(), fresh)?;
+                let keys = FileKeys::open(&beside, &options, desk.clone(), fresh)?;
                 (Some(key_file), Arc::new(keys) as Arc<dyn Keys>)
             }
         };
 
         let (readers, mut threads) = match file {
-            None => (Readers::Writer(queue.clone()), Vec::new()),
+            None => (Readers::Writer(desk.clone()), Vec::new()),
             Some(file) => {
                 let connections =
                     (0..options.readers.max(1)).map(|_| connection::reader(file, options.patience));
@@ -129,19 +133,19 @@ impl SqliteStore {
             }
         };
         let (end, ended) = oneshot::channel::<()>();
-        let jobs = queue.clone();
-        let writer = Writer::new(main, durability, options.clock.clone());
+        let place = desk.clone();
+        let writer = Writer::new(main, durability, options.clock.clone(), options.patience);
         let thread = std::thread::Builder::new()
             .name("nfa-store-writer".to_owned())
             .spawn(move || {
-                writer::serve(&jobs, writer, key_file);
+                place.serve(writer, key_file);
                 drop(end);
             })
             .map_err(|error| internal("a thread cannot be started").with_source(error))?;
         threads.push(thread);
         let capabilities = StoreCapabilities::new(durability, file.is_some());
         Ok(Self {
-            queue,
+            desk,
             readers,
             keys,
             clock: options.clock,
@@ -158,9 +162,9 @@ impl SqliteStore {
 
     fn write<T: Send + 'static>(
         &self,
-        action: impl FnOnce(&mut Writer) -> Result<T, Error> + Send + 'static,
+        action: impl FnMut(&mut Writer) -> Result<T, Error> + Send + 'static,
     ) -> BoxFuture<'_, Result<T, Error>> {
-        writer::enqueue(&self.queue, Job::Store, false, action)
+        self.desk.enqueue(Job::Store, false, action)
     }
 }
 
@@ -212,7 +216,7 @@ fn open_keys(
 
 impl Drop for SqliteStore {
     fn drop(&mut self) {
-        self.queue.close();
+        self.desk.close();
         self.readers.close();
         let threads = self
             .threads
@@ -237,7 +241,8 @@ impl Store for SqliteStore {
         if let Err(refusal) = batch.check_shape() {
             return Box::pin(std::future::ready(Err(refusal.into())));
         }
-        self.write(move |writer| writer.commit(batch))
+        self.desk
+            .enqueue_commit(batch.run, move |writer| writer.commit(&batch))
     }
 
     fn journal(
@@ -413,9 +418,10 @@ impl Store for SqliteStore {
     }
 
     fn sequence(&self, batch: SequencedBatch) -> BoxFuture<'_, Result<(), Error>> {
-        writer::enqueue(&self.queue, Job::Store, true, move |writer: &mut Writer| {
-            writer.sequence(&batch)
-        })
+        self.desk
+            .enqueue(Job::Store, true, move |writer: &mut Writer| {
+                writer.sequence(&batch)
+            })
     }
 
     fn record_checkpoint(
@@ -448,7 +454,7 @@ impl Store for SqliteStore {
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), Error>> {
-        self.queue.close();
+        self.desk.close();
         self.readers.close();
         let ended = self
             .ended

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use crate::failure::internal;
 use crate::queue::Queue;
-use crate::writer::Job;
+use crate::writer::{Desk, Job};
 
 pub(crate) use logs::*;
 pub(crate) use runs::*;
@@ -27,7 +27,7 @@ pub(crate) enum Readers {
     /// Threads of their own.
     Pool(Arc<Queue<Read>>),
     /// The writing thread, for a store in memory that has one connection only.
-    Writer(Arc<Queue<Job>>),
+    Writer(Arc<Desk>),
 }
 
 impl Readers {
@@ -40,9 +40,8 @@ impl Readers {
             let thread = std::thread::Builder::new()
                 .name("nfa-store-reader".to_owned())
                 .spawn(move || {
-                    let mut taken = Vec::new();
-                    while reads.take(&mut taken, 1) {
-                        taken.drain(..).for_each(|read| read(&connection));
+                    while let Some(read) = reads.next() {
+                        read(&connection);
                     }
                 })
                 .map_err(|error| internal("a thread cannot be started").with_source(error))?;
@@ -69,7 +68,7 @@ impl Readers {
         });
         let asked = match self {
             Self::Pool(queue) => queue.push(read).map_err(drop),
-            Self::Writer(queue) => queue.push(Job::Read(read)).map_err(drop),
+            Self::Writer(desk) => desk.push(Job::Read(read)).map_err(drop),
         };
         Box::pin(async move {
             match asked {

@@ -11,12 +11,12 @@ use crate::codec::{entry_key, integer, prefix, status_number, write_entries};
 use crate::failure::sqlite;
 
 impl Writer {
-    pub(crate) fn commit(&mut self, batch: Batch) -> Result<(), Error> {
+    pub(crate) fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
         let row = match &batch.admission {
-            Some(admission) => self.admit(&batch, admission)?,
-            None => self.advance(&batch)?,
+            Some(admission) => self.admit(batch, admission)?,
+            None => self.advance(batch)?,
         };
-        self.write_entries(row, &batch)?;
+        self.write_entries(row, batch)?;
         self.write_blobs(&batch.blobs)?;
         if let Some(update) = &batch.session {
             self.update_session(batch.run, update)?;
@@ -185,7 +185,7 @@ impl Writer {
         result
     }
 
-    pub(super) fn write_blobs(&self, blobs: &[(Subject, Sealed)]) -> Result<(), Error> {
+    pub(super) fn write_blobs(&mut self, blobs: &[(Subject, Sealed)]) -> Result<(), Error> {
         if blobs.is_empty() {
             return Ok(());
         }
@@ -197,6 +197,7 @@ impl Writer {
             )
             .map_err(sqlite)?;
         for (_, sealed) in blobs {
+            self.unmoved += sealed.envelope.len();
             statement
                 .execute((
                     prefix(&sealed.address),

@@ -1,7 +1,9 @@
-//! The one thread that writes. It takes every job that waits, performs them in one transaction, each in a
-//! savepoint of its own, and completes them together: a hundred runs share one sync of the disk.
+//! The one connection that writes. Every job that waits is performed in one transaction, and they are
+//! completed together: a hundred runs share one sync of the disk. One that is refused undoes nothing of the
+//! others.
 
 mod commit;
+mod desk;
 mod inbox;
 mod lease;
 mod log;
@@ -10,23 +12,31 @@ mod session;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use nfa_core::Error;
 use nfa_core::ids::{LogId, ProgramHash, RunId, Timestamp};
-use nfa_core::ports::{BoxFuture, Clock, Durability, StoreRefusal};
+use nfa_core::ports::{Clock, Durability};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use crate::connection::set_synchronous;
 use crate::failure::{internal, sqlite};
 use crate::key_file::KeyFile;
-use crate::queue::Queue;
+
+pub(crate) use desk::Desk;
 
 /// The most jobs of one transaction: enough to share a sync, few enough to answer soon.
 const GROUP: usize = 256;
 
 /// How many runs and logs are remembered by their row.
 const REMEMBERED: usize = 10_000;
+
+/// What a small job writes to the log: its pages.
+const BYTES_OF_A_JOB: usize = 8 * 1024;
+
+/// How long the log may grow before it is moved into the file.
+const UNMOVED_BYTES: usize = 16 * 1024 * 1024;
 
 /// What the writer is asked to do.
 pub(crate) enum Job {
@@ -40,9 +50,20 @@ pub(crate) enum Job {
     Read(Box<dyn FnOnce(&Connection) + Send>),
 }
 
+impl Job {
+    /// Whether it waits for no disk, at a durability that syncs nothing by itself.
+    fn is_quick(&self) -> bool {
+        match self {
+            Self::Store(work) => !work.is_synced(),
+            Self::Read(_) => true,
+            Self::Keys(_) | Self::KeysOutside(_) => false,
+        }
+    }
+}
+
 /// A job that waits for its turn, and then for its transaction.
 pub(crate) trait Work<Place>: Send {
-    /// Makes the change and keeps the result for later.
+    /// Makes the change and keeps the result for later. Made again when the first try was rolled back.
     fn perform(&mut self, place: &mut Place) -> Result<(), Error>;
     /// Tells the caller.
     fn finish(self: Box<Self>, outcome: Result<(), Error>);
@@ -51,7 +72,7 @@ pub(crate) trait Work<Place>: Send {
 }
 
 struct Task<F, T> {
-    action: Option<F>,
+    action: F,
     result: Option<T>,
     reply: oneshot::Sender<Result<T, Error>>,
     synced: bool,
@@ -59,13 +80,11 @@ struct Task<F, T> {
 
 impl<Place, F, T> Work<Place> for Task<F, T>
 where
-    F: FnOnce(&mut Place) -> Result<T, Error> + Send,
+    F: FnMut(&mut Place) -> Result<T, Error> + Send,
     T: Send,
 {
     fn perform(&mut self, place: &mut Place) -> Result<(), Error> {
-        if let Some(action) = self.action.take() {
-            self.result = Some(action(place)?);
-        }
+        self.result = Some((self.action)(place)?);
         Ok(())
     }
 
@@ -84,39 +103,16 @@ where
     }
 }
 
-/// Enqueues a job now, and gives a future of its result.
-pub(crate) fn enqueue<'a, Place, T: Send + 'static>(
-    queue: &Queue<Job>,
-    wrap: fn(Box<dyn Work<Place>>) -> Job,
-    synced: bool,
-    action: impl FnOnce(&mut Place) -> Result<T, Error> + Send + 'static,
-) -> BoxFuture<'a, Result<T, Error>>
-where
-    Place: 'static,
-{
-    let (reply, result) = oneshot::channel();
-    let pushed = queue.push(wrap(Box::new(Task {
-        action: Some(action),
-        result: None,
-        reply,
-        synced,
-    })));
-    let pushed = pushed.map_err(drop);
-    Box::pin(async move {
-        match pushed {
-            Ok(()) => result
-                .await
-                .unwrap_or_else(|_| Err(StoreRefusal::Closed.into())),
-            Err(()) => Err(StoreRefusal::Closed.into()),
-        }
-    })
-}
-
 /// The connection that writes, and what it remembers.
 pub(crate) struct Writer {
     pub(crate) connection: Connection,
     durability: Durability,
     clock: Arc<dyn Clock>,
+    patience: Duration,
+    /// Whether a busy file is waited for just now.
+    patient: bool,
+    /// About how many bytes were written to the log since it was last moved into the file.
+    unmoved: usize,
     runs: HashMap<RunId, i64>,
     logs: HashMap<LogId, i64>,
     programs: HashMap<ProgramHash, i64>,
@@ -128,11 +124,15 @@ impl Writer {
         connection: Connection,
         durability: Durability,
         clock: Arc<dyn Clock>,
+        patience: Duration,
     ) -> Self {
         Self {
             connection,
             durability,
             clock,
+            patience,
+            patient: true,
+            unmoved: 0,
             runs: HashMap::new(),
             logs: HashMap::new(),
             programs: HashMap::new(),
@@ -159,17 +159,25 @@ impl Writer {
         self.programs.clear();
     }
 
-    /// Performs jobs in one transaction; gives for each how it ended.
-    fn perform(&mut self, jobs: &mut [Box<dyn Work<Self>>]) -> Vec<Result<(), Error>> {
-        match self.try_perform(jobs) {
-            Ok(outcomes) => outcomes,
+    /// Performs jobs in one transaction; gives for each how it ended, or `None` when the file is busy and
+    /// there is no patience.
+    fn perform(
+        &mut self,
+        jobs: &mut [Box<dyn Work<Self>>],
+        patient: bool,
+    ) -> Option<Vec<Result<(), Error>>> {
+        match self.try_perform(jobs, patient) {
+            Ok(outcomes) => Some(outcomes),
             Err(error) => {
                 self.forget();
                 if !self.connection.is_autocommit() {
                     // The error that led here is the one to tell.
                     let _ = self.execute("ROLLBACK");
                 }
-                jobs.iter().map(|_| Err(again(&error))).collect()
+                if !patient && error.code() == "store_busy" {
+                    return None;
+                }
+                Some(jobs.iter().map(|_| Err(again(&error))).collect())
             }
         }
     }
@@ -177,7 +185,17 @@ impl Writer {
     fn try_perform(
         &mut self,
         jobs: &mut [Box<dyn Work<Self>>],
+        patient: bool,
     ) -> Result<Vec<Result<(), Error>>, Error> {
+        if patient != self.patient {
+            let patience = if patient {
+                self.patience
+            } else {
+                Duration::ZERO
+            };
+            self.connection.busy_timeout(patience).map_err(sqlite)?;
+            self.patient = patient;
+        }
         let synced =
             self.durability == Durability::Relaxed && jobs.iter().any(|job| job.is_synced());
         if synced {
@@ -187,6 +205,7 @@ impl Writer {
         if synced {
             set_synchronous(&self.connection, self.durability)?;
         }
+        self.unmoved += jobs.len() * BYTES_OF_A_JOB;
         result
     }
 
@@ -194,22 +213,31 @@ impl Writer {
         &mut self,
         jobs: &mut [Box<dyn Work<Self>>],
     ) -> Result<Vec<Result<(), Error>>, Error> {
-        self.execute("BEGIN IMMEDIATE")?;
         if self.runs.len() + self.logs.len() > REMEMBERED {
             self.forget();
         }
-        if let [job] = jobs {
-            let outcome = job.perform(self);
-            if outcome.is_ok() {
-                self.execute("COMMIT")?;
-            } else {
-                self.forget();
-                if !self.connection.is_autocommit() {
-                    self.execute("ROLLBACK")?;
-                }
-            }
-            return Ok(vec![outcome]);
+        self.execute("BEGIN IMMEDIATE")?;
+        let refusal = jobs.iter_mut().find_map(|job| job.perform(self).err());
+        let Some(refusal) = refusal else {
+            self.execute("COMMIT")?;
+            return Ok(jobs.iter().map(|_| Ok(())).collect());
+        };
+        self.forget();
+        if !self.connection.is_autocommit() {
+            self.execute("ROLLBACK")?;
         }
+        if jobs.len() == 1 {
+            return Ok(vec![Err(refusal)]);
+        }
+        self.transact_apart(jobs)
+    }
+
+    /// Performs jobs each in a savepoint of its own, which costs more than most groups need.
+    fn transact_apart(
+        &mut self,
+        jobs: &mut [Box<dyn Work<Self>>],
+    ) -> Result<Vec<Result<(), Error>>, Error> {
+        self.execute("BEGIN IMMEDIATE")?;
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs.iter_mut() {
             self.execute("SAVEPOINT job")?;
@@ -228,60 +256,25 @@ impl Writer {
         self.execute("COMMIT")?;
         Ok(outcomes)
     }
+
+    /// Whether the log is long enough to be moved into the file.
+    fn is_untidy(&self) -> bool {
+        self.durability == Durability::Relaxed && self.unmoved > UNMOVED_BYTES
+    }
+
+    /// Moves the log into the file if it is long; on the thread, since this syncs the disk.
+    fn tidy(&mut self) {
+        if self.is_untidy() {
+            self.unmoved = 0;
+            // What cannot be moved now is moved the next time.
+            let _ = self
+                .connection
+                .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+        }
+    }
 }
 
 /// The same error for one more caller.
 fn again(error: &Error) -> Error {
     Error::from(nfa_core::error::ErrorReport::from(error))
-}
-
-/// The life of the writing thread.
-pub(crate) fn serve(queue: &Queue<Job>, mut writer: Writer, mut keys: Option<KeyFile>) {
-    let mut jobs = Vec::new();
-    while queue.take(&mut jobs, GROUP) {
-        let mut changes: Vec<Box<dyn Work<Writer>>> = Vec::with_capacity(jobs.len());
-        let mut key_changes: Vec<Box<dyn Work<KeyFile>>> = Vec::new();
-        let mut reads = Vec::new();
-        let mut outside = Vec::new();
-        for job in jobs.drain(..) {
-            match job {
-                Job::Store(work) => changes.push(work),
-                Job::Keys(work) => key_changes.push(work),
-                Job::KeysOutside(action) => outside.push(action),
-                Job::Read(read) => reads.push(read),
-            }
-        }
-        // Keys first: nothing durable may be sealed under a key that is not.
-        let keyed = match &mut keys {
-            Some(keys) => keys.perform(key_changes),
-            None => {
-                for work in key_changes {
-                    work.finish(Err(internal("this store holds no keys")));
-                }
-                Ok(())
-            }
-        };
-        let outcomes = match keyed {
-            Ok(()) if changes.is_empty() => Vec::new(),
-            Ok(()) => writer.perform(&mut changes),
-            Err(error) => changes.iter().map(|_| Err(again(&error))).collect(),
-        };
-        for (work, outcome) in changes.into_iter().zip(outcomes) {
-            work.finish(outcome);
-        }
-        for read in reads {
-            read(&writer.connection);
-        }
-        if let Some(keys) = &mut keys {
-            outside.into_iter().for_each(|action| action(keys));
-        }
-    }
-    // Moves the logs into their files, so that a closed store is two files; a failure leaves the logs,
-    // which are as good.
-    if let Some(keys) = &mut keys {
-        let _ = keys.wipe_log();
-    }
-    let _ = writer
-        .connection
-        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
 }
