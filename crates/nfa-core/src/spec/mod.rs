@@ -3,13 +3,13 @@
 mod agent;
 mod canonical;
 mod program;
+mod schema;
 mod tool;
 
 pub use agent::{
     AgentSpec, HistoryPolicy, Limits, MemoryPolicy, ModelSettings, ModelSpec, ToolRef,
 };
 pub use canonical::canonical_json;
-pub use program::{
-    CompiledAgent, CompiledTool, Program, ProgramSpec, SPEC_VERSION, Schema, Target,
-};
+pub use program::{CompiledAgent, CompiledTool, Program, ProgramSpec, SPEC_VERSION, Target};
+pub use schema::Schema;
 pub use tool::{Approval, CommandSpec, Effect, ToolSpec};

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::agent::{AgentSpec, Limits, ModelSettings, ToolRef};
 use super::canonical::canonical_json;
+use super::schema::Schema;
 use super::tool::ToolSpec;
 use crate::error::{Category, Component, Error};
 use crate::ids::ProgramHash;
@@ -34,61 +35,6 @@ pub struct ProgramSpec {
     /// Every tool that they can call.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub tools: BTreeMap<Arc<str>, ToolSpec>,
-}
-
-/// A JSON Schema, compiled.
-#[derive(Clone)]
-pub struct Schema {
-    source: Arc<Value>,
-    validator: Arc<jsonschema::Validator>,
-}
-
-impl fmt::Debug for Schema {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Schema({})", self.source)
-    }
-}
-
-impl Schema {
-    /// Compiles `source` (draft 2020-12 unless it names another). References into the network or the file
-    /// system are refused.
-    ///
-    /// # Errors
-    /// `schema_invalid`, with what is wrong.
-    pub fn compile(source: Value) -> Result<Self, Error> {
-        let validator = jsonschema::options()
-            .with_draft(jsonschema::Draft::Draft202012)
-            .build(&source)
-            .map_err(|error| {
-                invalid("schema_invalid", format!("expected a JSON Schema: {error}"))
-            })?;
-        Ok(Self {
-            source: Arc::new(source),
-            validator: Arc::new(validator),
-        })
-    }
-
-    /// The schema as written.
-    pub fn source(&self) -> &Arc<Value> {
-        &self.source
-    }
-
-    /// What of `value` does not match, one line each with its path, at most eight; `None` when all does.
-    pub fn faults(&self, value: &Value) -> Option<String> {
-        if self.validator.is_valid(value) {
-            return None;
-        }
-        let lines: Vec<String> = self
-            .validator
-            .iter_errors(value)
-            .take(8)
-            .map(|error| {
-                let path = error.instance_path().to_string();
-                format!("{}: {error}", if path.is_empty() { "/" } else { &path })
-            })
-            .collect();
-        Some(lines.join("\n"))
-    }
 }
 
 /// A tool of a program, ready to check calls against.
@@ -595,7 +541,7 @@ fn check_name(name: &str, code: &'static str, what: &str) -> Result<(), Error> {
     ))
 }
 
-fn invalid(code: &'static str, message: String) -> Error {
+pub(super) fn invalid(code: &'static str, message: String) -> Error {
     Error::new(Component::Spec, Category::Input, code, message)
 }
 

@@ -1,0 +1,64 @@
+//! JSON Schema: of a tool's arguments, and of a final answer.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::program::invalid;
+use crate::error::Error;
+
+/// A JSON Schema, compiled.
+#[derive(Clone)]
+pub struct Schema {
+    source: Arc<Value>,
+    validator: Arc<jsonschema::Validator>,
+}
+
+impl fmt::Debug for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Schema({})", self.source)
+    }
+}
+
+impl Schema {
+    /// Compiles `source` (draft 2020-12 unless it names another). References into the network or the file
+    /// system are refused.
+    ///
+    /// # Errors
+    /// `schema_invalid`, with what is wrong.
+    pub fn compile(source: Value) -> Result<Self, Error> {
+        let validator = jsonschema::options()
+            .with_draft(jsonschema::Draft::Draft202012)
+            .build(&source)
+            .map_err(|error| {
+                invalid("schema_invalid", format!("expected a JSON Schema: {error}"))
+            })?;
+        Ok(Self {
+            source: Arc::new(source),
+            validator: Arc::new(validator),
+        })
+    }
+
+    /// The schema as written.
+    pub fn source(&self) -> &Arc<Value> {
+        &self.source
+    }
+
+    /// What of `value` does not match, one line each with its path, at most eight; `None` when all does.
+    pub fn faults(&self, value: &Value) -> Option<String> {
+        if self.validator.is_valid(value) {
+            return None;
+        }
+        let lines: Vec<String> = self
+            .validator
+            .iter_errors(value)
+            .take(8)
+            .map(|error| {
+                let path = error.instance_path().to_string();
+                format!("{}: {error}", if path.is_empty() { "/" } else { &path })
+            })
+            .collect();
+        Some(lines.join("\n"))
+    }
+}
