@@ -68,7 +68,7 @@ impl Options {
 /// assert_eq!(url.durability, Durability::Relaxed);
 ///
 /// let error = "sqlite:agents.db?durability=some".parse::<SqliteUrl>().unwrap_err();
-/// assert_eq!(error.code(), "invalid_store_url");
+/// assert_eq!(error.code(), "store_url_invalid");
 /// # Ok::<(), nfa_core::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,7 +134,7 @@ fn invalid(message: String) -> Error {
     Error::new(
         Component::Store,
         Category::Input,
-        "invalid_store_url",
+        "store_url_invalid",
         message,
     )
 }
@@ -168,7 +168,7 @@ mod tests {
         ] {
             assert_eq!(
                 url(wrong).unwrap_err().code(),
-                "invalid_store_url",
+                "store_url_invalid",
                 "{wrong}"
             );
         }

@@ -87,7 +87,7 @@ impl SqliteStore {
     /// Opens what a URL names, such as `sqlite:agents.db?durability=relaxed`.
     ///
     /// # Errors
-    /// `invalid_store_url`, and as [`SqliteStore::open`].
+    /// `store_url_invalid`, and as [`SqliteStore::open`].
     pub fn open_url(url: &str) -> Result<Self, Error> {
         let url: SqliteUrl = url.parse()?;
         Self::open(&url.path, Options::with_durability(url.durability))

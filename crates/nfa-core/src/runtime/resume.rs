@@ -8,7 +8,7 @@ use super::journal::Journal;
 use super::memory::{Opening, RunMemory, Sealer};
 use super::shared::Shared;
 use super::start::{Parts, launch, run_logs, session_busy};
-use crate::engine::{Changes, Entry, Input, Run, Stamp};
+use crate::engine::{Changes, Entry, Input, Run, RunEnd, Stamp};
 use crate::error::{Category, Component, Error};
 use crate::ids::RunId;
 use crate::ports::{Dependencies, RunRecord, SessionHead};
@@ -95,7 +95,9 @@ async fn folded(
         Some(session) => shared.store.session(session).await?,
         None => None,
     };
-    if go_on {
+    // A completed run says nothing more: its outcome can be asked for whatever its session did since.
+    let goes_on = go_on && !matches!(run.end(), Some(RunEnd::Completed));
+    if goes_on {
         check_session(shared, id, head.as_ref()).await?;
     }
     let session = head.as_ref().map(|head| (head.id.clone(), head.pseudonym));
@@ -126,8 +128,7 @@ async fn folded(
         at,
         epoch: journal.epoch,
     };
-    let stopped = run.end().is_some();
-    let input = if stopped && go_on {
+    let input = if goes_on && run.end().is_some() {
         Input::Resume {
             limits: options.limits,
         }

@@ -287,3 +287,24 @@ async fn l4_a_transactional_tool_is_refused_where_the_store_cannot_take_it_in() 
         }
     }
 }
+
+#[tokio::test]
+async fn a_completed_run_gives_its_outcome_again_though_its_session_went_on() {
+    let runtime = runtime();
+    let scripted = model([Turn::text("first"), Turn::text("second")]);
+    let agent = Agent::builder("helper")
+        .model(scripted.clone())
+        .build()
+        .unwrap();
+    let first = runtime.run(&agent, "1").session("s").outcome().await;
+    let first = first.unwrap().run();
+    runtime
+        .run(&agent, "2")
+        .session("s")
+        .outcome()
+        .await
+        .unwrap();
+    let mut again = runtime.resume(first).await.unwrap();
+    assert_eq!(again.outcome().await.unwrap().text(), "first");
+    assert_eq!(scripted.calls(), 2);
+}
