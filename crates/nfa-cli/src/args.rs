@@ -184,6 +184,14 @@ pub(crate) enum Proof {
 pub(crate) enum Schema {
     /// An agent file.
     Agent,
+    /// A line of `nfa run`, `nfa chat` and `nfa resume` with `--json`.
+    Event,
+    /// A line of `nfa show` with `--json`.
+    Entry,
+    /// A line of `nfa show --content` with `--json`.
+    OpenedEntry,
+    /// A line of `nfa runs` with `--json`.
+    Run,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -6,6 +6,7 @@ use nfa_core::Error;
 use nfa_core::content::Content;
 use nfa_core::engine::Entry;
 use nfa_core::ids::{Address, RunId};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -94,8 +95,10 @@ async fn head(session: &Session, run: RunId, out: &mut Out) -> Result<(), Error>
 }
 
 /// An entry with what it names.
-#[derive(Serialize)]
-struct Opened<'a> {
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "OpenedEntry")]
+pub(super) struct Opened<'a> {
+    /// The entry.
     entry: &'a Entry,
     /// By address; what is erased is left out.
     content: BTreeMap<Address, &'a Content>,

@@ -1,14 +1,24 @@
-//! `nfa schema`: JSON Schemas, for editors and for programs that write agents.
+//! `nfa schema`: JSON Schemas, for editors, for programs that write agents, and for readers of `--json`.
 
+use nfa_core::engine::Entry;
+use nfa_core::ports::RunRecord;
+use nfa_core::runtime::Event;
 use nfa_core::spec::AgentSpec;
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 
+use super::journal::Opened;
 use crate::args::Schema;
 use crate::exit::{Exit, Failure};
 use crate::out::Out;
 
 pub(crate) fn print(of: Schema, out: &mut Out) -> Result<Exit, Failure> {
     let schema = match of {
-        Schema::Agent => agent(),
+        Schema::Agent => schema_of::<AgentSpec>(SchemaSettings::draft2020_12()),
+        Schema::Event => printed::<Event>(),
+        Schema::Entry => printed::<Entry>(),
+        Schema::OpenedEntry => printed::<Opened<'_>>(),
+        Schema::Run => printed::<RunRecord>(),
     };
     if out.json() {
         out.record(&schema);
@@ -18,9 +28,14 @@ pub(crate) fn print(of: Schema, out: &mut Out) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn agent() -> serde_json::Value {
-    schemars::generate::SchemaSettings::draft2020_12()
+/// Of what we write: a field that is always written is required, even where a reader could do without.
+fn printed<T: JsonSchema>() -> serde_json::Value {
+    schema_of::<T>(SchemaSettings::draft2020_12().for_serialize())
+}
+
+fn schema_of<T: JsonSchema>(settings: SchemaSettings) -> serde_json::Value {
+    settings
         .into_generator()
-        .into_root_schema_for::<AgentSpec>()
+        .into_root_schema_for::<T>()
         .to_value()
 }

@@ -10,6 +10,7 @@
 
 mod chat;
 mod people;
+mod printed;
 mod proof;
 mod recovery;
 mod running;

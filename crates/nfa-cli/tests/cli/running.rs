@@ -290,6 +290,7 @@ async fn a_reader_that_goes_away_is_no_panic() {
         mut child,
         stdout,
         stderr,
+        ..
     } = running;
     drop(stdout);
     gate.open();

@@ -13,6 +13,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 
+use crate::printed;
+
 pub(crate) struct Place {
     pub(crate) folder: TempDir,
     pub(crate) server: FakeServer,
@@ -130,10 +132,15 @@ pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
 }
 
 pub(crate) async fn finish(mut command: Command) -> Done {
+    let printed = printed::schema_for(&command);
     let output = command.output().await.unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    if let Some(schema) = printed {
+        printed::judge(schema, &stdout);
+    }
     Done {
         code: output.status.code(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
+        stdout,
         stderr: String::from_utf8(output.stderr).unwrap(),
     }
 }
@@ -143,10 +150,12 @@ pub(crate) struct Running {
     pub(crate) child: Child,
     pub(crate) stdout: Lines<BufReader<ChildStdout>>,
     pub(crate) stderr: Lines<BufReader<ChildStderr>>,
+    printed: Option<&'static str>,
 }
 
 impl Running {
     pub(crate) fn new(mut command: Command) -> Self {
+        let printed = printed::schema_for(&command);
         let mut child = command.spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap()).lines();
         let stderr = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -154,6 +163,7 @@ impl Running {
             child,
             stdout,
             stderr,
+            printed,
         }
     }
 
@@ -197,6 +207,9 @@ impl Running {
         read_out.unwrap();
         read_err.unwrap();
         let code = self.child.wait().await.unwrap().code();
+        if let Some(schema) = self.printed {
+            printed::judge(schema, &stdout);
+        }
         Done {
             code,
             stdout,
