@@ -1,10 +1,10 @@
 //! Checkpoints (C2SP tlog-checkpoint): how large a log is, and its root at that size.
 
-use crate::encoding::{from_base64, to_base64};
+use crate::encoding::{from_base64, parse_size, to_base64};
 use crate::error::{ErrorCode, ProofError};
 use crate::note::Note;
 use crate::note::key::{Signer, check_name};
-use crate::tree::{Hash, Hasher, HasherKind, MAX_TREE_SIZE, check_size};
+use crate::tree::{Hash, Hasher, HasherKind, check_size};
 
 const HASHER: &str = "hasher ";
 
@@ -159,12 +159,6 @@ impl Checkpoint {
         note.sign(signer)?;
         Ok(note)
     }
-}
-
-/// Decimal without a sign or leading zeros, so that a size has one text.
-fn parse_size(text: &str) -> Option<u64> {
-    let size = text.parse().ok().filter(|size| *size <= MAX_TREE_SIZE)?;
-    (u64::to_string(&size) == text).then_some(size)
 }
 
 fn parse_hasher(extensions: &[String]) -> Result<HasherKind, ProofError> {

@@ -1,7 +1,9 @@
-//! Base64 and hex in the one form that the formats allow.
+//! Base64, hex and sizes in the one form that the formats allow.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+
+use crate::tree::MAX_TREE_SIZE;
 
 /// Standard alphabet, padded.
 pub(crate) fn to_base64(bytes: &[u8]) -> String {
@@ -24,4 +26,10 @@ pub(crate) fn to_hex(bytes: &[u8]) -> String {
             let _ = write!(text, "{byte:02x}");
             text
         })
+}
+
+/// Decimal without a sign or leading zeros, so that a size has one text.
+pub(crate) fn parse_size(text: &str) -> Option<u64> {
+    let size = text.parse().ok().filter(|size| *size <= MAX_TREE_SIZE)?;
+    (u64::to_string(&size) == text).then_some(size)
 }

@@ -125,10 +125,15 @@ codes! {
     /// Two leaves of one session have the same sequence number.
     SequenceConflict = "sequence_conflict", Invalid;
 
+    /// A key leaf shows an event that the key which it is about did not sign.
+    KeyEventInvalid = "key_event_invalid", Invalid;
+
     /// No key of the policy belongs to this log.
     LogKeyUnknown = "log_key_unknown", PolicyUnmet;
     /// The checkpoint is not signed by the key that the policy has for this log.
     LogSignatureMissing = "log_signature_missing", PolicyUnmet;
+    /// The checkpoint is signed by a key that no longer counts at this size.
+    LogKeyCutOff = "log_key_cut_off", PolicyUnmet;
     /// Fewer witnesses signed than the policy requires.
     WitnessesMissing = "witnesses_missing", PolicyUnmet;
 }

@@ -66,23 +66,25 @@ mod error;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod key_event;
 mod leaf;
 mod note;
+mod policy;
 mod time;
 mod tree;
 
 pub use bundle::{
     Anchor, Bundle, ContextDisclosure, ContextPart, LeafProof, MAX_BUNDLE_BYTES, MAX_BUNDLE_LEAVES,
-    VerifyPolicy,
     report::{
-        AnchorReport, ContextPartReport, DisclosedField, FieldName, LeafReport, LogReport, Report,
-        SequenceGap, WitnessReport,
+        AnchorReport, ContextPartReport, DisclosedField, FieldName, KeyReport, LeafReport,
+        LogReport, Report, SequenceGap, WitnessReport,
     },
 };
 pub use checkpoint::Checkpoint;
 pub use commitment::{CommitmentAlgorithm, FieldCommitment, Opening, commit};
 pub use context::{CONTEXT_START, extend_context};
 pub use error::{Category, ErrorCode, ProofError};
+pub use key_event::{KeyEvent, SignedKeyEvent};
 pub use leaf::{
     LEAF_DOMAIN, LEAF_VERSION, Leaf, LeafHeader, LeafKind, MAX_LEAF_BYTES, MAX_LEAF_FIELDS,
     field::{FieldEncoding, FieldId},
@@ -91,6 +93,7 @@ pub use note::{
     MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES, Note, NoteSignature, VerifiedSignature,
     key::{CosignatureSigner, KeyKind, Signer, VerifierKey},
 };
+pub use policy::{KeyCutoff, VerifyPolicy};
 pub use tree::{
     Blake3, Hash, Hasher, HasherKind, MAX_TREE_SIZE, Sha256,
     build::{consistency_proof, inclusion_proof, root_at},

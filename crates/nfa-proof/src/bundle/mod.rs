@@ -10,7 +10,7 @@ use crate::error::{ErrorCode, ProofError};
 use crate::leaf::Leaf;
 use crate::leaf::field::FieldId;
 use crate::note::Note;
-use crate::note::key::VerifierKey;
+use crate::policy::VerifyPolicy;
 use crate::tree::{Hash, HasherKind};
 use report::Report;
 
@@ -91,39 +91,6 @@ pub struct Anchor {
     pub kind: String,
     /// The anchor's own proof.
     pub data: Vec<u8>,
-}
-
-/// Whose signatures a verifier asks for.
-#[derive(Debug, Clone, Default)]
-pub struct VerifyPolicy {
-    /// Keys of logs; those count that are named as the bundle's origin.
-    pub log_keys: Vec<VerifierKey>,
-    /// Keys of witnesses.
-    pub witnesses: Vec<VerifierKey>,
-    /// How many of the witnesses must have signed.
-    pub witnesses_required: usize,
-}
-
-impl VerifyPolicy {
-    /// Asks for a signature of the log's key, one of `log_keys`.
-    pub fn new(log_keys: impl IntoIterator<Item = VerifierKey>) -> Self {
-        Self {
-            log_keys: log_keys.into_iter().collect(),
-            ..Self::default()
-        }
-    }
-
-    /// Asks for the signatures of at least `required` of these witnesses too.
-    #[must_use]
-    pub fn with_witnesses(
-        mut self,
-        witnesses: impl IntoIterator<Item = VerifierKey>,
-        required: usize,
-    ) -> Self {
-        self.witnesses.extend(witnesses);
-        self.witnesses_required = required;
-        self
-    }
 }
 
 impl Bundle {

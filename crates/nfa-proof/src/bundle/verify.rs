@@ -3,15 +3,16 @@
 use std::collections::BTreeSet;
 
 use super::report::{Report, Verified, VerifiedLeaf};
-use super::{Bundle, LeafProof, VerifyPolicy, wire};
+use super::{Bundle, LeafProof, wire};
 use crate::checkpoint::Checkpoint;
 use crate::commitment::commit;
 use crate::context::extend_context;
 use crate::error::{ErrorCode, ProofError};
-use crate::leaf::Leaf;
+use crate::key_event::{KeyEvent, SignedKeyEvent};
 use crate::leaf::field::FieldId;
-use crate::note::key::{KeyKind, VerifierKey};
-use crate::note::{Note, VerifiedSignature};
+use crate::leaf::{Leaf, LeafKind};
+use crate::note::Note;
+use crate::policy::{TrustedKeys, VerifyPolicy};
 use crate::tree::verify::verify_inclusion;
 use crate::tree::{Blake3, HasherKind, Sha256};
 
@@ -19,20 +20,25 @@ pub(super) fn verify(bundle: &Bundle, policy: &VerifyPolicy) -> Result<Report, P
     let note = Note::parse(bundle.checkpoint.as_bytes())?;
     let checkpoint = Checkpoint::parse(note.text())?;
     same_log(bundle, &checkpoint)?;
-    let log_key = log_signature(&note, &checkpoint, policy)?;
-    let cosignatures = witnesses(&note, policy)?;
+    let mut log_keys = TrustedKeys::of(policy, checkpoint.origin())?;
+    log_keys.signatures(&note)?;
+    let cosignatures = policy.cosignatures(&note)?;
     let mut leaves = Vec::with_capacity(bundle.leaves.len());
     for proof in &bundle.leaves {
         let leaf = leaf(proof, &checkpoint)
             .map_err(|error| error.at(format_args!("leaf at index {}", proof.index)))?;
         leaves.push(VerifiedLeaf { leaf, proof });
     }
+    let events = key_events(&leaves, checkpoint.origin())?;
     sequences(&leaves)?;
     digest(bundle)?;
-    enough_witnesses(&cosignatures, policy)?;
+    log_keys.follow(policy, &events);
+    let log_key = log_keys.speaker(&note, checkpoint.size())?.clone();
+    policy.enough_witnesses(&cosignatures)?;
     let verified = Verified {
         checkpoint,
         log_key,
+        log_keys: log_keys.keys().to_vec(),
         cosignatures,
         leaves,
         anchors: &bundle.anchors,
@@ -58,53 +64,24 @@ fn same_log(bundle: &Bundle, checkpoint: &Checkpoint) -> Result<(), ProofError> 
     Ok(())
 }
 
-fn log_signature(
-    note: &Note,
-    checkpoint: &Checkpoint,
-    policy: &VerifyPolicy,
-) -> Result<VerifierKey, ProofError> {
-    let origin = checkpoint.origin();
-    let speaks = |key: &&VerifierKey| key.kind() == KeyKind::Ed25519 && key.name() == origin;
-    let own = policy.log_keys.iter().filter(speaks);
-    let own: Vec<VerifierKey> = own.cloned().collect();
-    if own.is_empty() {
-        return Err(ProofError::new(
-            ErrorCode::LogKeyUnknown,
-            format!("none of your keys belongs to the log {origin:?}; give its key"),
-        ));
+/// What the disclosed key leaves say, by index.
+fn key_events(
+    leaves: &[VerifiedLeaf<'_>],
+    origin: &str,
+) -> Result<Vec<(u64, KeyEvent)>, ProofError> {
+    let mut events = Vec::new();
+    for VerifiedLeaf { leaf, proof } in leaves {
+        if leaf.header().kind != LeafKind::Key {
+            continue;
+        }
+        let event = SignedKeyEvent::from_openings(&proof.disclosed)
+            .map_err(|error| error.at(format_args!("leaf at index {}", proof.index)))?;
+        // A key of another log has no say in this one.
+        if let Some(event) = event.filter(|event| event.event().old().name() == origin) {
+            events.push((proof.index, event.event().clone()));
+        }
     }
-    match note.verify(&own)?.into_iter().next() {
-        Some(signature) => Ok(signature.key),
-        None => Err(ProofError::new(
-            ErrorCode::LogSignatureMissing,
-            format!("your key for the log {origin:?} did not sign this checkpoint"),
-        )),
-    }
-}
-
-fn witnesses(note: &Note, policy: &VerifyPolicy) -> Result<Vec<VerifiedSignature>, ProofError> {
-    let mut seen = BTreeSet::new();
-    // A log does not witness itself, and one key under two names is one witness.
-    seen.extend(policy.log_keys.iter().map(VerifierKey::to_bytes));
-    let signatures = note.verify(&policy.witnesses)?;
-    Ok(signatures
-        .into_iter()
-        .filter(|signature| seen.insert(signature.key.to_bytes()))
-        .collect())
-}
-
-fn enough_witnesses(found: &[VerifiedSignature], policy: &VerifyPolicy) -> Result<(), ProofError> {
-    if found.len() >= policy.witnesses_required {
-        return Ok(());
-    }
-    Err(ProofError::new(
-        ErrorCode::WitnessesMissing,
-        format!(
-            "expected the signatures of {} of your witnesses, found {}",
-            policy.witnesses_required,
-            found.len()
-        ),
-    ))
+    Ok(events)
 }
 
 fn leaf(proof: &LeafProof, checkpoint: &Checkpoint) -> Result<Leaf, ProofError> {

@@ -10,6 +10,8 @@ use crate::encoding::{from_base64, to_base64, to_hex};
 use crate::error::{ErrorCode, ProofError};
 
 const MAX_NAME_BYTES: usize = 255;
+/// C2SP tlog-cosignature: no cosignature is later.
+const MAX_COSIGNATURE_TIME: u64 = i64::MAX as u64;
 
 /// What a key signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -119,6 +121,12 @@ impl VerifierKey {
         self.key.to_bytes()
     }
 
+    /// Whether this key made `signature` over exactly these bytes.
+    pub(crate) fn verify_bytes(&self, message: &[u8], signature: &[u8]) -> bool {
+        Signature::from_slice(signature)
+            .is_ok_and(|signature| self.key.verify_strict(message, &signature).is_ok())
+    }
+
     pub(super) fn made(&self, signature: &NoteSignature) -> bool {
         self.name == signature.name && self.id == signature.key_id
     }
@@ -147,13 +155,15 @@ impl VerifierKey {
                 let split = signature.signature.split_first_chunk::<8>();
                 let (time, signature) = split.ok_or_else(refused)?;
                 let time = u64::from_be_bytes(*time);
+                if time > MAX_COSIGNATURE_TIME {
+                    return Err(refused());
+                }
                 (Some(time), cosigned(text, time), signature)
             }
         };
-        let signature = Signature::from_slice(signature).map_err(|_| refused())?;
-        self.key
-            .verify_strict(&message, &signature)
-            .map_err(|_| refused())?;
+        if !self.verify_bytes(&message, signature) {
+            return Err(refused());
+        }
         Ok(VerifiedSignature {
             key: self.clone(),
             time,
@@ -210,8 +220,12 @@ impl Signer {
         self.public.name()
     }
 
+    pub(crate) fn sign_bytes(&self, message: &[u8]) -> [u8; 64] {
+        self.key.sign(message).to_bytes()
+    }
+
     pub(super) fn sign(&self, text: &str) -> NoteSignature {
-        let signature = self.key.sign(text.as_bytes()).to_bytes().to_vec();
+        let signature = self.sign_bytes(text.as_bytes()).to_vec();
         NoteSignature {
             name: self.public.name.clone(),
             key_id: self.public.id,

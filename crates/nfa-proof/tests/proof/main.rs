@@ -15,6 +15,7 @@ mod forge;
 mod leaf;
 mod note;
 mod page;
+mod policy;
 mod sample;
 mod tamper;
 mod tree;

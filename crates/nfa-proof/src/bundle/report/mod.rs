@@ -1,7 +1,8 @@
 //! What a verified bundle proves, and what it doesn't, for programs and for people.
 
+mod people;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 
@@ -11,7 +12,7 @@ use crate::encoding::{to_base64, to_hex};
 use crate::leaf::Leaf;
 use crate::leaf::field::{FieldEncoding, FieldId};
 use crate::note::VerifiedSignature;
-use crate::note::key::VerifierKey;
+use crate::policy::TrustedKey;
 use crate::time::rfc3339;
 
 /// The verdict on a bundle that holds. There is no report on one that doesn't.
@@ -50,6 +51,22 @@ pub struct LogReport {
     pub root: String,
     /// The key that signed, as a vkey.
     pub key: String,
+    /// Every key that speaks for the log: those of the policy, then those that key leaves of
+    /// this bundle named.
+    pub keys: Vec<KeyReport>,
+}
+
+/// A key that speaks for the log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct KeyReport {
+    /// The key, as a vkey.
+    pub key: String,
+    /// The index of the key leaf that named it, signed by the key before it; none for a key of
+    /// the policy.
+    pub introduced_by: Option<u64>,
+    /// The size from which it no longer counts.
+    pub cutoff: Option<u64>,
 }
 
 /// A witness that signed.
@@ -168,7 +185,8 @@ pub struct AnchorReport {
 /// What the checks have established, before it is put into words.
 pub(super) struct Verified<'a> {
     pub(super) checkpoint: Checkpoint,
-    pub(super) log_key: VerifierKey,
+    pub(super) log_key: TrustedKey,
+    pub(super) log_keys: Vec<TrustedKey>,
     pub(super) cosignatures: Vec<VerifiedSignature>,
     pub(super) leaves: Vec<VerifiedLeaf<'a>>,
     pub(super) anchors: &'a [Anchor],
@@ -187,7 +205,8 @@ impl Report {
             hasher: checkpoint.hasher().as_str(),
             size: checkpoint.size(),
             root: to_base64(checkpoint.root()),
-            key: verified.log_key.to_string(),
+            key: verified.log_key.key.to_string(),
+            keys: verified.log_keys.iter().map(KeyReport::of).collect(),
         };
         let witness = |signature: &VerifiedSignature| WitnessReport {
             key: signature.key.to_string(),
@@ -237,6 +256,11 @@ impl Report {
         if self.leaves.iter().any(|leaf| !leaf.disclosed.is_empty()) {
             proved.push("Each value shown is the one that was recorded, to the byte.".to_owned());
         }
+        if let Some(index) = self.log.signer().and_then(|key| key.introduced_by) {
+            proved.push(format!(
+                "A key of yours, or one that it led to, named the key that signed, in leaf {index}."
+            ));
+        }
         let earliest = self
             .witnesses
             .iter()
@@ -263,6 +287,12 @@ impl Report {
             "Who the pseudonyms of agent, session and run stand for.",
             "The times of the leaves: they are by the recorder's own clock.",
         ];
+        if self.log.signer().is_some_and(|key| key.cutoff.is_some()) {
+            not.push(
+                "That the checkpoint is older than its key's cut-off: whoever holds that key can \
+                 still sign any smaller size.",
+            );
+        }
         if self.witnesses.is_empty() {
             not.push("That others are shown the same log: no witness of yours signed it.");
             not.push("When the checkpoint was signed: nothing but the log's word dates it.");
@@ -277,6 +307,23 @@ impl Report {
             not.push("That the checkpoint is anchored: this verifier does not check anchors.");
         }
         not.into_iter().map(str::to_owned).collect()
+    }
+}
+
+impl LogReport {
+    /// The key that signed, with what is known of it.
+    fn signer(&self) -> Option<&KeyReport> {
+        self.keys.iter().find(|key| key.key == self.key)
+    }
+}
+
+impl KeyReport {
+    fn of(trusted: &TrustedKey) -> Self {
+        Self {
+            key: trusted.key.to_string(),
+            introduced_by: trusted.introduced,
+            cutoff: trusted.cutoff,
+        }
     }
 }
 
@@ -370,127 +417,4 @@ fn gaps(leaves: &[VerifiedLeaf<'_>]) -> Vec<SequenceGap> {
         }
     }
     gaps
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let LogReport {
-            origin,
-            hasher,
-            size,
-            root,
-            key,
-        } = &self.log;
-        writeln!(f, "VALID")?;
-        writeln!(
-            f,
-            "log      {origin} ({hasher}), {size} leaves, root {root}"
-        )?;
-        writeln!(f, "signed   by {key}")?;
-        for WitnessReport { key, time, .. } in &self.witnesses {
-            write!(f, "witness  {key}")?;
-            match time {
-                Some(time) => writeln!(f, " at {time}")?,
-                None => writeln!(f)?,
-            }
-        }
-        for leaf in &self.leaves {
-            write!(f, "\n{leaf}")?;
-        }
-        for SequenceGap {
-            session,
-            first,
-            last,
-            ..
-        } in &self.gaps
-        {
-            writeln!(
-                f,
-                "\nnot here: numbers {first} to {last} of session {session}"
-            )?;
-        }
-        for AnchorReport { kind, .. } in &self.anchors {
-            writeln!(f, "\nanchor   {} (not checked)", Shown(kind))?;
-        }
-        writeln!(f, "\nproved")?;
-        self.proved
-            .iter()
-            .try_for_each(|line| writeln!(f, "  + {line}"))?;
-        writeln!(f, "not proved")?;
-        self.not_proved
-            .iter()
-            .try_for_each(|line| writeln!(f, "  - {line}"))
-    }
-}
-
-impl fmt::Display for LeafReport {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            index,
-            kind,
-            sequence,
-            time,
-            run,
-            ..
-        } = self;
-        writeln!(
-            f,
-            "leaf {index}   {kind}, number {sequence} of its session, run {run}, {time}"
-        )?;
-        match (self.parent_index, &self.parent) {
-            (Some(index), _) => writeln!(f, "  caused by leaf {index}")?,
-            (None, Some(id)) => writeln!(f, "  caused by leaf {id}, which is not here")?,
-            (None, None) => {}
-        }
-        for field in &self.disclosed {
-            writeln!(f, "  shown   {field}")?;
-        }
-        for ContextPartReport { step, part, value } in &self.context {
-            writeln!(f, "  shown   step {step}, part {part}, {value}")?;
-        }
-        let names = |fields: &[FieldName]| {
-            fields
-                .iter()
-                .map(|field| field.name.as_str())
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        if !self.erased.is_empty() {
-            writeln!(f, "  erased  {}", names(&self.erased))?;
-        }
-        if !self.hidden.is_empty() {
-            writeln!(f, "  hidden  {}", names(&self.hidden))?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for DisclosedField {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (&self.text, &self.base64) {
-            (Some(text), _) => write!(f, "{}: {}", self.name, Shown(text)),
-            (None, Some(base64)) => write!(f, "{}: base64 {base64}", self.name),
-            (None, None) => write!(f, "{}:", self.name),
-        }
-    }
-}
-
-/// Text of strangers on a terminal: whatever could move the cursor, hide or reorder text is
-/// escaped, and lines stay indented, so that a value cannot pass for a verdict.
-struct Shown<'a>(&'a str);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
-            match c {
-                '\n' => f.write_str("\n          | ")?,
-                '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => {
-                    write!(f, "{}", c.escape_unicode())?;
-                }
-                c if c.is_control() => write!(f, "{}", c.escape_default())?,
-                c => f.write_char(c)?,
-            }
-        }
-        Ok(())
-    }
 }
