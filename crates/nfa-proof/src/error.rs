@@ -68,6 +68,8 @@ codes! {
 
     /// An index is not below the tree's size.
     IndexOutOfRange = "index_out_of_range", Invalid;
+    /// The indices of a proof for many leaves are none or not strictly increasing.
+    IndexOrder = "index_order", Invalid;
     /// An inclusion proof has more or fewer hashes than index and size ask for.
     InclusionProofLength = "inclusion_proof_length", Invalid;
     /// The leaf and its proof lead to another root than the checkpoint's.

@@ -99,6 +99,7 @@ pub use tree::{
     build::{consistency_proof, inclusion_proof, root_at},
     frontier::{Frontier, Node},
     memory::MemoryTree,
+    multi::{inclusion_multiproof, verify_inclusion_multiproof},
     reader::{NodeReader, ReadError},
     verify::{root_from_inclusion, verify_consistency, verify_inclusion},
 };

@@ -95,7 +95,7 @@ pub(super) fn check_sizes(old: u64, new: u64) -> Result<(), ProofError> {
 
 /// The root of the leaves from `low` to `high`, where `low` is a multiple of a power of two that
 /// is at least their number.
-fn range<H: Hasher, R: NodeReader>(
+pub(super) fn range<H: Hasher, R: NodeReader>(
     reader: &R,
     low: u64,
     high: u64,

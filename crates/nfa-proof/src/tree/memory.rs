@@ -4,6 +4,7 @@ use std::convert::Infallible;
 
 use super::build::{consistency_proof, inclusion_proof, root_at};
 use super::frontier::{Frontier, Node};
+use super::multi::inclusion_multiproof;
 use super::reader::NodeReader;
 use super::{Hash, Hasher, Sha256};
 use crate::error::{ErrorCode, ProofError};
@@ -70,6 +71,19 @@ impl<H: Hasher> MemoryTree<H> {
     pub fn inclusion_proof(&self, index: u64, size: u64) -> Result<Vec<Hash>, ProofError> {
         self.check(size)?;
         Ok(inclusion_proof::<H, _>(index, size, self)?)
+    }
+
+    /// One proof that the leaves at all these indices are in the tree of `size` leaves.
+    ///
+    /// # Errors
+    /// `tree_size` when the tree is smaller, `index_order`, `index_out_of_range`.
+    pub fn inclusion_multiproof(
+        &self,
+        indices: &[u64],
+        size: u64,
+    ) -> Result<Vec<Hash>, ProofError> {
+        self.check(size)?;
+        Ok(inclusion_multiproof::<H, _>(indices, size, self)?)
     }
 
     /// The proof that the tree of `new` leaves begins with that of `old` leaves.

@@ -7,6 +7,7 @@
 pub(crate) mod build;
 pub(crate) mod frontier;
 pub(crate) mod memory;
+pub(crate) mod multi;
 pub(crate) mod reader;
 pub(crate) mod verify;
 

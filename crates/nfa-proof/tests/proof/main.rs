@@ -13,6 +13,7 @@ mod arbitrary;
 mod bundle;
 mod forge;
 mod leaf;
+mod multi;
 mod note;
 mod page;
 mod policy;
