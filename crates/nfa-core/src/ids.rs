@@ -1,7 +1,9 @@
 //! Identifiers: runs, steps, sessions, subjects, and the wall clock they are stamped with.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -166,54 +168,148 @@ fn encode_hex<'a>(bytes: &[u8], out: &'a mut [u8]) -> &'a str {
 ///
 /// Steps are numbered in the order in which the program asks for them, never in the order in which they
 /// finish, so that a path is the same in every replay.
-#[derive(Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StepPath(SmallVec<[u32; 6]>);
+///
+/// Two words wide, and copied without an allocation.
+#[derive(Clone)]
+pub struct StepPath(Numbers);
 
-impl Clone for StepPath {
-    fn clone(&self) -> Self {
-        Self(SmallVec::from_slice(&self.0))
-    }
+/// How many numbers fit into a path itself: a step of an agent that was called by one that was called.
+const SHORT: usize = 3;
+
+#[derive(Clone)]
+enum Numbers {
+    /// Places that are not used hold 0, so that equal paths are equal bytes.
+    Short { depth: u8, numbers: [u32; SHORT] },
+    /// More than [`SHORT`] numbers. One thin pointer, so that no path is wider for it.
+    Long(Arc<Vec<u32>>),
 }
 
 impl StepPath {
     /// The root of a run: no step, the frame that holds them.
-    pub fn root() -> Self {
-        Self::default()
+    pub const fn root() -> Self {
+        Self(Numbers::Short {
+            depth: 0,
+            numbers: [0; SHORT],
+        })
+    }
+
+    fn new(path: &[u32]) -> Self {
+        let mut numbers = [0; SHORT];
+        match (u8::try_from(path.len()), numbers.get_mut(..path.len())) {
+            (Ok(depth), Some(used)) => {
+                used.copy_from_slice(path);
+                Self(Numbers::Short { depth, numbers })
+            }
+            _ => Self(Numbers::Long(Arc::new(path.to_vec()))),
+        }
+    }
+
+    fn numbers(&self) -> &[u32] {
+        match &self.0 {
+            Numbers::Short { depth, numbers } => {
+                numbers.get(..usize::from(*depth)).unwrap_or_default()
+            }
+            Numbers::Long(numbers) => numbers,
+        }
     }
 
     /// The `number`-th step below this one, counted from 1.
     #[must_use]
     pub fn child(&self, number: u32) -> Self {
-        let mut path = self.clone();
-        path.0.push(number);
-        path
+        if let Numbers::Short { depth, mut numbers } = self.0
+            && let Some(place) = numbers.get_mut(usize::from(depth))
+        {
+            *place = number;
+            let depth = depth + 1;
+            return Self(Numbers::Short { depth, numbers });
+        }
+        Self::new(&[self.numbers(), &[number]].concat())
     }
 
     /// The frame that this step belongs to; `None` for the root.
     pub fn parent(&self) -> Option<Self> {
-        let (_, rest) = self.0.split_last()?;
-        Some(Self(rest.into()))
+        if let Numbers::Short { depth, mut numbers } = self.0 {
+            let depth = depth.checked_sub(1)?;
+            if let Some(place) = numbers.get_mut(usize::from(depth)) {
+                *place = 0;
+            }
+            return Some(Self(Numbers::Short { depth, numbers }));
+        }
+        let (_, rest) = self.numbers().split_last()?;
+        Some(Self::new(rest))
     }
 
     /// This step's number inside its frame; `None` for the root.
     pub fn number(&self) -> Option<u32> {
-        self.0.last().copied()
+        self.numbers().last().copied()
+    }
+
+    /// Every number, from the root on.
+    pub(crate) fn numbers(&self) -> &[u32] {
+        &self.0
+    }
+
+    /// Goes one step down.
+    pub(crate) fn push(&mut self, number: u32) {
+        self.0.push(number);
     }
 
     /// Nesting: 0 for the root, 1 for its steps.
     pub fn depth(&self) -> usize {
-        self.0.len()
+        self.numbers().len()
     }
 
     /// Whether this path is `other` or lies inside it.
     pub fn starts_with(&self, other: &Self) -> bool {
-        self.0.starts_with(&other.0)
+        self.numbers().starts_with(other.numbers())
+    }
+}
+
+impl Default for StepPath {
+    fn default() -> Self {
+        Self::root()
+    }
+}
+
+impl PartialEq for StepPath {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (
+                Numbers::Short { depth, numbers },
+                Numbers::Short {
+                    depth: other_depth,
+                    numbers: other_numbers,
+                },
+            ) => depth == other_depth && numbers == other_numbers,
+            (Numbers::Long(numbers), Numbers::Long(other)) => numbers == other,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for StepPath {}
+
+impl PartialOrd for StepPath {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for StepPath {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.numbers().cmp(other.numbers())
+    }
+}
+
+impl Hash for StepPath {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.numbers().hash(state);
     }
 }
 
 impl fmt::Display for StepPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, number) in self.0.iter().enumerate() {
+        for (at, number) in self.numbers().iter().enumerate() {
             if at > 0 {
                 f.write_str(".")?;
             }
@@ -238,8 +334,8 @@ impl FromStr for StepPath {
         }
         text.split('.')
             .map(|part| part.parse().ok())
-            .collect::<Option<_>>()
-            .map(Self)
+            .collect::<Option<SmallVec<[u32; 8]>>>()
+            .map(|numbers| Self::new(&numbers))
             .ok_or_else(|| {
                 Error::new(
                     Component::Engine,
@@ -333,5 +429,49 @@ impl From<String> for Subject {
     /// Reads back what [`Subject::as_str`] gave.
     fn from(stored: String) -> Self {
         Self(stored.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::hash_map::DefaultHasher;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn hash(value: &impl Hash) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        value.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    proptest! {
+        /// Short or long, a path is what a list of its numbers is.
+        #[test]
+        fn a_path_is_its_numbers(
+            one in prop::collection::vec(0_u32..3, 0..6),
+            other in prop::collection::vec(0_u32..3, 0..6),
+        ) {
+            let path = one.iter().fold(StepPath::root(), |path, number| path.child(*number));
+            let second = StepPath::new(&other);
+            prop_assert_eq!(&path, &StepPath::new(&one));
+            prop_assert_eq!(path.numbers(), &one[..]);
+            prop_assert_eq!(path.cmp(&second), one.cmp(&other));
+            prop_assert_eq!(path == second, one == other);
+            prop_assert_eq!(hash(&path) == hash(&second), one == other);
+            prop_assert_eq!(path.starts_with(&second), one.starts_with(&other));
+            prop_assert_eq!((path.depth(), path.number()), (one.len(), one.last().copied()));
+            let parent = one.split_last().map(|(_, rest)| StepPath::new(rest));
+            prop_assert_eq!(path.parent(), parent);
+            prop_assert_eq!(path.to_string().parse::<StepPath>().unwrap(), path);
+        }
+    }
+
+    #[test]
+    fn a_path_is_two_words() {
+        assert_eq!(size_of::<StepPath>(), 16);
     }
 }
