@@ -54,9 +54,10 @@ impl Run {
         answer: &ModelAnswer,
         sink: &mut dyn ContentSink,
     ) -> Result<Vec<CallDecision>, Error> {
-        let mut decisions = Vec::new();
+        let calls = || answer.message.tool_calls().take(MAX_DECIDED);
+        let mut decisions = Vec::with_capacity(calls().count());
         let mut handed_over = false;
-        for (index, call) in (0_u32..).zip(answer.message.tool_calls().take(MAX_DECIDED)) {
+        for (index, call) in (0_u32..).zip(calls()) {
             let judged = if answer.finish == FinishReason::Length {
                 Err((
                     "answer_cut_off",
@@ -128,15 +129,19 @@ impl Run {
                 format!("no tool is named `{}`; available: {known}", call.name),
             ));
         };
-        let arguments = parse_arguments(&call.arguments).map_err(|fault| {
-            (
-                "arguments_not_json",
-                format!("the arguments are not a JSON object: {fault}"),
-            )
-        })?;
+        let arguments = || {
+            parse_arguments(&call.arguments).map_err(|fault| {
+                (
+                    "arguments_not_json",
+                    format!("the arguments are not a JSON object: {fault}"),
+                )
+            })
+        };
         match target {
             Target::Tool(tool) => {
-                if let Some(faults) = tool.parameters.faults(&arguments) {
+                if !tool.parameters.surely_accepts(&call.arguments)
+                    && let Some(faults) = tool.parameters.faults(&arguments()?)
+                {
                     return Err((
                         "arguments_invalid",
                         format!("the arguments do not match the tool's schema:\n{faults}"),
@@ -149,6 +154,7 @@ impl Run {
                 }))
             }
             Target::Agent { agent, own_run } => {
+                let arguments = arguments()?;
                 let Some(question) = arguments.get("input").and_then(Value::as_str) else {
                     return Err((
                         "arguments_invalid",
@@ -172,6 +178,7 @@ impl Run {
                 })
             }
             Target::HandOver { agent } => {
+                arguments()?;
                 if std::mem::replace(handed_over, true) {
                     return Err((
                         "second_handoff",

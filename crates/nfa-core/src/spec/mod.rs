@@ -4,6 +4,7 @@ mod agent;
 mod canonical;
 mod program;
 mod schema;
+mod shape;
 mod tool;
 
 pub use agent::{

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::program::invalid;
+use super::shape::Shape;
 use crate::error::Error;
 
 /// A JSON Schema, compiled.
@@ -13,6 +14,7 @@ use crate::error::Error;
 pub struct Schema {
     source: Arc<Value>,
     validator: Arc<jsonschema::Validator>,
+    shape: Option<Arc<Shape>>,
 }
 
 impl fmt::Debug for Schema {
@@ -35,6 +37,7 @@ impl Schema {
                 invalid("schema_invalid", format!("expected a JSON Schema: {error}"))
             })?;
         Ok(Self {
+            shape: Shape::of_object(&source).map(Arc::new),
             source: Arc::new(source),
             validator: Arc::new(validator),
         })
@@ -43,6 +46,12 @@ impl Schema {
     /// The schema as written.
     pub fn source(&self) -> &Arc<Value> {
         &self.source
+    }
+
+    /// Whether `json` is an object that matches, when that can be seen while it is read, without building a
+    /// value; `false` says nothing.
+    pub fn surely_accepts(&self, json: &str) -> bool {
+        self.shape.as_ref().is_some_and(|shape| shape.matches(json))
     }
 
     /// What of `value` does not match, one line each with its path, at most eight; `None` when all does.
