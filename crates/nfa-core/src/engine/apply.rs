@@ -12,7 +12,7 @@ use super::run::{Exchange, Frame, Phase, Run, Step, StepState, Work, malformed};
 use crate::content::FinishReason;
 use crate::error::{Category, Component, Error};
 use crate::ids::{Address, StepPath, Timestamp};
-use crate::spec::{CompiledTool, Target};
+use crate::spec::{CompiledAgent, CompiledTool, Program, Target};
 
 impl Run {
     /// Folds one fact, and tells what is newly owed or no longer wanted.
@@ -73,7 +73,7 @@ impl Run {
                 }
                 self.reopen();
                 self.restart_clock(entry.at, changes);
-                self.owe_again(changes);
+                self.owe_again(entry.seq, changes)?;
             }
             _ if self.end.is_some() => return Err(malformed(entry.seq, "the run has stopped")),
             Fact::StepStarted {
@@ -105,28 +105,24 @@ impl Run {
                 self.call_finished(entry.seq, step, *result, changes)?
             }
             Fact::Asked { step, question } => {
-                let open = self.open_step(entry.seq, step)?;
-                open.state = StepState::Asking(*question);
-                let asked = open.clone();
+                self.open_step(entry.seq, step)?.state = StepState::Asking(*question);
                 self.withdraw(step, changes);
-                self.owe_question(&asked, *question, changes);
+                self.owe_step(entry.seq, step, changes)?;
             }
             Fact::Answered { step, answer, .. } => {
                 if *answer == AnswerKind::Approved {
                     let open = self.open_step(entry.seq, step)?;
                     open.state = StepState::Owed;
-                    let answered = open.clone();
+                    let pure = open.is_pure();
                     self.withdraw(step, changes);
-                    if answered.is_pure() {
-                        self.owe_work(&answered, changes);
+                    if pure {
+                        self.owe_step(entry.seq, step, changes)?;
                     }
                 }
             }
             Fact::HandedOver { frame, to } => {
-                let agent = self.program.agent(to).cloned();
-                let agent = agent
-                    .ok_or_else(|| malformed(entry.seq, format!("no agent is named `{to}`")))?;
-                let frame = self.open_frame(entry.seq, frame)?;
+                let agent = agent_of(&self.program, entry.seq, to)?;
+                let frame = open_frame(&mut self.frames, entry.seq, frame)?;
                 frame.agent = agent;
                 frame.hand_over = None;
             }
@@ -163,16 +159,17 @@ impl Run {
     }
 
     /// Pure work and questions are owed without a new fact; everything else waits for its intent.
-    fn owe_again(&mut self, changes: &mut Changes) {
-        for step in self.steps.clone() {
-            match step.state {
-                StepState::Asking(question) => self.owe_question(&step, question, changes),
-                _ if step.is_pure() && !matches!(step.state, StepState::ToAsk(_)) => {
-                    self.owe_work(&step, changes)
-                }
-                _ => {}
-            }
-        }
+    fn owe_again(&mut self, seq: u64, changes: &mut Changes) -> Result<(), Error> {
+        let again = |step: &&Step| match step.state {
+            StepState::Asking(_) => true,
+            StepState::ToAsk(_) => false,
+            _ => step.is_pure(),
+        };
+        let steps = self.steps.iter().filter(again);
+        let steps: SmallVec<[StepPath; 4]> = steps.map(|step| step.path.clone()).collect();
+        steps
+            .iter()
+            .try_for_each(|step| self.owe_step(seq, step, changes))
     }
 
     fn restart_clock(&mut self, at: Timestamp, changes: &mut Changes) {
@@ -197,30 +194,7 @@ impl Run {
         changes: &mut Changes,
     ) -> Result<(), Error> {
         if kind == StepKind::Model && self.step(path).is_none() {
-            let frame_path = path
-                .parent()
-                .ok_or_else(|| malformed(seq, "the root is no step"))?;
-            let frame = self.open_frame(seq, &frame_path)?;
-            if frame.phase != Phase::Ready || path.number() != Some(frame.next) {
-                return Err(malformed(
-                    seq,
-                    format!("step {path} is not the next of its agent"),
-                ));
-            }
-            frame.next = frame.next.saturating_add(1);
-            frame.turns = frame.turns.saturating_add(1);
-            frame.open = 1;
-            frame.phase = Phase::Busy;
-            let work = Work::Model {
-                agent: Arc::clone(&frame.agent),
-            };
-            self.turns = self.turns.saturating_add(1);
-            self.steps.push(Step {
-                path: path.clone(),
-                attempt: 0,
-                state: StepState::Owed,
-                work,
-            });
+            self.turn_started(seq, path)?;
         }
         let step = self.open_step(seq, path)?;
         step.attempt = attempt;
@@ -229,9 +203,32 @@ impl Run {
         } else {
             StepState::Started
         };
-        let started = step.clone();
         self.withdraw_quietly(path);
-        self.owe_work(&started, changes);
+        self.owe_step(seq, path, changes)
+    }
+
+    fn turn_started(&mut self, seq: u64, path: &StepPath) -> Result<(), Error> {
+        let frame_path = path
+            .parent()
+            .ok_or_else(|| malformed(seq, "the root is no step"))?;
+        let frame = open_frame(&mut self.frames, seq, &frame_path)?;
+        if frame.phase != Phase::Ready || path.number() != Some(frame.next) {
+            return Err(malformed(
+                seq,
+                format!("step {path} is not the next of its agent"),
+            ));
+        }
+        frame.next = frame.next.saturating_add(1);
+        frame.turns = frame.turns.saturating_add(1);
+        frame.open = 1;
+        frame.phase = Phase::Busy;
+        self.turns = self.turns.saturating_add(1);
+        self.steps.push(Step {
+            path: path.clone(),
+            attempt: 0,
+            state: StepState::Owed,
+            work: Work::Model,
+        });
         Ok(())
     }
 
@@ -249,59 +246,56 @@ impl Run {
         let path = step
             .parent()
             .ok_or_else(|| malformed(seq, "the root is no step"))?;
-        let program = Arc::clone(&self.program);
-        let frame = self.open_frame(seq, &path)?;
+        let frame = open_frame(&mut self.frames, seq, &path)?;
         let first_call = frame.next;
+        let first_step = self.steps.len();
         let mut results = SmallVec::with_capacity(calls.len());
-        let mut opened: SmallVec<[Step; 2]> = SmallVec::new();
-        let mut agents: SmallVec<[(StepPath, Arc<str>, Address); 1]> = SmallVec::new();
+        let mut inner = Vec::new();
         for (call, decision) in (0_u32..).zip(calls) {
-            let at = path.child(first_call.saturating_add(call));
-            let tool = |name: &Arc<str>, state| {
-                let tool = tool_of(&frame.agent.targets, name)
-                    .ok_or_else(|| malformed(seq, format!("no tool is named `{name}`")))?;
-                Ok::<_, Error>(Step {
-                    path: at.clone(),
-                    attempt: 0,
-                    state,
-                    work: Work::Tool { tool, answer, call },
-                })
-            };
-            results.push(match decision {
-                CallDecision::Tool { tool: name } => {
-                    opened.push(tool(name, StepState::Owed)?);
-                    None
+            let path = path.child(first_call.saturating_add(call));
+            let (state, work, result) = match decision {
+                CallDecision::Tool { tool } => {
+                    let tool = tool_of(frame, seq, tool)?;
+                    let work = Work::Tool { tool, answer, call };
+                    (StepState::Owed, Some(work), None)
                 }
-                CallDecision::Approve { tool: name } => {
-                    opened.push(tool(name, StepState::ToAsk(Question::Approval))?);
-                    None
+                CallDecision::Approve { tool } => {
+                    let tool = tool_of(frame, seq, tool)?;
+                    let work = Work::Tool { tool, answer, call };
+                    (StepState::ToAsk(Question::Approval), Some(work), None)
                 }
                 CallDecision::Agent { agent, input } => {
-                    agents.push((at, Arc::clone(agent), *input));
-                    None
+                    let agent = agent_of(&self.program, seq, agent)?;
+                    inner.push(Frame::new(path.clone(), agent, *input));
+                    (StepState::Owed, None, None)
                 }
                 CallDecision::ChildRun { agent, input } => {
+                    let agent = Arc::clone(agent);
                     let work = Work::Child {
-                        agent: Arc::clone(agent),
+                        agent,
                         input: *input,
                     };
-                    opened.push(Step {
-                        path: at,
-                        attempt: 0,
-                        state: StepState::Owed,
-                        work,
-                    });
-                    None
+                    (StepState::Owed, Some(work), None)
                 }
                 CallDecision::HandOver { agent, result } => {
                     frame.hand_over = Some(Arc::clone(agent));
-                    Some(*result)
+                    (StepState::Owed, None, Some(*result))
                 }
-                CallDecision::Reject { result, .. } => Some(*result),
-            });
+                CallDecision::Reject { result, .. } => (StepState::Owed, None, Some(*result)),
+            };
+            results.push(result);
+            if let Some(work) = work {
+                self.steps.push(Step {
+                    path,
+                    attempt: 0,
+                    state,
+                    work,
+                });
+            }
         }
         frame.next = first_call.saturating_add(u32::try_from(calls.len()).unwrap_or(u32::MAX));
-        frame.open = u32::try_from(opened.len() + agents.len()).unwrap_or(u32::MAX);
+        let open = (self.steps.len() - first_step).saturating_add(inner.len());
+        frame.open = u32::try_from(open).unwrap_or(u32::MAX);
         frame.exchanges.push(Exchange::Answer {
             answer,
             first_call,
@@ -318,17 +312,15 @@ impl Run {
             _ if frame.open == 0 => Phase::Ready,
             _ => Phase::Busy,
         };
-        for (at, agent, input) in agents {
-            let agent = program
-                .agent(&agent)
-                .ok_or_else(|| malformed(seq, format!("no agent is named `{agent}`")))?;
-            self.frames.push(Frame::new(at, Arc::clone(agent), input));
-        }
-        for step in opened {
-            if step.is_pure() && step.state == StepState::Owed {
-                self.owe_work(&step, changes);
+        self.frames.extend(inner);
+        for at in first_step..self.steps.len() {
+            if let Some(step) = self.steps.get(at)
+                && step.is_pure()
+                && step.state == StepState::Owed
+            {
+                let command = command_of(&self.frames, seq, step)?;
+                self.owe(command, changes);
             }
-            self.steps.push(step);
         }
         Ok(())
     }
@@ -359,7 +351,7 @@ impl Run {
             .number()
             .ok_or_else(|| malformed(seq, "the root is no step"))?;
         let path = step.parent().unwrap_or_default();
-        let frame = self.open_frame(seq, &path)?;
+        let frame = open_frame(&mut self.frames, seq, &path)?;
         let index = frame
             .call_index(number)
             .ok_or_else(|| malformed(seq, format!("step {step} is no call")))?;
@@ -381,51 +373,12 @@ impl Run {
         Ok(())
     }
 
-    fn owe_work(&mut self, step: &Step, changes: &mut Changes) {
-        let (path, attempt) = (step.path.clone(), step.attempt.max(1));
-        let command = match &step.work {
-            Work::Model { agent } => Command::CallModel {
-                step: path,
-                attempt,
-                agent: Arc::clone(agent),
-            },
-            Work::Tool { tool, answer, call } if step.state == StepState::Reconciling => {
-                Command::Reconcile {
-                    step: path,
-                    attempt,
-                    tool: Arc::clone(tool),
-                    answer: *answer,
-                    call: *call,
-                }
-            }
-            Work::Tool { tool, answer, call } => Command::CallTool {
-                step: path,
-                attempt,
-                tool: Arc::clone(tool),
-                answer: *answer,
-                call: *call,
-            },
-            Work::Child { agent, input } => Command::StartChild {
-                step: path,
-                attempt,
-                agent: Arc::clone(agent),
-                input: *input,
-            },
-        };
-        self.owe(command, changes);
-    }
-
-    fn owe_question(&mut self, step: &Step, question: Question, changes: &mut Changes) {
-        if let Work::Tool { tool, answer, call } = &step.work {
-            let command = Command::AskHuman {
-                step: step.path.clone(),
-                question,
-                tool: Arc::clone(tool),
-                answer: *answer,
-                call: *call,
-            };
+    fn owe_step(&mut self, seq: u64, path: &StepPath, changes: &mut Changes) -> Result<(), Error> {
+        if let Some(step) = self.step(path) {
+            let command = command_of(&self.frames, seq, step)?;
             self.owe(command, changes);
         }
+        Ok(())
     }
 
     fn owe(&mut self, command: Command, changes: &mut Changes) {
@@ -434,15 +387,15 @@ impl Run {
     }
 
     fn withdraw(&mut self, step: &StepPath, changes: &mut Changes) {
-        let before = self.owed.len();
-        self.withdraw_quietly(step);
-        if self.owed.len() < before {
+        if self.withdraw_quietly(step) {
             changes.withdraw(step.clone());
         }
     }
 
-    fn withdraw_quietly(&mut self, step: &StepPath) {
-        self.owed.retain(|command| command.step() != step);
+    /// A step is owed once at most.
+    fn withdraw_quietly(&mut self, step: &StepPath) -> bool {
+        let at = self.owed.iter().position(|command| command.step() == step);
+        at.map(|at| self.owed.remove(at)).is_some()
     }
 
     fn open_step(&mut self, seq: u64, path: &StepPath) -> Result<&mut Step, Error> {
@@ -464,23 +417,84 @@ impl Run {
         self.withdraw(path, changes);
         Ok(())
     }
+}
 
-    fn open_frame(&mut self, seq: u64, path: &StepPath) -> Result<&mut Frame, Error> {
-        self.frames
-            .iter_mut()
-            .find(|frame| frame.path == *path)
-            .ok_or_else(|| malformed(seq, format!("no agent is at work at `{path}`")))
+/// What a step asks for as it stands.
+fn command_of(frames: &[Frame], seq: u64, step: &Step) -> Result<Command, Error> {
+    let (path, attempt) = (step.path.clone(), step.attempt.max(1));
+    if matches!(step.state, StepState::Asking(_)) && !matches!(step.work, Work::Tool { .. }) {
+        return Err(malformed(
+            seq,
+            format!("step {path} is no call to ask about"),
+        ));
+    }
+    Ok(match &step.work {
+        Work::Model => {
+            let frame = path.parent();
+            let frame = frame.and_then(|path| frames.iter().find(|frame| frame.path == path));
+            let frame = frame.ok_or_else(|| malformed(seq, format!("step {path} is nobody's")))?;
+            Command::CallModel {
+                step: path,
+                attempt,
+                agent: Arc::clone(&frame.agent),
+            }
+        }
+        Work::Tool { tool, answer, call } => {
+            let (tool, answer, call) = (Arc::clone(tool), *answer, *call);
+            match step.state {
+                StepState::Asking(question) => Command::AskHuman {
+                    step: path,
+                    question,
+                    tool,
+                    answer,
+                    call,
+                },
+                StepState::Reconciling => Command::Reconcile {
+                    step: path,
+                    attempt,
+                    tool,
+                    answer,
+                    call,
+                },
+                _ => Command::CallTool {
+                    step: path,
+                    attempt,
+                    tool,
+                    answer,
+                    call,
+                },
+            }
+        }
+        Work::Child { agent, input } => Command::StartChild {
+            step: path,
+            attempt,
+            agent: Arc::clone(agent),
+            input: *input,
+        },
+    })
+}
+
+fn open_frame<'a>(
+    frames: &'a mut [Frame],
+    seq: u64,
+    path: &StepPath,
+) -> Result<&'a mut Frame, Error> {
+    frames
+        .iter_mut()
+        .find(|frame| frame.path == *path)
+        .ok_or_else(|| malformed(seq, format!("no agent is at work at `{path}`")))
+}
+
+fn tool_of(frame: &Frame, seq: u64, name: &Arc<str>) -> Result<Arc<CompiledTool>, Error> {
+    match frame.agent.targets.get(name) {
+        Some(Target::Tool(tool)) => Ok(Arc::clone(tool)),
+        _ => Err(malformed(seq, format!("no tool is named `{name}`"))),
     }
 }
 
-fn tool_of(
-    targets: &std::collections::BTreeMap<Arc<str>, Target>,
-    name: &Arc<str>,
-) -> Option<Arc<CompiledTool>> {
-    match targets.get(name)? {
-        Target::Tool(tool) => Some(Arc::clone(tool)),
-        _ => None,
-    }
+fn agent_of(program: &Program, seq: u64, name: &Arc<str>) -> Result<Arc<CompiledAgent>, Error> {
+    let agent = program.agent(name).cloned();
+    agent.ok_or_else(|| malformed(seq, format!("no agent is named `{name}`")))
 }
 
 fn unknown_entry(entry: &Entry) -> Error {

@@ -66,7 +66,7 @@ impl Run {
                 answer,
                 content,
             } => {
-                if let Some((Work::Model { .. }, frame)) = self.awaiting(step) {
+                if let Some((Work::Model, frame)) = self.awaiting(step) {
                     let calls = self.judge_calls(frame, answer, sink)?;
                     let rejected = if calls.is_empty() {
                         Self::judge_output(frame, answer, sink)?
@@ -186,12 +186,12 @@ impl Run {
     }
 
     fn awaits_model(&self, path: &StepPath) -> bool {
-        matches!(self.awaiting(path), Some((Work::Model { .. }, _)))
+        matches!(self.awaiting(path), Some((Work::Model, _)))
     }
 
     fn awaits_call(&self, path: &StepPath) -> bool {
         self.awaiting(path)
-            .is_some_and(|(work, _)| !matches!(work, Work::Model { .. }))
+            .is_some_and(|(work, _)| !matches!(work, Work::Model))
     }
 
     fn decide_signal(
@@ -280,7 +280,7 @@ impl Run {
                 continue;
             }
             match &step.work {
-                Work::Model { .. } => facts.push(started(step, StepKind::Model)),
+                Work::Model => facts.push(started(step, StepKind::Model)),
                 Work::Child { .. } => facts.push(started(step, StepKind::ChildRun)),
                 Work::Tool { tool, .. } => match tool.spec.effect {
                     Effect::AtMostOnce => facts.push(started(step, StepKind::Reconcile)),
@@ -310,7 +310,7 @@ impl Run {
             match step.state {
                 StepState::Owed if !step.is_pure() => {
                     let kind = match step.work {
-                        Work::Model { .. } => StepKind::Model,
+                        Work::Model => StepKind::Model,
                         Work::Tool { .. } => StepKind::Tool,
                         Work::Child { .. } => StepKind::ChildRun,
                     };

@@ -89,6 +89,7 @@ pub enum Exchange {
     },
 }
 
+/// Work under way, or about to be.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
     pub(super) path: StepPath,
@@ -115,9 +116,8 @@ pub(super) enum StepState {
 
 #[derive(Clone, Debug)]
 pub(super) enum Work {
-    Model {
-        agent: Arc<CompiledAgent>,
-    },
+    /// A turn of its frame's agent.
+    Model,
     Tool {
         tool: Arc<CompiledTool>,
         answer: Address,
