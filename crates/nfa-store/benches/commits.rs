@@ -1,7 +1,7 @@
 //! Steps a second: what one run and a hundred runs commit, at each durability. A step is two small
 //! entries and a blob, awaited before the next one of the same run.
 //!
-//! `cargo bench -p nfa-store --bench commits`
+//! `cargo bench -p nfa-store --bench commits`, or `… -- relaxed 1 2000` for one case alone.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)]
 
@@ -162,6 +162,10 @@ fn main() {
         .build()
         .unwrap();
     let directory = tempfile::tempdir_in(".").unwrap();
+    let wanted: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| word != "--bench")
+        .collect();
     println!(
         "{:<10} {:>5} {:>12} {:>10}",
         "store", "runs", "steps/s", "cpu µs"
@@ -171,14 +175,22 @@ fn main() {
         println!("{name:<10} {runs:>5} {rate:>12.0} {processor:>10.2}");
         runtime.block_on(store.close()).unwrap();
     };
-    report("in memory", Arc::new(MemoryStore::new()), 1, 300_000);
-    report("in memory", Arc::new(MemoryStore::new()), 100, 5_000);
+    if wanted.is_empty() {
+        report("in memory", Arc::new(MemoryStore::new()), 1, 300_000);
+        report("in memory", Arc::new(MemoryStore::new()), 100, 5_000);
+    }
     for (name, durability, one, hundred) in [
         ("memory", Durability::Memory, 100_000, 2_000),
         ("relaxed", Durability::Relaxed, 100_000, 2_000),
         ("full", Durability::Full, 5_000, 2_000),
     ] {
-        for (runs, steps) in [(1, one), (100, hundred)] {
+        for (runs, mut steps) in [(1, one), (100, hundred)] {
+            if let [of, number, count] = wanted.as_slice() {
+                if *of != *name || *number != runs.to_string() {
+                    continue;
+                }
+                steps = count.parse().unwrap();
+            }
             let file = directory.path().join(format!("{name}-{runs}.db"));
             let options = Options::with_durability(durability);
             let store = SqliteStore::open(&file, options).unwrap();

@@ -1,6 +1,7 @@
 //! How values of the port are written into columns, and read back.
 
 use nfa_core::Error;
+use nfa_core::content::Sealed;
 use nfa_core::engine::{ENTRY_VERSION, Entry, MAX_ENTRY_BYTES};
 use nfa_core::ids::{Address, StepPath};
 use nfa_core::ports::{RunStatus, SessionItemKind, StoreRefusal};
@@ -105,6 +106,29 @@ pub(crate) fn entry_key(run: i64, seq: u64) -> Result<i64, Error> {
 /// The number of the first entry in the row of this key.
 pub(crate) fn first_entry(key: i64) -> u64 {
     u64::try_from(key & i64::from(u32::MAX)).unwrap_or(0)
+}
+
+/// Adds a blob to those of a row.
+pub(crate) fn write_blob(sealed: &Sealed, out: &mut Vec<u8>) {
+    out.extend_from_slice(&sealed.address.0);
+    out.extend_from_slice(&(sealed.envelope.len() as u64).to_be_bytes());
+    out.extend_from_slice(&sealed.envelope);
+}
+
+/// The blobs of a row, until they end or make no sense.
+pub(crate) struct Blobs<'a>(pub(crate) &'a [u8]);
+
+impl<'a> Iterator for Blobs<'a> {
+    type Item = (Address, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (address, rest) = self.0.split_first_chunk()?;
+        let (length, rest) = rest.split_first_chunk()?;
+        let length = usize::try_from(u64::from_be_bytes(*length)).ok()?;
+        let (envelope, rest) = rest.split_at_checked(length)?;
+        self.0 = rest;
+        Some((Address(*address), envelope))
+    }
 }
 
 /// What the index of blobs holds of an address.

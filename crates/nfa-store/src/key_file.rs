@@ -1,8 +1,6 @@
 //! The file of keys beside the store, as the writing thread sees it. Readable by its owner alone.
 
-use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use nfa_core::content::SubjectKey;
 use nfa_core::ids::{LogId, Subject};
@@ -17,18 +15,14 @@ use crate::options::Options;
 use crate::schema::KEYS;
 use crate::writer::Work;
 
-/// Keys that were made for new subjects and are not in the file yet.
-pub(crate) type Fresh = Arc<Mutex<HashMap<Subject, SubjectKey>>>;
-
 pub(crate) struct KeyFile {
     connection: Connection,
     durability: Durability,
-    fresh: Fresh,
 }
 
 impl KeyFile {
     /// Opens the file, or makes it, owner-only before anything is in it.
-    pub(crate) fn open(file: &Path, options: &Options, fresh: Fresh) -> Result<Self, Error> {
+    pub(crate) fn open(file: &Path, options: &Options) -> Result<Self, Error> {
         make_private(file)?;
         let mut connection = writer(Some(file), options)?;
         KEYS.is_outdated(&connection)?;
@@ -41,7 +35,6 @@ impl KeyFile {
         Ok(Self {
             connection,
             durability: options.durability,
-            fresh,
         })
     }
 
@@ -60,30 +53,16 @@ impl KeyFile {
             .map_err(sqlite)?
     }
 
-    /// Writes fresh keys and performs `jobs`, in one transaction, then completes the jobs. An error means
-    /// that the fresh keys are not durable: nothing sealed under them may become so.
-    pub(crate) fn perform(&mut self, mut jobs: Vec<Box<dyn Work<Self>>>) -> Result<(), Error> {
-        let fresh: Vec<(Subject, SubjectKey)> = {
-            let fresh = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
-            fresh
-                .iter()
-                .map(|(subject, key)| (subject.clone(), key.clone()))
-                .collect()
-        };
-        if fresh.is_empty() && jobs.is_empty() {
-            return Ok(());
+    /// Performs `jobs` in one transaction, then completes them.
+    pub(crate) fn perform(&mut self, mut jobs: Vec<Box<dyn Work<Self>>>) {
+        if jobs.is_empty() {
+            return;
         }
-        match self.transact(&fresh, &mut jobs) {
+        match self.transact(&mut jobs) {
             Ok(outcomes) => {
-                let mut waiting = self.fresh.lock().unwrap_or_else(PoisonError::into_inner);
-                for (subject, _) in &fresh {
-                    waiting.remove(subject);
-                }
-                drop(waiting);
                 for (job, outcome) in jobs.into_iter().zip(outcomes) {
                     job.finish(outcome);
                 }
-                Ok(())
             }
             Err(error) => {
                 if !self.connection.is_autocommit() {
@@ -94,14 +73,12 @@ impl KeyFile {
                 for job in jobs {
                     job.finish(Err(report.clone().into()));
                 }
-                Err(error)
             }
         }
     }
 
     fn transact(
         &mut self,
-        fresh: &[(Subject, SubjectKey)],
         jobs: &mut [Box<dyn Work<Self>>],
     ) -> Result<Vec<Result<(), Error>>, Error> {
         let synced = self.durability != Durability::Full && jobs.iter().any(|job| job.is_synced());
@@ -109,13 +86,6 @@ impl KeyFile {
             set_synchronous(&self.connection, Durability::Full)?;
         }
         self.execute("BEGIN IMMEDIATE")?;
-        for (subject, key) in fresh {
-            if self.keep(subject, key)?.expose() != key.expose() {
-                return Err(internal(
-                    "a subject that was said to be new has a key already",
-                ));
-            }
-        }
         let outcomes = jobs.iter_mut().map(|job| job.perform(self)).collect();
         self.execute("COMMIT")?;
         if synced {
@@ -146,18 +116,31 @@ impl KeyFile {
             .ok_or_else(|| internal("a key that was just stored is not there"))
     }
 
-    pub(crate) fn destroy(&self, subject: &Subject) -> Result<(), Error> {
-        self.fresh
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(subject);
+    /// Destroys the key of a subject, and the one made ahead that it took.
+    pub(crate) fn destroy(&self, subject: &Subject, taken: Option<i64>) -> Result<(), Error> {
         self.connection
             .execute(
                 "DELETE FROM subject_keys WHERE subject = ?1",
                 [subject.as_str()],
             )
+            .and_then(|_| {
+                self.connection
+                    .execute("DELETE FROM run_keys WHERE id = ?1", [taken])
+            })
             .map(drop)
             .map_err(sqlite)
+    }
+
+    /// Stores keys that runs will take, under ids from `first` on, which nobody has used.
+    pub(crate) fn store_ahead(&self, first: i64, keys: &[SubjectKey]) -> Result<(), Error> {
+        let mut statement = self
+            .connection
+            .prepare_cached("INSERT INTO run_keys (id, key) VALUES (?1, ?2)")
+            .map_err(sqlite)?;
+        for (id, key) in (first..).zip(keys) {
+            statement.execute((id, key.expose())).map_err(sqlite)?;
+        }
+        Ok(())
     }
 
     /// Empties the write-ahead log, in which a destroyed key may still stand.
@@ -209,6 +192,20 @@ pub(crate) fn subject_key(
         .and_then(|mut statement| {
             statement
                 .query_row([subject.as_str()], |row| Ok(bytes(row, 0)))
+                .optional()
+        })
+        .map_err(sqlite)?
+        .map(|key| key.map(SubjectKey::from_bytes))
+        .transpose()
+}
+
+/// The key that was made ahead under this id.
+pub(crate) fn run_key(connection: &Connection, id: i64) -> Result<Option<SubjectKey>, Error> {
+    connection
+        .prepare_cached("SELECT key FROM run_keys WHERE id = ?1")
+        .and_then(|mut statement| {
+            statement
+                .query_row([id], |row| Ok(bytes(row, 0)))
                 .optional()
         })
         .map_err(sqlite)?

@@ -10,6 +10,12 @@ CREATE TABLE subject_keys (
     key     BLOB NOT NULL
 ) WITHOUT ROWID;
 
+-- Keys made ahead; the store says which run took which. Ids are never given twice: each draw begins at random.
+CREATE TABLE run_keys (
+    id  INTEGER PRIMARY KEY,
+    key BLOB NOT NULL
+);
+
 CREATE TABLE log_seeds (
     log  BLOB PRIMARY KEY,
     seed BLOB NOT NULL

@@ -28,6 +28,7 @@ mod queue;
 mod reader;
 mod salvage;
 mod schema;
+mod spares;
 mod store;
 mod writer;
 

@@ -8,15 +8,15 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::{Map, Value, json};
 
+use crate::codec::Blobs;
 use crate::failure::{path as wrong_path, sqlite};
 
 /// The tables of the store, in the order of their export.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 12] = [
     "meta",
     "programs",
     "runs",
     "entries",
-    "blobs",
     "sessions",
     "session_leaves",
     "session_items",
@@ -199,10 +199,13 @@ fn column(name: &str, value: ValueRef<'_>) -> Value {
         ValueRef::Blob(bytes) if name == "json" || name == "signal" => {
             lines(bytes).unwrap_or_else(|_| String::from_utf8_lossy(bytes).into())
         }
-        ValueRef::Blob(bytes) => bytes
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-            .into(),
+        ValueRef::Blob(bytes) if name == "blobs" => Blobs(bytes)
+            .map(|(address, envelope)| json!({ "address": hex(&address.0), "envelope": hex(envelope) }))
+            .collect(),
+        ValueRef::Blob(bytes) => hex(bytes).into(),
     }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -15,38 +15,42 @@ CREATE TABLE runs (
     id          INTEGER PRIMARY KEY,
     run         BLOB NOT NULL UNIQUE,
     status      INTEGER NOT NULL,
-    length      INTEGER NOT NULL,
     epoch       INTEGER NOT NULL,
     owner       TEXT,
     until       INTEGER NOT NULL,
     created     INTEGER NOT NULL,
     updated     INTEGER NOT NULL,
-    program     INTEGER NOT NULL REFERENCES programs (id),
+    program     INTEGER NOT NULL,
     agent       TEXT NOT NULL,
     session     TEXT,
     subject     TEXT NOT NULL,
     parent_run  BLOB,
-    parent_step TEXT
+    parent_step TEXT,
+    -- The key in the file of keys under which the run's own content is sealed, if it took one made ahead.
+    key         INTEGER
 );
-CREATE INDEX runs_open ON runs (id) WHERE status < 2;
-CREATE INDEX runs_owned ON runs (owner) WHERE owner IS NOT NULL;
+CREATE INDEX runs_open ON runs (owner) WHERE status < 2;
 CREATE INDEX runs_session ON runs (session) WHERE session IS NOT NULL;
 
--- One row for each batch: its entries as JSON, a line each. The id is the run's id shifted left by 32 bits,
--- plus the number of the first entry.
+-- One row for each batch, so that a step changes few pages: its entries as JSON, a line each, and its blobs
+-- one after the other: address, length of the envelope (8 bytes, big end first), envelope. The id is the run's
+-- id shifted left by 32 bits, plus the number of the first entry; below 0 for blobs that came without entries.
+-- How far a run has come is told by its last row alone: `next` is the number after its last entry.
 CREATE TABLE entries (
-    id   INTEGER PRIMARY KEY,
-    json BLOB NOT NULL
+    id    INTEGER PRIMARY KEY,
+    next  INTEGER NOT NULL,
+    at    INTEGER NOT NULL,
+    json  BLOB NOT NULL,
+    blobs BLOB
 );
 
--- The prefix is the first 8 bytes of the address. Addresses are scattered, so their index is kept small.
-CREATE TABLE blobs (
-    id       INTEGER PRIMARY KEY,
-    prefix   INTEGER NOT NULL,
-    address  BLOB NOT NULL,
-    envelope BLOB NOT NULL
-);
-CREATE INDEX blobs_prefix ON blobs (prefix);
+-- In which row a blob is. The prefix is the first 8 bytes of its address. Addresses are scattered, so this is
+-- kept small.
+CREATE TABLE blob_rows (
+    prefix INTEGER NOT NULL,
+    row    INTEGER NOT NULL,
+    PRIMARY KEY (prefix, row)
+) WITHOUT ROWID;
 
 CREATE TABLE sessions (
     id        INTEGER PRIMARY KEY,

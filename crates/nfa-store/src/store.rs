@@ -20,11 +20,12 @@ use tokio::sync::oneshot;
 use crate::codec::bytes;
 use crate::connection;
 use crate::failure::{internal, sqlite};
-use crate::key_file::{Fresh, KeyFile};
+use crate::key_file::KeyFile;
 use crate::keys::FileKeys;
 use crate::options::{Options, SqliteUrl};
 use crate::reader::{self, Readers};
 use crate::schema::STORE;
+use crate::spares::Spares;
 use crate::writer::{Desk, Job, Writer};
 
 /// A store in one SQLite file.
@@ -112,18 +113,6 @@ impl SqliteStore {
         STORE.prepare(&mut main)?;
 
         let desk = Arc::new(Desk::new(by_callers));
-        let fresh = Fresh::default();
-        let (key_file, keys) = match (keys, file) {
-            (Some(keys), _) => (None, keys),
-            (None, None) => (None, Arc::new(MemoryKeys::new()) as Arc<dyn Keys>),
-            (None, Some(file)) => {
-                let beside = connection::beside(file, ".keys");
-                let key_file = open_keys(&main, &beside, &options, fresh.clone())?;
-                let keys = FileKeys::open(&beside, &options, desk.clone(), fresh)?;
-                (Some(key_file), Arc::new(keys) as Arc<dyn Keys>)
-            }
-        };
-
         let (readers, mut threads) = match file {
             None => (Readers::Writer(desk.clone()), Vec::new()),
             Some(file) => {
@@ -132,9 +121,28 @@ impl SqliteStore {
                 Readers::pool(connections.collect::<Result<_, _>>()?)?
             }
         };
+        let mut spares = None;
+        let (key_file, keys) = match (keys, file) {
+            (Some(keys), _) => (None, keys),
+            (None, None) => (None, Arc::new(MemoryKeys::new()) as Arc<dyn Keys>),
+            (None, Some(file)) => {
+                let beside = connection::beside(file, ".keys");
+                let key_file = open_keys(&main, &beside, &options)?;
+                let ahead: &Arc<Spares> = spares.insert(Arc::default());
+                let (runs, desk) = (readers.clone(), desk.clone());
+                let keys = FileKeys::open(&beside, &options, runs, desk, ahead.clone())?;
+                (Some(key_file), Arc::new(keys) as Arc<dyn Keys>)
+            }
+        };
         let (end, ended) = oneshot::channel::<()>();
         let place = desk.clone();
-        let writer = Writer::new(main, durability, options.clock.clone(), options.patience);
+        let writer = Writer::new(
+            main,
+            durability,
+            options.clock.clone(),
+            options.patience,
+            spares,
+        );
         let thread = std::thread::Builder::new()
             .name("nfa-store-writer".to_owned())
             .spawn(move || {
@@ -173,7 +181,6 @@ fn open_keys(
     store: &rusqlite::Connection,
     file: &Path,
     options: &Options,
-    fresh: Fresh,
 ) -> Result<KeyFile, Error> {
     let tied = |store: &rusqlite::Connection| {
         let mut statement = store
@@ -200,7 +207,7 @@ fn open_keys(
     if tied(store)?.is_some() && !file.exists() {
         return Err(missing("does not exist"));
     }
-    let keys = KeyFile::open(file, options, fresh)?;
+    let keys = KeyFile::open(file, options)?;
     let id = keys.id()?;
     store
         .execute(

@@ -23,6 +23,7 @@ pub(crate) use sessions::*;
 type Read = Box<dyn FnOnce(&Connection) + Send>;
 
 /// Who answers questions.
+#[derive(Clone)]
 pub(crate) enum Readers {
     /// Threads of their own.
     Pool(Arc<Queue<Read>>),

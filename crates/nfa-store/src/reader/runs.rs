@@ -9,7 +9,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::codec::{
-    bytes, entry_key, first_entry, integer, optional_bytes, prefix, read_entry, status,
+    Blobs, bytes, entry_key, first_entry, integer, optional_bytes, prefix, read_entry, status,
     status_number, step, unknown_entry, unsigned,
 };
 use crate::failure::sqlite;
@@ -65,19 +65,42 @@ pub(crate) fn blobs(
     connection: &Connection,
     addresses: &[Address],
 ) -> Result<Vec<Option<Bytes>>, Error> {
-    let mut statement = connection
-        .prepare_cached("SELECT envelope FROM blobs WHERE prefix = ?1 AND address = ?2")
-        .map_err(sqlite)?;
     addresses
         .iter()
-        .map(|address| {
-            statement
-                .query_row((prefix(address), address.0), |row| row.get::<_, Vec<u8>>(0))
-                .optional()
-                .map(|envelope| envelope.map(Bytes::from))
-                .map_err(sqlite)
-        })
+        .map(|address| find_blob(connection, address))
         .collect()
+}
+
+/// The envelope at an address.
+pub(crate) fn find_blob(
+    connection: &Connection,
+    address: &Address,
+) -> Result<Option<Bytes>, Error> {
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT blobs FROM blob_rows JOIN entries ON entries.id = blob_rows.row WHERE prefix = ?1",
+        )
+        .map_err(sqlite)?;
+    let mut rows = statement.query([prefix(address)]).map_err(sqlite)?;
+    while let Some(row) = rows.next().map_err(sqlite)? {
+        let blobs = row.get_ref(0).map_err(sqlite)?;
+        let blobs = Blobs(blobs.as_blob_or_null().ok().flatten().unwrap_or_default());
+        for (found, envelope) in blobs {
+            if found == *address {
+                return Ok(Some(Bytes::copy_from_slice(envelope)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The key made ahead that a run took.
+pub(crate) fn key_of_run(connection: &Connection, run: RunId) -> Result<Option<i64>, Error> {
+    connection
+        .prepare_cached("SELECT key FROM runs WHERE run = ?1")
+        .and_then(|mut statement| statement.query_row([run.0], |row| row.get(0)).optional())
+        .map(Option::flatten)
+        .map_err(sqlite)
 }
 
 pub(crate) fn program(connection: &Connection, hash: ProgramHash) -> Result<Option<Bytes>, Error> {
@@ -93,8 +116,10 @@ pub(crate) fn program(connection: &Connection, hash: ProgramHash) -> Result<Opti
 }
 
 const RECORD: &str = "SELECT runs.run, programs.hash, agent, session, subject, parent_run, parent_step, \
-    status, length, epoch, owner, until, created, updated \
-    FROM runs JOIN programs ON programs.id = runs.program";
+    status, ifnull(next, 0), epoch, owner, until, created, max(updated, ifnull(at, 0)) \
+    FROM runs JOIN programs ON programs.id = runs.program \
+    LEFT JOIN entries ON entries.id = (SELECT max(id) FROM entries \
+    WHERE id BETWEEN runs.id << 32 AND runs.id << 32 | 4294967295)";
 
 fn record(row: &Row<'_>, now: Timestamp) -> Result<RunRecord, Error> {
     let text = |column| row.get::<_, String>(column).map_err(sqlite);
@@ -206,7 +231,7 @@ pub(crate) fn notified(
 ) -> Result<Vec<RunId>, Error> {
     let mut statement = connection
         .prepare_cached(
-            "SELECT runs.run FROM runs WHERE owner = ?1 AND until > ?2 AND EXISTS \
+            "SELECT runs.run FROM runs WHERE owner = ?1 AND until > ?2 AND status < 2 AND EXISTS \
              (SELECT 1 FROM inbox WHERE inbox.run = runs.id AND acknowledged = 0)",
         )
         .map_err(sqlite)?;

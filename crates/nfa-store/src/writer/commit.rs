@@ -2,13 +2,17 @@
 
 use nfa_core::Error;
 use nfa_core::content::Sealed;
-use nfa_core::ids::Subject;
+use nfa_core::ids::{Subject, Timestamp};
 use nfa_core::ports::{Admission, Batch, LeaseChange, StoreRefusal, TimerChange};
-use rusqlite::OptionalExtension;
 
 use super::Writer;
-use crate::codec::{entry_key, integer, prefix, status_number, write_entries};
+use super::run_row::Standing;
+use crate::codec::{Blobs, entry_key, integer, prefix, status_number, write_blob, write_entries};
 use crate::failure::sqlite;
+use crate::reader::find_blob;
+
+/// How much room for blobs is kept between batches.
+const KEPT_BYTES: usize = 64 * 1024;
 
 impl Writer {
     pub(crate) fn commit(&mut self, batch: &Batch) -> Result<(), Error> {
@@ -16,8 +20,7 @@ impl Writer {
             Some(admission) => self.admit(batch, admission)?,
             None => self.advance(batch)?,
         };
-        self.write_entries(row, batch)?;
-        self.write_blobs(&batch.blobs)?;
+        self.write_batch(row, batch)?;
         if let Some(update) = &batch.session {
             self.update_session(batch.run, update)?;
         }
@@ -51,38 +54,34 @@ impl Writer {
     }
 
     fn admit(&mut self, batch: &Batch, admission: &Admission) -> Result<i64, Error> {
-        let known = self
-            .connection
-            .prepare_cached("SELECT 1 FROM runs WHERE run = ?1")
-            .and_then(|mut statement| statement.exists([batch.run.0]))
-            .map_err(sqlite)?;
-        if known {
-            return Err(StoreRefusal::RunExists { run: batch.run }.into());
-        }
         let program = self.program_row(&admission.program)?;
         let (parent_run, parent_step) = match &admission.parent {
             Some((run, step)) => (Some(run.0), Some(step.to_string())),
             None => (None, None),
         };
-        let owner = match batch.lease {
-            LeaseChange::Keep => Some(&admission.owner),
-            LeaseChange::Release => None,
+        let owned = match batch.lease {
+            LeaseChange::Keep => true,
+            LeaseChange::Release => false,
         };
         let until = self.now().plus(admission.ttl_ms);
-        self.connection
+        let status = status_number(batch.status)?;
+        let key = self
+            .spares
+            .as_ref()
+            .and_then(|spares| spares.taken_by(batch.run));
+        let new = self
+            .connection
             .prepare_cached(
-                "INSERT INTO runs (run, status, length, epoch, owner, until, created, updated, program, \
-                 agent, session, subject, parent_run, parent_step) \
-                 VALUES (?1, ?2, ?3, 1, ?4, ?5, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                "INSERT INTO runs (run, status, epoch, owner, until, created, updated, program, \
+                 agent, session, subject, parent_run, parent_step, key) \
+                 VALUES (?1, ?2, 1, ?3, ?4, ?5, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) \
+                 ON CONFLICT (run) DO NOTHING",
             )
             .and_then(|mut statement| {
                 statement.execute(rusqlite::params![
                     batch.run.0,
-                    status_number(batch.status).map_err(|error| {
-                        rusqlite::Error::ToSqlConversionFailure(Box::new(error))
-                    })?,
-                    integer(batch.entries.len() as u64),
-                    owner,
+                    status,
+                    owned.then_some(&admission.owner),
                     integer(until.0),
                     integer(batch.at.0),
                     program,
@@ -91,120 +90,159 @@ impl Writer {
                     admission.subject.as_str(),
                     parent_run,
                     parent_step,
+                    key,
                 ])
             })
             .map_err(sqlite)?;
+        if new == 0 {
+            return Err(StoreRefusal::RunExists { run: batch.run }.into());
+        }
         let row = self.connection.last_insert_rowid();
-        self.runs.insert(batch.run, row);
+        let standing = Standing {
+            row,
+            length: batch.entries.len() as u64,
+            epoch: 1,
+            status,
+            owned,
+        };
+        self.runs.insert(batch.run, standing);
+        if key.is_some() {
+            self.settled.push(batch.run);
+        }
         Ok(row)
     }
 
-    /// Moves a run on, if it stands where its writer thinks.
+    /// Moves a run on, if it stands where its writer thinks. How long it is shows in its entries, so most
+    /// steps leave its row alone.
     fn advance(&mut self, batch: &Batch) -> Result<i64, Error> {
-        let row = self.run_row(batch.run)?;
-        let statements: &[&str] = match batch.lease {
-            // Most steps leave the status as it was; only setting it costs a change of the index of open runs.
-            LeaseChange::Keep => &[
-                "UPDATE runs SET length = ?1, updated = ?3 \
-                 WHERE id = ?4 AND length = ?5 AND epoch = ?6 AND owner IS NOT NULL AND status = ?2",
-                "UPDATE runs SET length = ?1, status = ?2, updated = ?3 \
-                 WHERE id = ?4 AND length = ?5 AND epoch = ?6 AND owner IS NOT NULL",
-            ],
-            LeaseChange::Release => &[
-                "UPDATE runs SET length = ?1, status = ?2, updated = ?3, owner = NULL \
-                 WHERE id = ?4 AND length = ?5 AND epoch = ?6 AND owner IS NOT NULL",
-            ],
-        };
-        let length = batch.expected + batch.entries.len() as u64;
-        let status = status_number(batch.status)?;
-        for sql in statements {
-            let changed = self
-                .connection
-                .prepare_cached(sql)
-                .and_then(|mut statement| {
-                    statement.execute((
-                        integer(length),
-                        status,
-                        integer(batch.at.0),
-                        row,
-                        integer(batch.expected),
-                        integer(batch.epoch),
-                    ))
-                })
-                .map_err(sqlite)?;
-            if changed > 0 {
-                return Ok(row);
-            }
-        }
-        Err(self.refuse(row, batch)?.into())
-    }
-
-    fn refuse(&self, row: i64, batch: &Batch) -> Result<StoreRefusal, Error> {
-        let found: Option<(i64, i64)> = self
-            .connection
-            .prepare_cached("SELECT epoch, length FROM runs WHERE id = ?1")
-            .and_then(|mut statement| {
-                statement
-                    .query_row([row], |row| Ok((row.get(0)?, row.get(1)?)))
-                    .optional()
-            })
-            .map_err(sqlite)?;
-        let Some((epoch, length)) = found else {
-            return Ok(StoreRefusal::RunUnknown { run: batch.run });
-        };
+        let standing = self.standing(batch.run)?;
         for (what, expected, found) in [
-            ("epoch", batch.epoch, epoch),
-            ("run length", batch.expected, length),
+            ("epoch", batch.epoch, standing.epoch),
+            ("run length", batch.expected, standing.length),
         ] {
-            let found = u64::try_from(found).unwrap_or(0);
             if expected != found {
-                return Ok(StoreRefusal::StaleWriter {
+                return Err(StoreRefusal::StaleWriter {
                     what,
                     expected,
                     found,
-                });
+                }
+                .into());
             }
         }
-        Ok(StoreRefusal::LeaseReleased)
+        if !standing.owned {
+            return Err(StoreRefusal::LeaseReleased.into());
+        }
+        let status = status_number(batch.status)?;
+        let owned = match batch.lease {
+            LeaseChange::Keep => true,
+            LeaseChange::Release => false,
+        };
+        if status != standing.status || !owned || batch.entries.is_empty() {
+            let sql = if owned {
+                "UPDATE runs SET status = ?1, updated = ?2 WHERE id = ?3"
+            } else {
+                "UPDATE runs SET status = ?1, updated = ?2, owner = NULL WHERE id = ?3"
+            };
+            self.connection
+                .prepare_cached(sql)
+                .and_then(|mut statement| {
+                    statement.execute((status, integer(batch.at.0), standing.row))
+                })
+                .map_err(sqlite)?;
+        }
+        let moved = Standing {
+            length: batch.expected + batch.entries.len() as u64,
+            status,
+            owned,
+            ..standing
+        };
+        self.runs.insert(batch.run, moved);
+        Ok(standing.row)
     }
 
-    fn write_entries(&mut self, row: i64, batch: &Batch) -> Result<(), Error> {
+    /// Writes the row of a batch: its entries, and those of its blobs that are new.
+    fn write_batch(&mut self, row: i64, batch: &Batch) -> Result<(), Error> {
         let Some(first) = batch.entries.first() else {
-            return Ok(());
+            return self.write_loose(&batch.blobs);
         };
         let key = entry_key(row, first.seq)?;
         let mut json = std::mem::take(&mut self.scratch);
-        let result = write_entries(&batch.entries, &mut json).and_then(|()| {
-            self.connection
-                .prepare_cached("INSERT INTO entries (id, json) VALUES (?1, ?2)")
-                .and_then(|mut statement| statement.execute((key, &json[..])))
-                .map(drop)
-                .map_err(sqlite)
+        let written = write_entries(&batch.entries, &mut json).and_then(|()| {
+            let next = first.seq + batch.entries.len() as u64;
+            self.write_row((key, next, batch.at), &json, &batch.blobs)
         });
         self.scratch = json;
-        result
+        written
     }
 
-    pub(super) fn write_blobs(&mut self, blobs: &[(Subject, Sealed)]) -> Result<(), Error> {
+    /// Writes blobs that came without entries.
+    pub(super) fn write_loose(&mut self, blobs: &[(Subject, Sealed)]) -> Result<(), Error> {
         if blobs.is_empty() {
             return Ok(());
         }
-        let mut statement = self
+        let key = self
             .connection
-            .prepare_cached(
-                "INSERT INTO blobs (prefix, address, envelope) SELECT ?1, ?2, ?3 WHERE NOT EXISTS \
-                 (SELECT 1 FROM blobs WHERE prefix = ?1 AND address = ?2)",
-            )
+            .prepare_cached("SELECT min(ifnull(min(id), 0), 0) - 1 FROM entries")
+            .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
             .map_err(sqlite)?;
+        self.write_row((key, 0, Timestamp(0)), &[], blobs)
+    }
+
+    fn write_row(
+        &mut self,
+        (key, next, at): (i64, u64, Timestamp),
+        json: &[u8],
+        blobs: &[(Subject, Sealed)],
+    ) -> Result<(), Error> {
+        let mut bytes = std::mem::take(&mut self.blobs);
+        bytes.clear();
+        let written = self.place_blobs(key, blobs, &mut bytes).and_then(|()| {
+            self.connection
+                .prepare_cached(
+                    "INSERT INTO entries (id, next, at, json, blobs) VALUES (?1, ?2, ?3, ?4, ?5)",
+                )
+                .and_then(|mut statement| {
+                    let blobs = (!bytes.is_empty()).then_some(&bytes[..]);
+                    statement.execute((key, integer(next), integer(at.0), json, blobs))
+                })
+                .map(drop)
+                .map_err(sqlite)
+        });
+        self.unmoved += bytes.len();
+        bytes.shrink_to(KEPT_BYTES);
+        self.blobs = bytes;
+        written
+    }
+
+    /// Notes that new blobs are in the row of this key, and puts them into `out`.
+    fn place_blobs(
+        &self,
+        key: i64,
+        blobs: &[(Subject, Sealed)],
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
         for (_, sealed) in blobs {
-            self.unmoved += sealed.envelope.len();
-            statement
-                .execute((
-                    prefix(&sealed.address),
-                    sealed.address.0,
-                    &sealed.envelope[..],
-                ))
+            let prefix = prefix(&sealed.address);
+            let first = self
+                .connection
+                .prepare_cached(
+                    "INSERT INTO blob_rows (prefix, row) SELECT ?1, ?2 \
+                     WHERE NOT EXISTS (SELECT 1 FROM blob_rows WHERE prefix = ?1)",
+                )
+                .and_then(|mut statement| statement.execute((prefix, key)))
                 .map_err(sqlite)?;
+            if first == 0 {
+                let known = Blobs(out).any(|(address, _)| address == sealed.address)
+                    || find_blob(&self.connection, &sealed.address)?.is_some();
+                if known {
+                    continue;
+                }
+                self.connection
+                    .prepare_cached("INSERT OR IGNORE INTO blob_rows (prefix, row) VALUES (?1, ?2)")
+                    .and_then(|mut statement| statement.execute((prefix, key)))
+                    .map_err(sqlite)?;
+            }
+            write_blob(sealed, out);
         }
         Ok(())
     }

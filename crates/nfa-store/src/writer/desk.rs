@@ -14,7 +14,7 @@ use tokio::sync::oneshot::{
     error::{RecvError, TryRecvError},
 };
 
-use super::{GROUP, Job, Task, Work, Writer, again};
+use super::{GROUP, Job, Task, Work, Writer};
 use crate::failure::internal;
 use crate::key_file::KeyFile;
 use crate::queue::Queue;
@@ -23,7 +23,7 @@ use crate::queue::Queue;
 const TURNS_OF_A_CALLER: usize = 4;
 
 /// How many commits of one run go on without letting other tasks run.
-const COMMITS_WITHOUT_REST: u64 = 4;
+const COMMITS_WITHOUT_REST: u64 = 16;
 
 /// The jobs that wait, and the place where they are performed.
 pub(crate) struct Desk {
@@ -230,26 +230,25 @@ impl Place {
                 Job::Read(read) => reads.push(read),
             }
         }
-        // Keys first: nothing durable may be sealed under a key that is not.
-        let keyed = match &mut self.keys {
+        // Keys first: somebody may wait for one before sealing.
+        match &mut self.keys {
             Some(keys) => keys.perform(key_changes),
             None => {
                 for work in key_changes {
                     work.finish(Err(internal("this store holds no keys")));
                 }
-                Ok(())
             }
-        };
-        let outcomes = match keyed {
-            Ok(()) if changes.is_empty() => Vec::new(),
-            Ok(()) => match self.writer.perform(&mut changes, patient) {
+        }
+        let outcomes = if changes.is_empty() {
+            Vec::new()
+        } else {
+            match self.writer.perform(&mut changes, patient) {
                 Some(outcomes) => outcomes,
                 None => {
                     queue.put_back(changes.into_iter().map(Job::Store));
                     return false;
                 }
-            },
-            Err(error) => changes.iter().map(|_| Err(again(&error))).collect(),
+            }
         };
         for (work, outcome) in changes.into_iter().zip(outcomes) {
             work.finish(outcome);

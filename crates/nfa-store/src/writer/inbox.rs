@@ -30,7 +30,7 @@ impl Writer {
         if new == 0 {
             return Ok(Posted::Duplicate);
         }
-        self.write_blobs(blobs)?;
+        self.write_loose(blobs)?;
         Ok(Posted::New)
     }
 }

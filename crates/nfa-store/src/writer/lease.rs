@@ -11,6 +11,7 @@ use crate::failure::sqlite;
 impl Writer {
     pub(crate) fn claim(&mut self, run: RunId, owner: &str, ttl_ms: u64) -> Result<Lease, Error> {
         let row = self.run_row(run)?;
+        self.runs.remove(&run);
         self.take(
             "SELECT owner, until, epoch FROM runs WHERE id = ?1",
             "UPDATE runs SET owner = ?1, until = ?2, epoch = ?3 WHERE id = ?4",
@@ -76,7 +77,7 @@ impl Writer {
         let now = self.now();
         let mut renewed = 0;
         for sql in [
-            "UPDATE runs SET until = max(until, ?1) WHERE owner = ?2 AND until > ?3",
+            "UPDATE runs SET until = max(until, ?1) WHERE owner = ?2 AND until > ?3 AND status < 2",
             "UPDATE logs SET until = max(until, ?1) WHERE owner = ?2 AND until > ?3",
         ] {
             renewed += self

@@ -23,8 +23,10 @@ use tokio::sync::oneshot;
 use crate::connection::set_synchronous;
 use crate::failure::{internal, sqlite};
 use crate::key_file::KeyFile;
+use crate::spares::Spares;
 
 pub(crate) use desk::Desk;
+use run_row::Standing;
 
 /// The most jobs of one transaction: enough to share a sync, few enough to answer soon.
 const GROUP: usize = 256;
@@ -113,10 +115,17 @@ pub(crate) struct Writer {
     patient: bool,
     /// About how many bytes were written to the log since it was last moved into the file.
     unmoved: usize,
-    runs: HashMap<RunId, i64>,
+    runs: HashMap<RunId, Standing>,
+    /// By which writes of others are noticed.
+    data_version: i64,
     logs: HashMap<LogId, i64>,
     programs: HashMap<ProgramHash, i64>,
     scratch: Vec<u8>,
+    blobs: Vec<u8>,
+    /// Keys that were made ahead, of which new runs say which they took.
+    spares: Option<Arc<Spares>>,
+    /// Runs that said so in this transaction.
+    settled: Vec<RunId>,
 }
 
 impl Writer {
@@ -125,6 +134,7 @@ impl Writer {
         durability: Durability,
         clock: Arc<dyn Clock>,
         patience: Duration,
+        spares: Option<Arc<Spares>>,
     ) -> Self {
         Self {
             connection,
@@ -134,9 +144,13 @@ impl Writer {
             patient: true,
             unmoved: 0,
             runs: HashMap::new(),
+            data_version: 0,
             logs: HashMap::new(),
             programs: HashMap::new(),
             scratch: Vec::new(),
+            blobs: Vec::new(),
+            spares,
+            settled: Vec::new(),
         }
     }
 
@@ -157,6 +171,7 @@ impl Writer {
         self.runs.clear();
         self.logs.clear();
         self.programs.clear();
+        self.settled.clear();
     }
 
     /// Performs jobs in one transaction; gives for each how it ended, or `None` when the file is busy and
@@ -217,9 +232,10 @@ impl Writer {
             self.forget();
         }
         self.execute("BEGIN IMMEDIATE")?;
+        self.notice_others()?;
         let refusal = jobs.iter_mut().find_map(|job| job.perform(self).err());
         let Some(refusal) = refusal else {
-            self.execute("COMMIT")?;
+            self.complete()?;
             return Ok(jobs.iter().map(|_| Ok(())).collect());
         };
         self.forget();
@@ -238,6 +254,7 @@ impl Writer {
         jobs: &mut [Box<dyn Work<Self>>],
     ) -> Result<Vec<Result<(), Error>>, Error> {
         self.execute("BEGIN IMMEDIATE")?;
+        self.notice_others()?;
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs.iter_mut() {
             self.execute("SAVEPOINT job")?;
@@ -253,8 +270,17 @@ impl Writer {
             self.execute("RELEASE job")?;
             outcomes.push(outcome);
         }
-        self.execute("COMMIT")?;
+        self.complete()?;
         Ok(outcomes)
+    }
+
+    fn complete(&mut self) -> Result<(), Error> {
+        self.execute("COMMIT")?;
+        if let Some(spares) = &self.spares {
+            spares.settle(&self.settled);
+        }
+        self.settled.clear();
+        Ok(())
     }
 
     /// Whether the log is long enough to be moved into the file.
