@@ -204,7 +204,7 @@ impl StepPath {
         }
     }
 
-    fn numbers(&self) -> &[u32] {
+    pub(crate) fn numbers(&self) -> &[u32] {
         match &self.0 {
             Numbers::Short { depth, numbers } => {
                 numbers.get(..usize::from(*depth)).unwrap_or_default()
@@ -242,16 +242,6 @@ impl StepPath {
     /// This step's number inside its frame; `None` for the root.
     pub fn number(&self) -> Option<u32> {
         self.numbers().last().copied()
-    }
-
-    /// Every number, from the root on.
-    pub(crate) fn numbers(&self) -> &[u32] {
-        &self.0
-    }
-
-    /// Goes one step down.
-    pub(crate) fn push(&mut self, number: u32) {
-        self.0.push(number);
     }
 
     /// Nesting: 0 for the root, 1 for its steps.

@@ -1,6 +1,7 @@
 //! Appending: everything is checked before anything is changed.
 
-use super::runs::Held;
+use super::leases::Held;
+use super::runs::Head;
 use super::state::State;
 use crate::engine::{Entry, Fact, MAX_ENTRY_BYTES, RunEnd};
 use crate::ids::Timestamp;
@@ -49,28 +50,44 @@ fn json_bytes(entry: &Entry) -> Option<usize> {
 }
 
 impl State {
-    pub(super) fn commit(&mut self, batch: Batch, now: Timestamp) -> Result<(), StoreRefusal> {
-        self.check(&batch)?;
+    pub(super) fn commit(&mut self, mut batch: Batch, now: Timestamp) -> Result<(), StoreRefusal> {
         let run = batch.run;
-        if let Some(admission) = batch.admission {
-            let (hash, program) = &admission.program;
-            if !self.programs.contains_key(hash) {
-                self.programs.insert(*hash, program.clone());
+        let head = self.runs.head(&self.arena, &run);
+        self.check(&batch, head.as_ref())?;
+        let arena = &mut self.arena;
+        if let Some(update) = &mut batch.session {
+            self.sessions.create(update);
+        }
+        let head = match (head, batch.admission) {
+            (_, Some(admission)) => {
+                let (hash, program) = &admission.program;
+                if !self.programs.contains_key(hash) {
+                    self.programs.insert(*hash, program.clone());
+                }
+                let held = Held::new(admission.owner.clone(), admission.ttl_ms, now);
+                self.leases.insert(run, held);
+                Some(
+                    self.runs
+                        .admit(arena, &mut self.sessions, run, admission, batch.at),
+                )
             }
-            let held = Held::new(admission.owner.clone(), admission.ttl_ms, now);
-            self.leases.insert(run, held);
-            self.runs.admit(run, admission, batch.at);
-        }
+            (head, None) => head,
+        };
+        let mut head = head.ok_or(StoreRefusal::RunUnknown { run })?;
         for (_, sealed) in &batch.blobs {
-            self.blobs.insert(sealed);
+            self.blobs.insert(arena, &mut self.scratch, sealed);
         }
-        if let Some(live) = self.runs.live(&run) {
-            live.entries.extend(batch.entries);
-            live.status = batch.status;
-            live.updated = batch.at;
-        }
+        self.runs.append(
+            arena,
+            &self.blobs,
+            &mut self.scratch,
+            &mut head,
+            &batch.entries,
+        );
+        head.status = batch.status;
+        head.updated = batch.at;
         if let Some(update) = batch.session {
-            self.sessions.apply(run, update);
+            self.sessions.apply(arena, &self.blobs, &head, update);
         }
         for change in batch.timers {
             match change {
@@ -85,24 +102,30 @@ impl State {
                 .waiting
                 .retain(|item| !batch.acknowledged.contains(&item.id));
         }
-        self.logs.add_drafts(batch.drafts);
+        self.logs.add_drafts(
+            arena,
+            &self.blobs,
+            &mut self.scratch,
+            &mut head,
+            &batch.drafts,
+        );
+        head.save(arena, &mut self.scratch);
         if batch.lease == LeaseChange::Release {
             self.leases.remove(&run);
         }
         Ok(())
     }
 
-    fn check(&mut self, batch: &Batch) -> Result<(), StoreRefusal> {
+    fn check(&self, batch: &Batch, head: Option<&Head>) -> Result<(), StoreRefusal> {
         let run = batch.run;
-        match (self.runs.live(&run), &batch.admission) {
+        match (head, &batch.admission) {
             (Some(_), Some(_)) => return Err(StoreRefusal::RunExists { run }),
             (None, None) => return Err(StoreRefusal::RunUnknown { run }),
             (None, Some(_)) => {}
-            (Some(live), None) => {
-                let length = live.entries.len() as u64;
+            (Some(head), None) => {
                 let pairs = [
-                    ("epoch", batch.epoch, live.epoch),
-                    ("run length", batch.expected, length),
+                    ("epoch", batch.epoch, head.epoch),
+                    ("run length", batch.expected, head.length),
                 ];
                 for (what, expected, found) in pairs {
                     if expected != found {

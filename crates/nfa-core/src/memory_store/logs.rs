@@ -1,10 +1,22 @@
 //! Proof logs: leaf drafts, their indices, tree nodes and checkpoints.
+//!
+//! A draft is a record: the number of its run's draft before it, where its run is, its log, its entry, its
+//! openings and its leaf.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::runs::Held;
-use crate::ids::{LogId, RunId, Timestamp};
+use bytes::Bytes;
+
+use super::arena::{Arena, Place};
+use super::blobs::{Blobs, put_address, take_address};
+use super::leases::Held;
+use super::names::Names;
+use super::nodes::Nodes;
+use super::runs::Head;
+use super::shelf::Shelf;
+use super::wire::{Reader, put_bytes, put_number};
+use crate::ids::{LogId, Timestamp};
 use crate::ports::{
     CheckpointRecord, LeafDraft, Lease, LogHead, SequencedBatch, SequencedLeaf, StoreRefusal,
 };
@@ -14,8 +26,21 @@ use crate::ports::{
 pub(super) struct Logs {
     by_agent: HashMap<Arc<str>, LogId>,
     by_id: HashMap<LogId, Log>,
-    drafts: Vec<(LeafDraft, Option<u64>)>,
-    by_run: HashMap<RunId, Vec<u64>>,
+    ids: Names<LogId>,
+    drafts: Shelf<Draft>,
+}
+
+/// Where a draft is, and its index in its log.
+struct Draft {
+    place: Place,
+    /// From 1; 0 while it has none. It takes as few bytes as a place, and is as small a number.
+    index: Place,
+}
+
+impl Draft {
+    fn index(&self) -> Option<u64> {
+        self.index.number().checked_sub(1)
+    }
 }
 
 #[derive(Default)]
@@ -24,8 +49,11 @@ struct Log {
     lease: Option<Held>,
     unsequenced: BTreeSet<u64>,
     size: u64,
-    nodes: HashMap<(u8, u64), [u8; 32]>,
-    checkpoints: BTreeMap<u64, CheckpointRecord>,
+    nodes: Nodes,
+    /// The root that was signed for a size.
+    roots: BTreeMap<u64, [u8; 32]>,
+    /// The checkpoint of the largest size.
+    newest: Option<CheckpointRecord>,
 }
 
 impl Logs {
@@ -50,19 +78,49 @@ impl Logs {
         self.log(log).map(drop)
     }
 
-    pub(super) fn add_drafts(&mut self, drafts: Vec<LeafDraft>) {
+    /// Keeps drafts, whose openings are stored.
+    pub(super) fn add_drafts(
+        &mut self,
+        arena: &mut Arena,
+        blobs: &Blobs,
+        out: &mut Vec<u8>,
+        run: &mut Head,
+        drafts: &[LeafDraft],
+    ) {
         for draft in drafts {
             let number = self.drafts.len() as u64;
             if let Some(log) = self.by_id.get_mut(&draft.log) {
                 log.unsequenced.insert(number);
             }
-            self.by_run.entry(draft.run).or_default().push(number);
-            self.drafts.push((draft, None));
+            out.clear();
+            put_number(out, run.draft);
+            put_number(out, run.place.number());
+            put_number(out, u64::from(self.ids.number(&draft.log)));
+            put_number(out, draft.entry);
+            put_address(blobs, arena, out, &draft.openings, run.place);
+            put_bytes(out, &draft.leaf);
+            self.drafts.push(Draft {
+                place: arena.append(out),
+                index: Place::new(0),
+            });
+            run.draft = number + 1;
         }
     }
 
-    fn draft(&self, number: u64) -> Option<&(LeafDraft, Option<u64>)> {
-        self.drafts.get(usize::try_from(number).ok()?)
+    /// A draft, and the number from 1 of its run's draft before it.
+    fn draft(&self, arena: &Arena, number: u64) -> Option<(LeafDraft, Option<u64>, u64)> {
+        let kept = self.drafts.get(usize::try_from(number).ok()?)?;
+        let mut record = Reader(arena.from(kept.place));
+        let before = record.number()?;
+        let run = Head::read(arena, Place::new(record.number()?))?;
+        let draft = LeafDraft {
+            log: *self.ids.value(record.number32()?)?,
+            run: run.id,
+            entry: record.number()?,
+            openings: take_address(arena, &mut record, run.place)?,
+            leaf: Bytes::copy_from_slice(record.bytes()?),
+        };
+        Some((draft, kept.index(), before))
     }
 
     pub(super) fn claim(
@@ -101,6 +159,7 @@ impl Logs {
 
     pub(super) fn unsequenced(
         &self,
+        arena: &Arena,
         log: LogId,
         limit: usize,
     ) -> Result<Vec<(u64, LeafDraft)>, StoreRefusal> {
@@ -109,7 +168,7 @@ impl Logs {
             .unsequenced
             .iter()
             .take(limit)
-            .filter_map(|number| Some((*number, self.draft(*number)?.0.clone())))
+            .filter_map(|number| Some((*number, self.draft(arena, *number)?.0)))
             .collect())
     }
 
@@ -141,8 +200,8 @@ impl Logs {
         }
         for leaf in &batch.leaves {
             let at = usize::try_from(leaf.draft).unwrap_or(usize::MAX);
-            if let Some((_, index)) = self.drafts.get_mut(at) {
-                *index = Some(leaf.index);
+            if let Some(draft) = self.drafts.get_mut(at) {
+                draft.index = Place::new(leaf.index + 1);
             }
         }
         if let Some(log) = self.by_id.get_mut(&batch.log) {
@@ -150,9 +209,9 @@ impl Logs {
             for draft in &taken {
                 log.unsequenced.remove(draft);
             }
-            let nodes = batch.nodes.into_iter();
-            log.nodes
-                .extend(nodes.map(|node| ((node.level, node.index), node.hash)));
+            for node in batch.nodes {
+                log.nodes.insert(node.level, node.index, node.hash);
+            }
         }
         Ok(())
     }
@@ -179,14 +238,19 @@ impl Logs {
                 reason: "the checkpoint is over more leaves than the log has",
             });
         }
-        if let Some(other) = state.checkpoints.get(&checkpoint.size)
-            && other.root != checkpoint.root
-        {
+        let root = *state
+            .roots
+            .entry(checkpoint.size)
+            .or_insert(checkpoint.root);
+        if root != checkpoint.root {
             return Err(StoreRefusal::CheckpointConflict {
                 reason: "a checkpoint of this size with another root was recorded before",
             });
         }
-        state.checkpoints.insert(checkpoint.size, checkpoint);
+        let newest = state.newest.as_ref().map_or(0, |newest| newest.size);
+        if checkpoint.size >= newest {
+            state.newest = Some(checkpoint);
+        }
         Ok(())
     }
 
@@ -194,7 +258,7 @@ impl Logs {
         let log = self.log(log)?;
         Ok(LogHead {
             size: log.size,
-            checkpoint: log.checkpoints.values().next_back().cloned(),
+            checkpoint: log.newest.clone(),
         })
     }
 
@@ -206,15 +270,24 @@ impl Logs {
         let log = self.log(log)?;
         Ok(places
             .iter()
-            .map(|place| log.nodes.get(place).copied())
+            .map(|(level, index)| log.nodes.get(*level, *index))
             .collect())
     }
 
-    pub(super) fn leaves(&self, run: RunId) -> Vec<(LeafDraft, Option<u64>)> {
-        let numbers = self.by_run.get(&run).map(Vec::as_slice).unwrap_or_default();
-        numbers
-            .iter()
-            .filter_map(|number| self.draft(*number).cloned())
-            .collect()
+    /// The drafts of a run, in commit order. `None` where what is kept cannot be read.
+    pub(super) fn leaves(
+        &self,
+        arena: &Arena,
+        run: &Head,
+    ) -> Option<Vec<(LeafDraft, Option<u64>)>> {
+        let mut leaves = Vec::new();
+        let mut next = run.draft;
+        while let Some(number) = next.checked_sub(1) {
+            let (draft, index, before) = self.draft(arena, number)?;
+            leaves.push((draft, index));
+            next = before;
+        }
+        leaves.reverse();
+        Some(leaves)
     }
 }

@@ -1,13 +1,25 @@
 //! The default [`Store`]: in memory, for one process. Nothing survives it.
 //!
 //! One lock guards all of it, held for about a microsecond a call; every future is ready at once.
+//!
+//! What lasts (runs, entries, content, leaves) is appended to an arena in a compact form as it is committed,
+//! and named by its place there: an idle session is hardly more than what was said in it. What is few or
+//! short-lived (leases, timers, inboxes, programs) is kept as it is.
 
+mod arena;
 mod blobs;
 mod commit;
+mod entries;
+mod leases;
 mod logs;
+mod names;
+mod nodes;
+mod phrases;
 mod runs;
 mod sessions;
+mod shelf;
 mod state;
+mod wire;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -65,9 +77,9 @@ impl MemoryStore {
     }
 
     /// Runs `action` under the lock, now, and gives a future that is ready.
-    fn with<'a, T: Send + 'a>(
+    fn with<'a, T: Send + 'a, E: Into<Error>>(
         &self,
-        action: impl FnOnce(&mut State, Timestamp) -> Result<T, StoreRefusal>,
+        action: impl FnOnce(&mut State, Timestamp) -> Result<T, E>,
     ) -> BoxFuture<'a, Result<T, Error>> {
         let now = self.clock.now();
         let result = match self
@@ -76,7 +88,7 @@ impl MemoryStore {
             .unwrap_or_else(PoisonError::into_inner)
             .as_mut()
         {
-            Some(state) => action(state, now).map_err(Error::from),
+            Some(state) => action(state, now).map_err(Into::into),
             None => Err(StoreRefusal::Closed.into()),
         };
         Box::pin(std::future::ready(result))
@@ -111,26 +123,29 @@ impl Store for MemoryStore {
         &'a self,
         addresses: &'a [Address],
     ) -> BoxFuture<'a, Result<Vec<Option<Bytes>>, Error>> {
-        self.with(|state, _| Ok(addresses.iter().map(|at| state.blobs.get(at)).collect()))
+        self.with(|state, _| {
+            let found = addresses.iter();
+            Ok::<_, Error>(found.map(|at| state.blobs.get(&state.arena, at)).collect())
+        })
     }
 
     fn run(&self, run: RunId) -> BoxFuture<'_, Result<Option<RunRecord>, Error>> {
-        self.with(|state, now| Ok(state.record(run, now)))
+        self.with(|state, now| state.record(run, now))
     }
 
     fn runs(&self, filter: RunFilter) -> BoxFuture<'_, Result<Vec<RunRecord>, Error>> {
-        self.with(|state, now| Ok(state.records(&filter, now)))
+        self.with(|state, now| state.records(&filter, now))
     }
 
     fn program(&self, hash: ProgramHash) -> BoxFuture<'_, Result<Option<Bytes>, Error>> {
-        self.with(|state, _| Ok(state.programs.get(&hash).cloned()))
+        self.with(|state, _| Ok::<_, Error>(state.programs.get(&hash).cloned()))
     }
 
     fn session<'a>(
         &'a self,
         id: &'a SessionId,
     ) -> BoxFuture<'a, Result<Option<SessionHead>, Error>> {
-        self.with(|state, _| Ok(state.sessions.head(id)))
+        self.with(|state, _| Ok::<_, Error>(state.sessions.head(id)))
     }
 
     fn session_items<'a>(
@@ -138,7 +153,7 @@ impl Store for MemoryStore {
         id: &'a SessionId,
         runs: Option<u32>,
     ) -> BoxFuture<'a, Result<Vec<SessionItem>, Error>> {
-        self.with(|state, _| Ok(state.sessions.tail(id, runs)))
+        self.with(|state, _| state.session_items(id, runs))
     }
 
     fn claim<'a>(
@@ -151,7 +166,7 @@ impl Store for MemoryStore {
     }
 
     fn renew<'a>(&'a self, owner: &'a str, ttl_ms: u64) -> BoxFuture<'a, Result<u64, Error>> {
-        self.with(|state, now| Ok(state.renew(owner, ttl_ms, now)))
+        self.with(|state, now| Ok::<_, Error>(state.renew(owner, ttl_ms, now)))
     }
 
     fn post(
@@ -163,11 +178,11 @@ impl Store for MemoryStore {
     }
 
     fn inbox(&self, run: RunId) -> BoxFuture<'_, Result<Vec<InboxItem>, Error>> {
-        self.with(|state, _| Ok(state.inbox(run)))
+        self.with(|state, _| Ok::<_, Error>(state.inbox(run)))
     }
 
     fn notified<'a>(&'a self, owner: &'a str) -> BoxFuture<'a, Result<Vec<RunId>, Error>> {
-        self.with(|state, now| Ok(state.notified(owner, now)))
+        self.with(|state, now| Ok::<_, Error>(state.notified(owner, now)))
     }
 
     fn due_timers(
@@ -175,7 +190,7 @@ impl Store for MemoryStore {
         now: Timestamp,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<(RunId, StepPath)>, Error>> {
-        self.with(|state, _| Ok(state.due_timers(now, limit)))
+        self.with(|state, _| Ok::<_, Error>(state.due_timers(now, limit)))
     }
 
     fn log<'a>(&'a self, agent: &'a str) -> BoxFuture<'a, Result<LogId, Error>> {
@@ -185,11 +200,11 @@ impl Store for MemoryStore {
                 crate::content::entropy_unavailable(error),
             )));
         }
-        self.with(|state, _| Ok(state.logs.of_agent(agent, LogId(fresh))))
+        self.with(|state, _| Ok::<_, Error>(state.logs.of_agent(agent, LogId(fresh))))
     }
 
     fn existing_log<'a>(&'a self, agent: &'a str) -> BoxFuture<'a, Result<Option<LogId>, Error>> {
-        self.with(|state, _| Ok(state.logs.existing(agent)))
+        self.with(|state, _| Ok::<_, Error>(state.logs.existing(agent)))
     }
 
     fn claim_log<'a>(
@@ -206,7 +221,7 @@ impl Store for MemoryStore {
         log: LogId,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<(u64, LeafDraft)>, Error>> {
-        self.with(|state, _| state.logs.unsequenced(log, limit))
+        self.with(|state, _| state.logs.unsequenced(&state.arena, log, limit))
     }
 
     fn sequence(&self, batch: SequencedBatch) -> BoxFuture<'_, Result<(), Error>> {
@@ -235,7 +250,7 @@ impl Store for MemoryStore {
     }
 
     fn leaves(&self, run: RunId) -> BoxFuture<'_, Result<Vec<(LeafDraft, Option<u64>)>, Error>> {
-        self.with(|state, _| Ok(state.logs.leaves(run)))
+        self.with(|state, _| state.leaves(run))
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), Error>> {

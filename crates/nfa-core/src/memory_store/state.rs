@@ -5,20 +5,29 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::arena::Arena;
 use super::blobs::Blobs;
+use super::leases::Held;
 use super::logs::Logs;
-use super::runs::{Held, Runs};
+use super::runs::{Head, Runs};
 use super::sessions::Sessions;
 use crate::content::Sealed;
 use crate::engine::Entry;
-use crate::ids::{ProgramHash, RunId, StepPath, Subject, Timestamp};
-use crate::ports::{InboxItem, Lease, Posted, RunFilter, RunRecord, StoreRefusal};
+use crate::error::{Category, Component, Error};
+use crate::ids::{ProgramHash, RunId, SessionId, StepPath, Subject, Timestamp};
+use crate::ports::{
+    InboxItem, LeafDraft, Lease, Posted, RunFilter, RunRecord, SessionItem, StoreRefusal,
+};
 
 /// How many runs a listing without a limit gives.
 const DEFAULT_LIMIT: usize = 100;
 
 #[derive(Default)]
 pub(super) struct State {
+    /// Runs, entries, blobs and leaf drafts: all that lasts and is many.
+    pub(super) arena: Arena,
+    /// Where the next record is made.
+    pub(super) scratch: Vec<u8>,
     pub(super) blobs: Blobs,
     pub(super) programs: HashMap<ProgramHash, Bytes>,
     pub(super) runs: Runs,
@@ -59,48 +68,78 @@ impl Timers {
 }
 
 impl State {
-    pub(super) fn journal(
-        &self,
-        run: RunId,
-        from: u64,
-        limit: usize,
-    ) -> Result<Vec<Entry>, StoreRefusal> {
-        let from = usize::try_from(from).unwrap_or(usize::MAX);
+    fn head(&self, run: RunId) -> Result<Head, StoreRefusal> {
         self.runs
-            .journal(&run, from, limit)
+            .head(&self.arena, &run)
             .ok_or(StoreRefusal::RunUnknown { run })
     }
 
+    pub(super) fn journal(&self, run: RunId, from: u64, limit: usize) -> Result<Vec<Entry>, Error> {
+        let head = self.head(run)?;
+        self.runs
+            .journal(&self.arena, &self.blobs, &head, from, limit)
+            .ok_or_else(unreadable)
+    }
+
     /// The record of a run, with its lease as it stands `now`.
-    pub(super) fn record(&self, run: RunId, now: Timestamp) -> Option<RunRecord> {
-        let mut record = self.runs.record(&run)?;
-        record.owner = self.holder(run, now).map(|held| held.owner.clone());
-        Some(record)
+    pub(super) fn record(&self, run: RunId, now: Timestamp) -> Result<Option<RunRecord>, Error> {
+        let head = self.runs.head(&self.arena, &run);
+        head.map(|head| self.record_of(&head, now)).transpose()
+    }
+
+    fn record_of(&self, head: &Head, now: Timestamp) -> Result<RunRecord, Error> {
+        let record = self.runs.record(&self.arena, &self.sessions, head);
+        let mut record = record.ok_or_else(unreadable)?;
+        record.owner = self.holder(head.id, now).map(|held| held.owner.clone());
+        Ok(record)
     }
 
     fn holder(&self, run: RunId, now: Timestamp) -> Option<&Held> {
         self.leases.get(&run).filter(|held| held.until > now)
     }
 
-    pub(super) fn records(&self, filter: &RunFilter, now: Timestamp) -> Vec<RunRecord> {
-        let mut found: Vec<(u64, RunRecord)> = self
+    pub(super) fn records(
+        &self,
+        filter: &RunFilter,
+        now: Timestamp,
+    ) -> Result<Vec<RunRecord>, Error> {
+        let mut heads: Vec<Head> = self
             .runs
-            .iter()
-            .filter(|(_, record)| {
-                (filter.statuses.is_empty() || filter.statuses.contains(&record.status))
-                    && (filter.session.is_none() || filter.session == record.session)
-                    && !(filter.unowned && self.holder(record.run, now).is_some())
+            .iter(&self.arena)
+            .filter(|head| {
+                (filter.statuses.is_empty() || filter.statuses.contains(&head.status))
+                    && !(filter.unowned && self.holder(head.id, now).is_some())
             })
             .collect();
-        found.sort_unstable_by_key(|(number, _)| std::cmp::Reverse(*number));
-        found.truncate(filter.limit.unwrap_or(DEFAULT_LIMIT));
-        found
-            .into_iter()
-            .map(|(_, mut record)| {
-                record.owner = self.holder(record.run, now).map(|held| held.owner.clone());
-                record
-            })
+        // Of two runs, the one admitted later lies behind the other.
+        heads.sort_unstable_by_key(|head| std::cmp::Reverse(head.place));
+        let of_session = |record: &Result<RunRecord, Error>| match (record, &filter.session) {
+            (Ok(record), Some(session)) => record.session.as_ref() == Some(session),
+            _ => true,
+        };
+        heads
+            .iter()
+            .map(|head| self.record_of(head, now))
+            .filter(of_session)
+            .take(filter.limit.unwrap_or(DEFAULT_LIMIT))
             .collect()
+    }
+
+    pub(super) fn session_items(
+        &self,
+        id: &SessionId,
+        runs: Option<u32>,
+    ) -> Result<Vec<SessionItem>, Error> {
+        self.sessions
+            .tail(&self.arena, id, runs)
+            .ok_or_else(unreadable)
+    }
+
+    pub(super) fn leaves(&self, run: RunId) -> Result<Vec<(LeafDraft, Option<u64>)>, Error> {
+        match self.runs.head(&self.arena, &run) {
+            Some(head) => self.logs.leaves(&self.arena, &head).ok_or_else(unreadable),
+            None => Ok(Vec::new()),
+        }
     }
 
     pub(super) fn claim(
@@ -110,9 +149,7 @@ impl State {
         ttl_ms: u64,
         now: Timestamp,
     ) -> Result<Lease, StoreRefusal> {
-        if !self.runs.contains(&run) {
-            return Err(StoreRefusal::RunUnknown { run });
-        }
+        let mut head = self.head(run)?;
         if let Some(held) = self.holder(run, now)
             && *held.owner != *owner
         {
@@ -120,13 +157,10 @@ impl State {
         }
         let held = Held::new(owner, ttl_ms, now);
         self.leases.insert(run, held);
-        let live = self
-            .runs
-            .live(&run)
-            .ok_or(StoreRefusal::RunUnknown { run })?;
-        live.epoch += 1;
+        head.epoch += 1;
+        head.save(&mut self.arena, &mut self.scratch);
         Ok(Lease {
-            epoch: live.epoch,
+            epoch: head.epoch,
             ttl_ms,
         })
     }
@@ -145,7 +179,7 @@ impl State {
         item: InboxItem,
         blobs: &[(Subject, Sealed)],
     ) -> Result<Posted, StoreRefusal> {
-        if !self.runs.contains(&item.run) {
+        if !self.runs.contains(&self.arena, &item.run) {
             return Err(StoreRefusal::RunUnknown { run: item.run });
         }
         let inbox = self.inboxes.entry(item.run).or_default();
@@ -154,7 +188,8 @@ impl State {
         }
         inbox.waiting.push(item);
         for (_, sealed) in blobs {
-            self.blobs.insert(sealed);
+            self.blobs
+                .insert(&mut self.arena, &mut self.scratch, sealed);
         }
         Ok(Posted::New)
     }
@@ -188,4 +223,13 @@ impl State {
             .map(|(_, run, step)| (*run, step.clone()))
             .collect()
     }
+}
+
+fn unreadable() -> Error {
+    Error::new(
+        Component::Store,
+        Category::Internal,
+        "store_corrupt",
+        "what the memory store keeps cannot be read back: a defect, please report it",
+    )
 }
