@@ -26,7 +26,7 @@ use crate::options::{Options, SqliteUrl};
 use crate::reader::{self, Readers};
 use crate::schema::STORE;
 use crate::spares::Spares;
-use crate::writer::{Desk, Job, Writer};
+use crate::writer::{Desk, Job, Room, Writer};
 
 /// A store in one SQLite file.
 ///
@@ -136,13 +136,16 @@ impl SqliteStore {
         };
         let (end, ended) = oneshot::channel::<()>();
         let place = desk.clone();
-        let writer = Writer::new(
+        let mut writer = Writer::new(
             main,
             durability,
             options.clock.clone(),
             options.patience,
             spares,
         );
+        if let (Some(file), Durability::Full) = (file, durability) {
+            writer = writer.with_room(Room::new(connection::beside(file, "-wal")));
+        }
         let thread = std::thread::Builder::new()
             .name("nfa-store-writer".to_owned())
             .spawn(move || {

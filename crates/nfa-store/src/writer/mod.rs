@@ -7,6 +7,7 @@ mod desk;
 mod inbox;
 mod lease;
 mod log;
+mod room;
 mod run_row;
 mod session;
 
@@ -26,6 +27,7 @@ use crate::key_file::KeyFile;
 use crate::spares::Spares;
 
 pub(crate) use desk::Desk;
+pub(crate) use room::Room;
 use run_row::Standing;
 
 /// The most jobs of one transaction: enough to share a sync, few enough to answer soon.
@@ -126,6 +128,8 @@ pub(crate) struct Writer {
     spares: Option<Arc<Spares>>,
     /// Runs that said so in this transaction.
     settled: Vec<RunId>,
+    /// Where each commit is synced: room for those to come.
+    room: Option<Room>,
 }
 
 impl Writer {
@@ -151,7 +155,14 @@ impl Writer {
             blobs: Vec::new(),
             spares,
             settled: Vec::new(),
+            room: None,
         }
+    }
+
+    /// Makes room for commits ahead of them.
+    pub(crate) fn with_room(mut self, room: Room) -> Self {
+        self.room = Some(room);
+        self
     }
 
     fn now(&self) -> Timestamp {
@@ -171,7 +182,6 @@ impl Writer {
         self.runs.clear();
         self.logs.clear();
         self.programs.clear();
-        self.settled.clear();
     }
 
     /// Performs jobs in one transaction; gives for each how it ended, or `None` when the file is busy and
@@ -231,8 +241,7 @@ impl Writer {
         if self.runs.len() + self.logs.len() > REMEMBERED {
             self.forget();
         }
-        self.execute("BEGIN IMMEDIATE")?;
-        self.notice_others()?;
+        self.begin()?;
         let refusal = jobs.iter_mut().find_map(|job| job.perform(self).err());
         let Some(refusal) = refusal else {
             self.complete()?;
@@ -253,10 +262,10 @@ impl Writer {
         &mut self,
         jobs: &mut [Box<dyn Work<Self>>],
     ) -> Result<Vec<Result<(), Error>>, Error> {
-        self.execute("BEGIN IMMEDIATE")?;
-        self.notice_others()?;
+        self.begin()?;
         let mut outcomes = Vec::with_capacity(jobs.len());
         for job in jobs.iter_mut() {
+            let settled = self.settled.len();
             self.execute("SAVEPOINT job")?;
             let outcome = job.perform(self);
             if let Err(error) = &outcome {
@@ -265,6 +274,7 @@ impl Writer {
                     // SQLite itself rolled everything back: a full disk, or worse.
                     return Err(again(error));
                 }
+                self.settled.truncate(settled);
                 self.execute("ROLLBACK TO job")?;
             }
             self.execute("RELEASE job")?;
@@ -274,12 +284,21 @@ impl Writer {
         Ok(outcomes)
     }
 
+    fn begin(&mut self) -> Result<(), Error> {
+        self.settled.clear();
+        self.execute("BEGIN IMMEDIATE")?;
+        self.notice_others()?;
+        if let Some(room) = &mut self.room {
+            room.make();
+        }
+        Ok(())
+    }
+
     fn complete(&mut self) -> Result<(), Error> {
         self.execute("COMMIT")?;
         if let Some(spares) = &self.spares {
             spares.settle(&self.settled);
         }
-        self.settled.clear();
         Ok(())
     }
 
