@@ -4,13 +4,13 @@
 //! for certain, or finds nothing; then the whole validator decides. So it may be narrower than the schema,
 //! and is never wider.
 
-use std::fmt;
-
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 /// Properties of one object that have a bit in a word.
 const MOST_PROPERTIES: usize = 64;
+
+/// Values within values: fewer than a reader of JSON takes.
+const MOST_DEPTH: u32 = 64;
 
 const NULL: u8 = 1;
 const BOOLEAN: u8 = 2;
@@ -22,7 +22,6 @@ const ARRAY: u8 = 32;
 const OBJECT: u8 = 64;
 
 /// What a plain schema accepts, or a part of it.
-#[derive(Debug)]
 pub(super) struct Shape {
     kinds: u8,
     least: i128,
@@ -38,18 +37,18 @@ pub(super) struct Shape {
 impl Shape {
     /// The shape of a schema of objects, if it says nothing that a shape can't.
     pub(super) fn of_object(schema: &Value) -> Option<Self> {
-        Self::of(schema).filter(|shape| shape.kinds == OBJECT)
+        Self::of(schema, MOST_DEPTH).filter(|shape| shape.kinds == OBJECT)
     }
 
-    fn of(schema: &Value) -> Option<Self> {
-        let schema = schema.as_object()?;
+    fn of(schema: &Value, depth: u32) -> Option<Self> {
+        let (schema, depth) = (schema.as_object()?, depth.checked_sub(1)?);
         let mut shape = Self {
             kinds: kinds_of(schema.get("type")?)?,
             least: i128::MIN,
             most: i128::MAX,
             words: None,
             items: None,
-            properties: properties_of(schema)?,
+            properties: properties_of(schema, depth)?,
             required: 0,
         };
         for (keyword, value) in schema {
@@ -61,7 +60,7 @@ impl Shape {
                 "additionalProperties" if value.is_boolean() => {}
                 "minimum" if shape.kinds & FRACTION == 0 => shape.least = value.as_i64()?.into(),
                 "maximum" if shape.kinds & FRACTION == 0 => shape.most = value.as_i64()?.into(),
-                "items" => shape.items = Some(Box::new(Self::of(value)?)),
+                "items" => shape.items = Some(Box::new(Self::of(value, depth)?)),
                 "enum" => {
                     let words = value.as_array()?.iter();
                     shape.words = Some(
@@ -84,29 +83,14 @@ impl Shape {
 
     /// Whether `json` is certainly a value of this shape.
     pub(super) fn matches(&self, json: &str) -> bool {
-        let mut json = serde_json::Deserializer::from_str(json);
-        self.deserialize(&mut json).is_ok() && json.end().is_ok()
+        let mut text = Text(json.as_bytes());
+        text.value(self).is_some() && text.peek().is_none()
     }
 
     fn place(&self, name: &str) -> Option<usize> {
         self.properties
             .iter()
             .position(|(property, _)| **property == *name)
-    }
-
-    fn allow<E: Error>(&self, kind: u8) -> Result<(), E> {
-        if self.kinds & kind == 0 {
-            return Err(E::custom("another kind of value"));
-        }
-        Ok(())
-    }
-
-    fn integer<E: Error>(&self, value: i128) -> Result<(), E> {
-        self.allow(INTEGER)?;
-        if (self.least..=self.most).contains(&value) {
-            return Ok(());
-        }
-        Err(E::custom("out of range"))
     }
 }
 
@@ -129,7 +113,7 @@ fn kinds_of(names: &Value) -> Option<u8> {
     }
 }
 
-fn properties_of(schema: &Map<String, Value>) -> Option<Vec<(Box<str>, Shape)>> {
+fn properties_of(schema: &Map<String, Value>, depth: u32) -> Option<Vec<(Box<str>, Shape)>> {
     let Some(properties) = schema.get("properties") else {
         return Some(Vec::new());
     };
@@ -139,104 +123,163 @@ fn properties_of(schema: &Map<String, Value>) -> Option<Vec<(Box<str>, Shape)>> 
     }
     let shapes = properties
         .iter()
-        .map(|(name, schema)| Some((name.as_str().into(), Shape::of(schema)?)));
+        .map(|(name, schema)| Some((name.as_str().into(), Shape::of(schema, depth)?)));
     shapes.collect()
 }
 
-impl<'de> DeserializeSeed<'de> for &Shape {
-    type Value = ();
+/// What is left of a text. It reads less than JSON allows (no escaped code points, exponents or very long
+/// numbers), and nothing that JSON does not.
+struct Text<'a>(&'a [u8]);
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for &Shape {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value of a plain schema")
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<(), E> {
-        self.allow(NULL)
-    }
-
-    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
-        self.allow(BOOLEAN)
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
-        self.integer(value.into())
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
-        self.integer(value.into())
-    }
-
-    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
-        self.allow(FRACTION)
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
-        self.allow(STRING)?;
-        match &self.words {
-            Some(words) if !words.iter().any(|word| **word == *value) => {
-                Err(E::custom("another word"))
+impl<'a> Text<'a> {
+    /// Reads one value of this shape, or `None`.
+    fn value(&mut self, shape: &Shape) -> Option<()> {
+        let allowed = |kind| (shape.kinds & kind != 0).then_some(());
+        match self.peek()? {
+            b'{' => allowed(OBJECT).and_then(|()| self.object(shape)),
+            b'[' => allowed(ARRAY).and_then(|()| self.array(shape.items.as_deref()?)),
+            b'"' => {
+                allowed(STRING)?;
+                let (content, escaped) = self.string()?;
+                match &shape.words {
+                    None => Some(()),
+                    Some(words) => (!escaped
+                        && words.iter().any(|word| word.as_bytes() == content))
+                    .then_some(()),
+                }
             }
-            _ => Ok(()),
+            b't' => allowed(BOOLEAN).and_then(|()| self.word(b"true")),
+            b'f' => allowed(BOOLEAN).and_then(|()| self.word(b"false")),
+            b'n' => allowed(NULL).and_then(|()| self.word(b"null")),
+            _ => self.number(shape),
         }
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        self.allow(ARRAY)?;
-        let shape = self.items.as_deref();
-        let shape = shape.ok_or_else(|| A::Error::custom("items of any kind"))?;
-        while items.next_element_seed(shape)?.is_some() {}
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        self.allow(OBJECT)?;
+    fn object(&mut self, shape: &Shape) -> Option<()> {
+        self.token(b'{')?;
         let mut seen = 0_u64;
-        while let Some((bit, shape)) = map.next_key_seed(Named(self))? {
-            map.next_value_seed(shape)?;
-            seen |= bit;
-        }
-        if seen & self.required == self.required {
-            return Ok(());
-        }
-        Err(A::Error::custom("a property is missing"))
-    }
-}
-
-/// Finds a property by its name: its bit and its shape.
-struct Named<'a>(&'a Shape);
-
-impl<'de, 'a> DeserializeSeed<'de> for Named<'a> {
-    type Value = (u64, &'a Shape);
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl<'a> Visitor<'_> for Named<'a> {
-    type Value = (u64, &'a Shape);
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the name of a property")
-    }
-
-    fn visit_str<E: Error>(self, name: &str) -> Result<Self::Value, E> {
-        let mut bit = 1_u64;
-        for (property, shape) in &self.0.properties {
-            if **property == *name {
-                return Ok((bit, shape));
+        if self.token(b'}').is_none() {
+            loop {
+                self.peek()?;
+                let (name, escaped) = self.string()?;
+                let mut properties = (0_u32..).zip(&shape.properties);
+                let (place, (_, property)) = properties
+                    .find(|(_, (property, _))| !escaped && property.as_bytes() == name)?;
+                seen |= 1 << place;
+                self.token(b':')?;
+                self.value(property)?;
+                if self.token(b',').is_none() {
+                    break;
+                }
             }
-            bit = bit.wrapping_shl(1);
+            self.token(b'}')?;
         }
-        Err(E::custom("a property that the schema does not name"))
+        (seen & shape.required == shape.required).then_some(())
+    }
+
+    fn array(&mut self, items: &Shape) -> Option<()> {
+        self.token(b'[')?;
+        if self.token(b']').is_some() {
+            return Some(());
+        }
+        loop {
+            self.value(items)?;
+            if self.token(b',').is_none() {
+                return self.token(b']');
+            }
+        }
+    }
+
+    /// What stands between the quotes, and whether something in it is escaped.
+    fn string(&mut self) -> Option<(&'a [u8], bool)> {
+        let text = self.0.strip_prefix(b"\"")?;
+        let mut bytes = text.iter().enumerate();
+        let mut escaped = false;
+        while let Some((at, byte)) = bytes.next() {
+            match byte {
+                b'"' => {
+                    self.0 = text.get(at + 1..)?;
+                    return Some((text.get(..at)?, escaped));
+                }
+                b'\\' => {
+                    escaped = true;
+                    let (_, simple) = bytes.next()?;
+                    if !br#""\/bfnrt"#.contains(simple) {
+                        return None;
+                    }
+                }
+                0..0x20 => return None,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    fn number(&mut self, shape: &Shape) -> Option<()> {
+        let negative = self.0.first() == Some(&b'-');
+        if negative {
+            self.skip(1);
+        }
+        let whole = self.digits()?;
+        // `-0` is read as a fraction.
+        if whole.first() == Some(&b'0') && (negative || whole.len() > 1) {
+            return None;
+        }
+        if self.0.first() == Some(&b'.') {
+            self.skip(1);
+            self.digits()?;
+            return (shape.kinds & FRACTION != 0 && !self.goes_on()).then_some(());
+        }
+        if shape.kinds & INTEGER == 0 || self.goes_on() {
+            return None;
+        }
+        let value = whole.iter().fold(0, |value: i128, digit| {
+            value * 10 + i128::from(digit - b'0')
+        });
+        let value = if negative { -value } else { value };
+        (shape.least..=shape.most).contains(&value).then_some(())
+    }
+
+    /// At least one and at most 18 digits: they fit into an integer, and into a float.
+    fn digits(&mut self) -> Option<&'a [u8]> {
+        let count = self
+            .0
+            .iter()
+            .take_while(|byte| byte.is_ascii_digit())
+            .count();
+        let (digits, rest) = self.0.split_at_checked(count)?;
+        self.0 = rest;
+        (1..=18).contains(&count).then_some(digits)
+    }
+
+    fn goes_on(&self) -> bool {
+        matches!(self.0.first(), Some(b'.' | b'e' | b'E'))
+    }
+
+    fn word(&mut self, word: &[u8]) -> Option<()> {
+        self.0 = self.0.strip_prefix(word)?;
+        Some(())
+    }
+
+    /// Reads this mark and the space before it; reads only the space if another follows.
+    fn token(&mut self, mark: u8) -> Option<()> {
+        let found = self.peek()? == mark;
+        found.then(|| self.skip(1))
+    }
+
+    /// What comes after the space.
+    fn peek(&mut self) -> Option<u8> {
+        while let [first, rest @ ..] = self.0 {
+            if !matches!(first, b' ' | b'\n' | b'\r' | b'\t') {
+                return Some(*first);
+            }
+            self.0 = rest;
+        }
+        None
+    }
+
+    fn skip(&mut self, count: usize) {
+        self.0 = self.0.get(count..).unwrap_or_default();
     }
 }
 
@@ -273,7 +316,7 @@ mod tests {
         });
         for text in [
             r#"{"city":"Bern","days":3}"#,
-            r#" { "days" : 0, "city" : "a \"b\"\u00e9", "unit":"F", "near":-1.5, "tags":["x"], "all":true } "#,
+            r#" { "days" : 0, "city" : "a \"b\"é", "unit":"F", "near":-1.5, "tags":["x"], "all":true } "#,
             r#"{"city":"","days":255,"near":null,"tags":[]}"#,
             r#"{"city":"","days":1,"near":2}"#,
         ] {
@@ -369,6 +412,18 @@ mod tests {
             "1.0",
             "1.5",
             "1e400",
+            "-0",
+            "01",
+            "tru",
+            "1.",
+            ".5",
+            "1.5.5",
+            "-",
+            "-0.5",
+            "1e2",
+            r#""\n\"""#,
+            r#""\x""#,
+            "\"\t\"",
             "18446744073709551615",
             "99999999999999999999",
             r#""""#,
