@@ -194,7 +194,7 @@ impl Run {
         changes: &mut Changes,
     ) -> Result<(), Error> {
         if kind == StepKind::Model && self.step(path).is_none() {
-            self.turn_started(seq, path)?;
+            return self.turn_started(seq, path, attempt, changes);
         }
         let step = self.open_step(seq, path)?;
         step.attempt = attempt;
@@ -207,7 +207,13 @@ impl Run {
         self.owe_step(seq, path, changes)
     }
 
-    fn turn_started(&mut self, seq: u64, path: &StepPath) -> Result<(), Error> {
+    fn turn_started(
+        &mut self,
+        seq: u64,
+        path: &StepPath,
+        attempt: u32,
+        changes: &mut Changes,
+    ) -> Result<(), Error> {
         let frame_path = path
             .parent()
             .ok_or_else(|| malformed(seq, "the root is no step"))?;
@@ -222,13 +228,19 @@ impl Run {
         frame.turns = frame.turns.saturating_add(1);
         frame.open = 1;
         frame.phase = Phase::Busy;
+        let command = Command::CallModel {
+            step: path.clone(),
+            attempt: attempt.max(1),
+            agent: Arc::clone(&frame.agent),
+        };
         self.turns = self.turns.saturating_add(1);
         self.steps.push(Step {
             path: path.clone(),
-            attempt: 0,
-            state: StepState::Owed,
+            attempt,
+            state: StepState::Started,
             work: Work::Model,
         });
+        self.owe(command, changes);
         Ok(())
     }
 

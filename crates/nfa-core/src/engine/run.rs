@@ -43,8 +43,8 @@ pub struct Run {
     /// The root first; a frame stands after the frame that it lies in.
     pub(super) frames: Vec<Frame>,
     /// Open steps, oldest first.
-    pub(super) steps: Vec<Step>,
-    pub(super) owed: Vec<Command>,
+    pub(super) steps: SmallVec<[Step; 1]>,
+    pub(super) owed: SmallVec<[Command; 1]>,
 }
 
 /// An agent at work: the root, or one that was called like a function.
@@ -251,8 +251,8 @@ impl Run {
             end: None,
             output: None,
             frames: Vec::with_capacity(1),
-            steps: Vec::new(),
-            owed: Vec::new(),
+            steps: SmallVec::new(),
+            owed: SmallVec::new(),
         }
     }
 
@@ -380,6 +380,9 @@ impl Run {
 
 impl Frame {
     pub(super) fn new(path: StepPath, agent: Arc<CompiledAgent>, input: Address) -> Self {
+        // Room for a question, and the answer to it, before the list moves.
+        let mut exchanges = Vec::with_capacity(2);
+        exchanges.push(Exchange::Message(input));
         Self {
             path,
             agent,
@@ -388,7 +391,7 @@ impl Frame {
             open: 0,
             output_retries: 0,
             hand_over: None,
-            exchanges: vec![Exchange::Message(input)],
+            exchanges,
             phase: Phase::Ready,
         }
     }
