@@ -10,6 +10,7 @@
 
 mod agents;
 mod approval;
+mod children;
 mod context;
 mod support;
 mod turns;
