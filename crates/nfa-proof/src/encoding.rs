@@ -28,6 +28,21 @@ pub(crate) fn to_hex(bytes: &[u8]) -> String {
         })
 }
 
+/// The inverse of [`to_hex`]; refuses capitals, so that a value has one text.
+pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: &u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    };
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if !rest.is_empty() {
+        return None;
+    }
+    let byte = |[high, low]: &[u8; 2]| Some(digit(high)? << 4 | digit(low)?);
+    pairs.iter().map(byte).collect()
+}
+
 /// Decimal without a sign or leading zeros, so that a size has one text.
 pub(crate) fn parse_size(text: &str) -> Option<u64> {
     let size = text.parse().ok().filter(|size| *size <= MAX_TREE_SIZE)?;

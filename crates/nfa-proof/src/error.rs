@@ -89,6 +89,31 @@ codes! {
     NoteMalformed = "note_malformed", Unreadable;
     /// A key is not in the note format, or its id does not belong to it.
     KeyMalformed = "key_malformed", Unreadable;
+    /// An exported log has no checkpoint, or not one that it lists.
+    CheckpointMissing = "checkpoint_missing", Unreadable;
+    /// The list of checkpoints of an exported log is not one.
+    CheckpointsMalformed = "checkpoints_malformed", Unreadable;
+    /// Two checkpoints of one log have one size and two roots.
+    CheckpointConflict = "checkpoint_conflict", Invalid;
+    /// A checkpoint covers more leaves than the newest one.
+    CheckpointRollback = "checkpoint_rollback", Invalid;
+    /// A tile that the log's size asks for is not there.
+    TileMissing = "tile_missing", Unreadable;
+    /// A tile does not have the hashes that the log's size asks for.
+    TileMalformed = "tile_malformed", Unreadable;
+    /// A tile has other hashes than its leaves lead to.
+    TileMismatch = "tile_mismatch", Invalid;
+    /// An entry bundle that the log's size asks for is not there.
+    EntriesMissing = "entries_missing", Unreadable;
+    /// An entry bundle does not have the leaves that the log's size asks for.
+    EntriesMalformed = "entries_malformed", Unreadable;
+    /// The leaves lead to another root than the checkpoint's.
+    RootMismatch = "root_mismatch", Invalid;
+    /// The same leaf is in the log twice.
+    LeafDuplicate = "leaf_duplicate", Invalid;
+    /// A sequence number of a session is of no leaf of the log.
+    SequenceGap = "sequence_gap", Invalid;
+
     /// The note's text is not a checkpoint.
     CheckpointMalformed = "checkpoint_malformed", Unreadable;
     /// A signature of a known key does not verify.
@@ -129,6 +154,13 @@ codes! {
 
     /// A key leaf shows an event that the key which it is about did not sign.
     KeyEventInvalid = "key_event_invalid", Invalid;
+
+    /// An anchor, or a proof of many anchors, is not of its form.
+    AnchorMalformed = "anchor_malformed", Unreadable;
+    /// The anchor's tree does not include what it is said to include.
+    AnchorMismatch = "anchor_mismatch", Invalid;
+    /// An anchor tree of no leaves.
+    AnchorEmpty = "anchor_empty", Usage;
 
     /// No key of the policy belongs to this log.
     LogKeyUnknown = "log_key_unknown", PolicyUnmet;

@@ -1,7 +1,12 @@
 //! Bodies of the fuzz targets: whatever bytes come in, nothing panics, and what is accepted is
 //! written back as the same bytes.
 
-use crate::{Bundle, Checkpoint, Leaf, Note, VerifierKey, VerifyPolicy};
+use std::collections::BTreeMap;
+
+use crate::{
+    ANCHOR_KIND, Anchor, AnchorStatement, Bundle, Checkpoint, Leaf, Note, TilePath, VerifierKey,
+    VerifyPolicy, audit,
+};
 
 /// Any bytes as a leaf.
 pub fn leaf(bytes: &[u8]) {
@@ -54,4 +59,38 @@ pub fn bundle(bytes: &[u8], keys: &[VerifierKey]) {
         );
         assert!(report.to_string().starts_with("VALID\n"));
     }
+}
+
+/// Any bytes as an anchor statement.
+pub fn anchor(bytes: &[u8]) {
+    let anchor = Anchor {
+        kind: ANCHOR_KIND.to_owned(),
+        data: bytes.to_vec(),
+    };
+    if let Ok(Some(statement)) = AnchorStatement::from_anchor(&anchor) {
+        assert_eq!(
+            statement.to_anchor(),
+            Ok(anchor),
+            "an anchor statement has one encoding"
+        );
+    }
+}
+
+/// Any text as the path of a file of an export.
+pub fn tile_path(text: &str) {
+    if let Some(path) = TilePath::parse(text) {
+        assert_eq!(path.to_string(), text, "a path has one spelling");
+    }
+}
+
+/// An export in which the file at `path` has other bytes.
+pub fn export(files: &BTreeMap<String, Vec<u8>>, path: &str, bytes: &[u8], keys: &[VerifierKey]) {
+    let mut changed = files.clone();
+    changed.insert(path.to_owned(), bytes.to_vec());
+    let policy = VerifyPolicy::new(keys.iter().cloned());
+    let Ok(audit) = audit(&changed, &policy, &[]);
+    assert!(
+        !audit.holds() || changed == *files,
+        "a changed file is found"
+    );
 }

@@ -56,6 +56,7 @@
 //! # Ok::<(), ProofError>(())
 //! ```
 
+mod anchor;
 mod bundle;
 mod cbor;
 mod checkpoint;
@@ -66,18 +67,28 @@ mod error;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
+mod json;
 mod key_event;
 mod leaf;
 mod note;
 mod policy;
+mod shown;
+mod tiles;
 mod time;
 mod tree;
 
+pub use anchor::{
+    AnchorLeaf,
+    multi::AnchorMultiproof,
+    statement::{ANCHOR_KIND, AnchorStatement},
+    tree::{AnchorTree, verify_anchor},
+    uint256,
+};
 pub use bundle::{
     Anchor, Bundle, ContextDisclosure, ContextPart, LeafProof, MAX_BUNDLE_BYTES, MAX_BUNDLE_LEAVES,
     report::{
-        AnchorReport, ContextPartReport, DisclosedField, FieldName, KeyReport, LeafReport,
-        LogReport, Report, SequenceGap, WitnessReport,
+        AnchorReport, AnchoredReport, ContextPartReport, DisclosedField, FieldName, KeyReport,
+        LeafReport, LogReport, Report, SequenceGap, WitnessReport,
     },
 };
 pub use checkpoint::Checkpoint;
@@ -94,6 +105,13 @@ pub use note::{
     key::{CosignatureSigner, KeyKind, Signer, VerifierKey},
 };
 pub use policy::{KeyCutoff, VerifyPolicy};
+pub use tiles::{
+    TileError, TileSink, TileSource,
+    audit::{Audit, Finding, audit},
+    export::TileExport,
+    path::{TILE_WIDTH, TilePath},
+    reader::TileReader,
+};
 pub use tree::{
     Blake3, Hash, Hasher, HasherKind, MAX_TREE_SIZE, Sha256,
     build::{consistency_proof, inclusion_proof, root_at},

@@ -84,10 +84,11 @@ impl std::fmt::Debug for ContextPart {
     }
 }
 
-/// Where the checkpoint was also published. Carried as it is; whoever knows the kind checks it.
+/// Where the checkpoint was also published. An [`AnchorStatement`](crate::AnchorStatement) is
+/// checked; other kinds are carried as they are, for whoever knows them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Anchor {
-    /// What `data` is, such as `bap-578`.
+    /// What `data` is.
     pub kind: String,
     /// The anchor's own proof.
     pub data: Vec<u8>,
@@ -201,7 +202,7 @@ impl Bundle {
         &self.leaves
     }
 
-    /// The anchors, unchecked.
+    /// The anchors.
     pub fn anchors(&self) -> &[Anchor] {
         &self.anchors
     }

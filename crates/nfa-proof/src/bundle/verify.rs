@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::report::{Report, Verified, VerifiedLeaf};
-use super::{Bundle, LeafProof, wire};
+use super::report::{Report, Verified, VerifiedAnchor, VerifiedLeaf};
+use super::{Anchor, Bundle, LeafProof, wire};
+use crate::anchor::statement::AnchorStatement;
 use crate::checkpoint::Checkpoint;
 use crate::commitment::commit;
 use crate::context::extend_context;
@@ -30,6 +31,7 @@ pub(super) fn verify(bundle: &Bundle, policy: &VerifyPolicy) -> Result<Report, P
         leaves.push(VerifiedLeaf { leaf, proof });
     }
     let events = key_events(&leaves, checkpoint.origin())?;
+    let anchors = anchors(bundle, &checkpoint)?;
     sequences(&leaves)?;
     digest(bundle)?;
     log_keys.follow(policy, &events);
@@ -41,7 +43,7 @@ pub(super) fn verify(bundle: &Bundle, policy: &VerifyPolicy) -> Result<Report, P
         log_keys: log_keys.keys().to_vec(),
         cosignatures,
         leaves,
-        anchors: &bundle.anchors,
+        anchors,
     };
     Ok(Report::of(&verified))
 }
@@ -167,6 +169,25 @@ fn context(proof: &LeafProof) -> Result<(), ProofError> {
         }
     }
     Ok(())
+}
+
+/// The anchors whose kind is known, checked as far as that goes without their chain.
+fn anchors<'a>(
+    bundle: &'a Bundle,
+    checkpoint: &Checkpoint,
+) -> Result<Vec<VerifiedAnchor<'a>>, ProofError> {
+    let check = |(number, anchor): (usize, &'a Anchor)| {
+        let at = |error: ProofError| error.at(format_args!("anchor {number}"));
+        let statement = AnchorStatement::from_anchor(anchor).map_err(at)?;
+        if let Some(statement) = &statement {
+            statement.verify(checkpoint).map_err(at)?;
+        }
+        Ok(VerifiedAnchor {
+            kind: &anchor.kind,
+            statement,
+        })
+    };
+    bundle.anchors.iter().enumerate().map(check).collect()
 }
 
 fn sequences(leaves: &[VerifiedLeaf<'_>]) -> Result<(), ProofError> {

@@ -9,8 +9,8 @@ use super::{
     Anchor, Bundle, ContextDisclosure, ContextPart, LeafProof, MAX_BUNDLE_BYTES, MAX_BUNDLE_LEAVES,
 };
 use crate::commitment::Opening;
-use crate::encoding::{from_base64, to_base64};
 use crate::error::{ErrorCode, ProofError};
+use crate::json::{Base64, Integer, hashes};
 use crate::leaf::field::FieldId;
 use crate::leaf::{MAX_LEAF_BYTES, MAX_LEAF_FIELDS};
 use crate::note::MAX_NOTE_BYTES;
@@ -18,7 +18,6 @@ use crate::tree::{Hash, HasherKind};
 
 const FORMAT: &str = "nfa-proof-bundle";
 const VERSION: u64 = 1;
-const MAX_INTEGER: u64 = (1 << 53) - 1;
 const MAX_PROOF: usize = 64;
 const MAX_ANCHORS: usize = 16;
 const MAX_ANCHOR_BYTES: usize = 64 * 1024;
@@ -237,44 +236,6 @@ where
     T::deserialize(input).map(Some)
 }
 
-/// Bytes as base64 text.
-struct Base64<T>(T);
-
-impl<T: AsRef<[u8]>> Serialize for Base64<T> {
-    fn serialize<S: Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
-        output.serialize_str(&to_base64(self.0.as_ref()))
-    }
-}
-
-impl<'de, T: TryFrom<Vec<u8>>> Deserialize<'de> for Base64<T> {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(input)?;
-        let bytes = from_base64(&text).ok_or_else(|| D::Error::custom("expected base64"))?;
-        let length = bytes.len();
-        let fixed = T::try_from(bytes);
-        fixed
-            .map(Self)
-            .map_err(|_| D::Error::custom(format!("expected 32 bytes, found {length}")))
-    }
-}
-
-/// A whole number that every JSON reader reads exactly.
-#[derive(Serialize)]
-#[serde(transparent)]
-struct Integer(u64);
-
-impl<'de> Deserialize<'de> for Integer {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        let value = u64::deserialize(input)?;
-        if value <= MAX_INTEGER {
-            return Ok(Self(value));
-        }
-        Err(D::Error::custom(format!(
-            "expected an integer up to {MAX_INTEGER}, found {value}"
-        )))
-    }
-}
-
 struct WireField(FieldId);
 
 impl Serialize for WireField {
@@ -306,10 +267,6 @@ impl<'de> Deserialize<'de> for WireHasher {
         kind.map(Self)
             .ok_or_else(|| D::Error::custom("expected the hasher sha256 or blake3"))
     }
-}
-
-fn hashes(hashes: &[Hash]) -> Vec<Base64<Hash>> {
-    hashes.iter().copied().map(Base64).collect()
 }
 
 impl From<&Bundle> for Wire {

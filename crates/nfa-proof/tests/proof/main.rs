@@ -9,6 +9,7 @@
     reason = "clippy's exception for tests leaves out their helpers"
 )]
 
+mod anchor;
 mod arbitrary;
 mod bundle;
 mod forge;
@@ -16,8 +17,10 @@ mod leaf;
 mod multi;
 mod note;
 mod page;
+mod peers;
 mod policy;
 mod sample;
 mod tamper;
+mod tiles;
 mod tree;
 mod vectors;

@@ -109,7 +109,7 @@ fn roots_are_those_that_were_published() {
 #[test]
 fn proofs_are_those_that_were_published() {
     let tree = known();
-    let inclusion: [(u64, u64, &[&str]); 3] = [
+    let inclusion: [(u64, u64, &[&str]); 5] = [
         (0, 1, &[]),
         (
             0,
@@ -127,6 +127,20 @@ fn proofs_are_those_that_were_published() {
                 "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
                 "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
                 "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+            ],
+        ),
+        (
+            2,
+            3,
+            &["fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125"],
+        ),
+        (
+            1,
+            5,
+            &[
+                "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+                "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+                "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
             ],
         ),
     ];

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Anchor, LeafProof};
+use super::LeafProof;
+use crate::anchor::statement::AnchorStatement;
 use crate::checkpoint::Checkpoint;
 use crate::encoding::{to_base64, to_hex};
 use crate::leaf::Leaf;
@@ -29,7 +30,7 @@ pub struct Report {
     pub leaves: Vec<LeafReport>,
     /// Sequence numbers between this bundle's leaves that are of leaves not in it.
     pub gaps: Vec<SequenceGap>,
-    /// Anchors that came along, unchecked.
+    /// Anchors that came along.
     pub anchors: Vec<AnchorReport>,
     /// What is proved.
     pub proved: Vec<String>,
@@ -178,8 +179,34 @@ pub struct SequenceGap {
 pub struct AnchorReport {
     /// What it is.
     pub kind: String,
-    /// Whether this verifier checked it.
+    /// Whether this verifier checked that it includes this log. That a chain holds it is never
+    /// checked here.
     pub checked: bool,
+    /// What to ask the chain for, if it was checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub anchored: Option<AnchoredReport>,
+}
+
+/// What an anchor says that a chain holds. Bytes are in `0x` hex, as chains write them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct AnchoredReport {
+    /// The chain's EIP-155 number.
+    pub chain_id: u64,
+    /// The contract's address.
+    pub contract: String,
+    /// The token, as a `uint256`.
+    pub token_id: String,
+    /// How many leaves of the log are under the anchor.
+    pub size: u64,
+    /// The root that the contract must hold.
+    pub tree_root: String,
+    /// The leaf of the tree that is this log at this size.
+    pub leaf: String,
+    /// The proof that leads from the one to the other.
+    pub proof: Vec<String>,
+    /// The leaves of this bundle that are not under the anchor, since it was made before them.
+    pub not_covered: Vec<u64>,
 }
 
 /// What the checks have established, before it is put into words.
@@ -189,7 +216,13 @@ pub(super) struct Verified<'a> {
     pub(super) log_keys: Vec<TrustedKey>,
     pub(super) cosignatures: Vec<VerifiedSignature>,
     pub(super) leaves: Vec<VerifiedLeaf<'a>>,
-    pub(super) anchors: &'a [Anchor],
+    pub(super) anchors: Vec<VerifiedAnchor<'a>>,
+}
+
+pub(super) struct VerifiedAnchor<'a> {
+    pub(super) kind: &'a str,
+    /// What it says, if its kind is known.
+    pub(super) statement: Option<AnchorStatement>,
 }
 
 pub(super) struct VerifiedLeaf<'a> {
@@ -228,9 +261,13 @@ impl Report {
                 .and_then(|id| places.get(&id).copied()),
             ..LeafReport::of(&v.leaf, v.proof)
         };
-        let anchor = |anchor: &Anchor| AnchorReport {
-            kind: anchor.kind.clone(),
-            checked: false,
+        let anchor = |anchor: &VerifiedAnchor<'_>| AnchorReport {
+            kind: anchor.kind.to_owned(),
+            checked: anchor.statement.is_some(),
+            anchored: anchor
+                .statement
+                .as_ref()
+                .map(|statement| AnchoredReport::of(statement, verified)),
         };
         let mut report = Self {
             log,
@@ -259,6 +296,12 @@ impl Report {
         if let Some(index) = self.log.signer().and_then(|key| key.introduced_by) {
             proved.push(format!(
                 "A key of yours, or one that it led to, named the key that signed, in leaf {index}."
+            ));
+        }
+        for anchored in self.anchors.iter().filter_map(|a| a.anchored.as_ref()) {
+            proved.push(format!(
+                "The root {} includes the first {} leaves of this log, as those of token {}.",
+                anchored.tree_root, anchored.size, anchored.token_id
             ));
         }
         let earliest = self
@@ -303,10 +346,34 @@ impl Report {
         if self.leaves.iter().any(|leaf| !leaf.erased.is_empty()) {
             not.push("That erased fields are gone everywhere: the exporter says that they are.");
         }
-        if !self.anchors.is_empty() {
-            not.push("That the checkpoint is anchored: this verifier does not check anchors.");
+        if self.anchors.iter().any(|anchor| !anchor.checked) {
+            not.push("Anything about anchors of a kind that this verifier does not know.");
         }
-        not.into_iter().map(str::to_owned).collect()
+        let mut not: Vec<String> = not.into_iter().map(str::to_owned).collect();
+        for anchored in self.anchors.iter().filter_map(|a| a.anchored.as_ref()) {
+            not.push(format!(
+                "That chain {} holds that root, and since when: ask the contract {} for it.",
+                anchored.chain_id, anchored.contract
+            ));
+        }
+        not
+    }
+}
+
+impl AnchoredReport {
+    fn of(statement: &AnchorStatement, verified: &Verified<'_>) -> Self {
+        let hex = |bytes: &[u8]| format!("0x{}", to_hex(bytes));
+        let indices = verified.leaves.iter().map(|leaf| leaf.proof.index);
+        Self {
+            chain_id: statement.chain_id,
+            contract: hex(&statement.contract),
+            token_id: hex(&statement.token_id),
+            size: statement.size,
+            tree_root: hex(&statement.tree_root),
+            leaf: hex(&statement.leaf(verified.checkpoint.origin()).hash()),
+            proof: statement.proof.iter().map(|hash| hex(hash)).collect(),
+            not_covered: indices.filter(|index| *index >= statement.size).collect(),
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! The report as a person reads it.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use super::{
-    AnchorReport, ContextPartReport, DisclosedField, FieldName, LeafReport, LogReport, Report,
-    SequenceGap, WitnessReport,
+    AnchorReport, AnchoredReport, ContextPartReport, DisclosedField, FieldName, LeafReport,
+    LogReport, Report, SequenceGap, WitnessReport,
 };
+use crate::shown::Shown;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -45,8 +46,26 @@ impl fmt::Display for Report {
                 "\nnot here: numbers {first} to {last} of session {session}"
             )?;
         }
-        for AnchorReport { kind, .. } in &self.anchors {
-            writeln!(f, "\nanchor   {} (not checked)", Shown(kind))?;
+        for AnchorReport { kind, anchored, .. } in &self.anchors {
+            let Some(anchored) = anchored else {
+                writeln!(f, "\nanchor   {} (not checked)", Shown(kind))?;
+                continue;
+            };
+            let AnchoredReport {
+                chain_id,
+                contract,
+                token_id,
+                size,
+                tree_root,
+                not_covered,
+                ..
+            } = anchored;
+            writeln!(f, "\nanchor   chain {chain_id}, contract {contract}")?;
+            writeln!(f, "         token {token_id}")?;
+            writeln!(f, "         root {tree_root}, over the first {size} leaves")?;
+            for leaf in not_covered {
+                writeln!(f, "         leaf {leaf} is younger")?;
+            }
         }
         writeln!(f, "\nproved")?;
         self.proved
@@ -108,25 +127,5 @@ impl fmt::Display for DisclosedField {
             (None, Some(base64)) => write!(f, "{}: base64 {base64}", self.name),
             (None, None) => write!(f, "{}:", self.name),
         }
-    }
-}
-
-/// Text of strangers on a terminal: whatever could move the cursor, hide or reorder text is
-/// escaped, and lines stay indented, so that a value cannot pass for a verdict.
-struct Shown<'a>(&'a str);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for c in self.0.chars() {
-            match c {
-                '\n' => f.write_str("\n          | ")?,
-                '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => {
-                    write!(f, "{}", c.escape_unicode())?;
-                }
-                c if c.is_control() => write!(f, "{}", c.escape_default())?,
-                c => f.write_char(c)?,
-            }
-        }
-        Ok(())
     }
 }

@@ -1,0 +1,511 @@
+//! A log as files: the names and widths of C2SP tlog-tiles, and an audit that finds every change.
+
+use std::collections::BTreeMap;
+
+use crate::sample::{ORIGIN, TIME, header, leaf, log_key, salt, witness};
+use nfa_proof::*;
+
+type Files = BTreeMap<String, Vec<u8>>;
+
+/// The leaf at `index`, of one of three sessions.
+fn leaf_at(index: u64) -> Leaf {
+    let opening = Opening::new(FieldId::PROMPT, salt(index as u8), index.to_string());
+    let mut header = header(LeafKind::Interaction, index / 3, None);
+    header.session = [(index % 3) as u8; 16];
+    leaf(header, &[opening])
+}
+
+fn signed<H: Hasher>(size: u64, root: Hash) -> Note {
+    Checkpoint::new::<H>(ORIGIN, size, root)
+        .unwrap()
+        .sign(&log_key())
+        .unwrap()
+}
+
+fn extend<H: Hasher>(mut export: TileExport<H, Files>, size: u64) -> Files {
+    for index in export.size()..size {
+        assert_eq!(export.push(&leaf_at(index).encode()).unwrap(), index);
+    }
+    let note = signed::<H>(size, export.root());
+    export.finish(&note).unwrap()
+}
+
+pub(crate) fn exported<H: Hasher>(size: u64) -> BTreeMap<String, Vec<u8>> {
+    extend(TileExport::<H, _>::new(Files::new()), size)
+}
+
+fn resumed<H: Hasher>(files: &Files, size: u64) -> Files {
+    extend(
+        TileExport::<H, _>::resume(files.clone(), files).unwrap(),
+        size,
+    )
+}
+
+fn tree(size: u64) -> MemoryTree<Sha256> {
+    let mut tree = MemoryTree::new();
+    for index in 0..size {
+        tree.append(Sha256::leaf(&leaf_at(index).encode())).unwrap();
+    }
+    tree
+}
+
+fn keys() -> VerifyPolicy {
+    VerifyPolicy::new([log_key().verifier_key()])
+}
+
+fn audited(files: &Files) -> Audit {
+    audit(files, &keys(), &[]).unwrap()
+}
+
+fn codes(audit: &Audit) -> Vec<&'static str> {
+    audit.findings.iter().map(|finding| finding.code).collect()
+}
+
+#[test]
+fn paths_are_those_of_the_specification() {
+    let tile = |level, index, width| TilePath::Tile {
+        level,
+        index,
+        width,
+    };
+    for (path, text) in [
+        (TilePath::Checkpoint, "checkpoint"),
+        (tile(0, 0, 256), "tile/0/000"),
+        (tile(0, 273, 112), "tile/0/273.p/112"),
+        (tile(63, 1_234_067, 256), "tile/63/x001/x234/067"),
+        (tile(1, 1000, 1), "tile/1/x001/000.p/1"),
+        (tile(0, 999, 255), "tile/0/999.p/255"),
+        (
+            TilePath::Entries {
+                index: 1_234_067,
+                width: 256,
+            },
+            "tile/entries/x001/x234/067",
+        ),
+        (
+            TilePath::Entries {
+                index: 273,
+                width: 112,
+            },
+            "tile/entries/273.p/112",
+        ),
+        (TilePath::CheckpointSizes, "checkpoints/sizes"),
+        (TilePath::CheckpointAt { size: 70_000 }, "checkpoints/70000"),
+    ] {
+        assert_eq!(path.to_string(), text);
+        assert_eq!(TilePath::parse(text), Some(path));
+    }
+    for odd in [
+        "",
+        "tile",
+        "tile/0",
+        "tile/0/",
+        "tile/0/0",
+        "tile/0/00",
+        "tile/0/0000",
+        "tile/0/x000/000",
+        "tile/0/001/000",
+        "tile/0/x001/x000",
+        "tile/00/000",
+        "tile/64/000",
+        "tile/-1/000",
+        "tile/0/+01",
+        "tile/0/000.p/0",
+        "tile/0/000.p/256",
+        "tile/0/000.p/01",
+        "tile/0/000.p/",
+        "tile/0/xx01/000",
+        "tile/0/001/",
+        "tile/0/../000",
+        "tile/entries",
+        "checkpoint/",
+        "checkpoints/01",
+        "checkpoints/",
+        "tile/0/x999/x999/x999/x999/x999/x999/x999/999",
+    ] {
+        assert_eq!(TilePath::parse(odd), None, "{odd}");
+    }
+}
+
+#[test]
+fn a_tree_of_seventy_thousand_has_the_tiles_of_the_specification() {
+    let mut export = TileExport::<Sha256, _>::new(Files::new());
+    for index in 0..70_000_u64 {
+        export.push(&index.to_be_bytes()).unwrap();
+    }
+    let note = signed::<Sha256>(70_000, export.root());
+    let files = export.finish(&note).unwrap();
+    let paths: Vec<TilePath> = files
+        .keys()
+        .map(|path| TilePath::parse(path).unwrap())
+        .collect();
+    let tiles = |wanted: u8, full: bool| {
+        let widths = paths.iter().filter_map(|path| match path {
+            TilePath::Tile { level, width, .. } if *level == wanted => Some(*width),
+            _ => None,
+        });
+        widths
+            .filter(|width| (*width == TILE_WIDTH) == full)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(tiles(0, true).len(), 273);
+    assert_eq!((tiles(0, false), tiles(1, true).len()), (vec![112], 1));
+    assert_eq!((tiles(1, false), tiles(2, false)), (vec![17], vec![1]));
+    assert!(tiles(2, true).is_empty() && tiles(3, false).is_empty());
+    assert!(files["tile/0/000"].len() == 8192 && files["tile/0/273.p/112"].len() == 112 * 32);
+    // A tree of one full tile has a partial one above it.
+    let files = exported::<Sha256>(256);
+    let names: Vec<&str> = files
+        .keys()
+        .map(String::as_str)
+        .filter(|p| p.starts_with("tile"))
+        .collect();
+    assert_eq!(names, ["tile/0/000", "tile/1/000.p/1", "tile/entries/000"]);
+}
+
+#[test]
+fn proofs_come_back_out_of_the_tiles() {
+    for size in [1, 2, 255, 256, 257, 511, 512, 700] {
+        let (files, tree) = (exported::<Sha256>(size), tree(size));
+        let reader = TileReader::<Sha256, _>::new(&files, size);
+        assert_eq!(root_at::<Sha256, _>(size, &reader).unwrap(), tree.root());
+        for index in (0..size).step_by(37).chain([size - 1]) {
+            let proof = inclusion_proof::<Sha256, _>(index, size, &reader).unwrap();
+            assert_eq!(proof, tree.inclusion_proof(index, size).unwrap());
+            let proof = consistency_proof::<Sha256, _>(index, size, &reader).unwrap();
+            assert_eq!(proof, tree.consistency_proof(index, size).unwrap());
+            assert_eq!(reader.leaf(index).unwrap(), Some(leaf_at(index).encode()));
+        }
+        assert_eq!(reader.leaf(size).unwrap(), None);
+        assert_eq!(
+            Frontier::<Sha256>::load(size, &reader).unwrap().root(),
+            tree.root()
+        );
+    }
+}
+
+#[test]
+fn an_export_goes_on_where_it_ended() {
+    let mut files = Files::new();
+    let sizes = [0, 1, 255, 256, 257, 512, 600];
+    for size in sizes {
+        files = resumed::<Sha256>(&files, size);
+        for (path, bytes) in exported::<Sha256>(size) {
+            if path != "checkpoints/sizes" {
+                assert_eq!(files.get(&path), Some(&bytes), "{path} at {size}");
+            }
+        }
+    }
+    let audit = audited(&files);
+    assert!(audit.holds(), "{audit}");
+    assert_eq!(audit.checkpoints, sizes);
+    // It does not go on from a folder whose tiles are of another log.
+    let mut forged = files.clone();
+    forged.get_mut("tile/0/002.p/88").unwrap()[0] ^= 1;
+    let refused = TileExport::<Sha256, _>::resume(forged.clone(), &forged);
+    let error: ProofError = refused.unwrap_err().into();
+    assert_eq!(error.code(), "root_mismatch");
+    let refused = TileExport::<Blake3, _>::resume(files.clone(), &files);
+    assert!(refused.is_err());
+}
+
+#[test]
+fn an_export_is_of_what_was_signed() {
+    let export = || {
+        let mut export = TileExport::<Sha256, _>::new(Files::new());
+        export.push(&leaf_at(0).encode()).unwrap();
+        export
+    };
+    let code = |note: &Note| {
+        let finished = export().finish(note);
+        finished
+            .map(drop)
+            .map_err(|error| ProofError::from(error).code())
+    };
+    let root = export().root();
+    assert_eq!(code(&signed::<Sha256>(1, root)), Ok(()), "control");
+    assert_eq!(code(&signed::<Sha256>(2, root)), Err("root_mismatch"));
+    assert_eq!(code(&signed::<Sha256>(1, [0; 32])), Err("root_mismatch"));
+    assert_eq!(code(&signed::<Blake3>(1, root)), Err("hasher_mismatch"));
+    let long = vec![0; MAX_LEAF_BYTES + 1];
+    let error: ProofError = export().push(&long).unwrap_err().into();
+    assert_eq!(error.code(), "leaf_encoding");
+    assert_eq!(export().push(&long[1..]).unwrap(), 1, "control");
+}
+
+#[test]
+fn a_whole_log_holds_and_the_report_says_what_was_read() {
+    for files in [exported::<Sha256>(600), exported::<Blake3>(600)] {
+        let audit = audited(&files);
+        assert!(audit.holds(), "{audit}");
+        assert_eq!((audit.size, audit.leaves, audit.sessions), (600, 600, 3));
+        assert_eq!(audit.kinds["interaction"], 600);
+        let people = audit.to_string();
+        assert!(people.starts_with("HOLDS\n") && people.contains("600 interaction"));
+        assert!(
+            serde_json::to_string(&audit)
+                .unwrap()
+                .contains(r#""findings":[]"#)
+        );
+    }
+    let none = exported::<Sha256>(0);
+    assert!(audited(&none).holds(), "{}", audited(&none));
+}
+
+#[test]
+fn every_change_of_a_bit_is_found() {
+    let mut files = resumed::<Sha256>(&exported::<Sha256>(5), 12);
+    assert!(audited(&files).holds(), "control");
+    let paths: Vec<String> = files.keys().cloned().collect();
+    let mut checked = 0;
+    for path in paths {
+        // The partial files of the smaller size are of no use to the larger one.
+        if path.ends_with(".p/5") {
+            continue;
+        }
+        for at in 0..files[&path].len() {
+            files.get_mut(&path).unwrap()[at] ^= 1 << (at % 8);
+            assert!(!audited(&files).holds(), "byte {at} of {path}");
+            files.get_mut(&path).unwrap()[at] ^= 1 << (at % 8);
+            checked += 1;
+        }
+    }
+    assert!(checked > 2000, "{checked}");
+    assert!(audited(&files).holds(), "control");
+}
+
+/// What `change` does to an export of 600 leaves that keeps a checkpoint of 300.
+fn changed(change: impl FnOnce(&mut Files)) -> Audit {
+    let mut files = resumed::<Sha256>(&exported::<Sha256>(300), 600);
+    change(&mut files);
+    audited(&files)
+}
+
+#[test]
+fn each_fault_has_its_code() {
+    assert_eq!(codes(&changed(|_| ())), [""; 0], "control");
+    type Change = fn(&mut Files);
+    let cases: [(&[&str], Change); 13] = [
+        (&["checkpoint_missing"], |f| drop(f.remove("checkpoint"))),
+        (&["checkpoint_missing"], |f| {
+            drop(f.remove("checkpoints/300"))
+        }),
+        (&["checkpoints_malformed"], |f| {
+            drop(f.insert("checkpoints/sizes".into(), b"600\n300\n".into()));
+        }),
+        (&["note_malformed"], |f| {
+            drop(f.insert("checkpoint".into(), b"x".into()))
+        }),
+        (&["tile_missing"], |f| drop(f.remove("tile/0/001"))),
+        (&["tile_missing"], |f| drop(f.remove("tile/1/000.p/2"))),
+        (&["tile_malformed"], |f| {
+            f.get_mut("tile/0/002.p/88").unwrap().truncate(1)
+        }),
+        (&["tile_mismatch"], |f| {
+            f.get_mut("tile/0/001").unwrap()[32] ^= 1
+        }),
+        (&["tile_mismatch"], |f| {
+            f.get_mut("tile/1/000.p/2").unwrap()[32] ^= 1
+        }),
+        // The tile stands in for the leaves, whose numbers are then missing.
+        (
+            &[
+                "entries_missing",
+                "sequence_gap",
+                "sequence_gap",
+                "sequence_gap",
+            ],
+            |f| drop(f.remove("tile/entries/001")),
+        ),
+        (&["entries_malformed"], |f| {
+            f.get_mut("tile/entries/002.p/88").unwrap().truncate(1)
+        }),
+        (&["entries_missing", "tile_missing"], |f| {
+            f.remove("tile/entries/002.p/88");
+            f.remove("tile/0/002.p/88");
+        }),
+        (&["checkpoints_malformed"], |f| {
+            let newest = f["checkpoints/600"].clone();
+            f.insert("checkpoints/300".into(), newest);
+        }),
+    ];
+    for (at, (expected, change)) in cases.into_iter().enumerate() {
+        let audit = changed(change);
+        assert_eq!(codes(&audit), expected, "case {at}: {audit}");
+        assert!(!audit.holds());
+    }
+    let audit = changed(|f| {
+        f.remove("tile/entries/002.p/88");
+        f.remove("tile/0/002.p/88");
+    });
+    assert!(!audit.complete, "the root was not reached");
+    assert_eq!(audit.category(), Some(Category::Unreadable));
+    let audit = changed(|f| f.get_mut("tile/0/001").unwrap()[32] ^= 1);
+    assert_eq!(audit.findings[0].leaf, Some(257), "the hash that differs");
+    assert!(audit.to_string().starts_with("DOES NOT HOLD\n"));
+}
+
+#[test]
+fn a_partial_file_may_be_gone_once_the_full_one_is_there() {
+    let mut files = exported::<Sha256>(600);
+    let old = exported::<Sha256>(300);
+    for path in ["checkpoint", "checkpoints/sizes", "checkpoints/300"] {
+        files.insert(path.to_owned(), old[path].clone());
+    }
+    files.insert("tile/1/000.p/1".to_owned(), old["tile/1/000.p/1"].clone());
+    let audit = audited(&files);
+    assert!(audit.holds(), "{audit}");
+    assert_eq!(audit.leaves, 300);
+}
+
+/// A log of these leaves.
+fn log_of(leaves: &[Leaf]) -> Files {
+    let mut export = TileExport::<Sha256, _>::new(Files::new());
+    for leaf in leaves {
+        export.push(&leaf.encode()).unwrap();
+    }
+    let note = signed::<Sha256>(export.size(), export.root());
+    export.finish(&note).unwrap()
+}
+
+#[test]
+fn gaps_conflicts_and_duplicates_are_found() {
+    let numbered = |sequence, number| {
+        let opening = Opening::new(FieldId::PROMPT, salt(number), "x");
+        let mut header = header(LeafKind::Interaction, 0, None);
+        header.sequence = sequence;
+        leaf(header, &[opening])
+    };
+    let code = |sequences: &[(u64, u8)]| {
+        let leaves: Vec<Leaf> = sequences.iter().map(|(s, n)| numbered(*s, *n)).collect();
+        let audit = audited(&log_of(&leaves));
+        let found = audit.findings.iter().map(|f| (f.code, f.leaf.unwrap()));
+        found.collect::<Vec<_>>()
+    };
+    assert_eq!(code(&[(0, 1), (1, 1), (2, 1)]), []);
+    assert_eq!(
+        code(&[(1, 1), (0, 1), (2, 1)]),
+        [],
+        "the log's order is another"
+    );
+    assert_eq!(
+        code(&[(0, 1), (2, 1), (9, 1)]),
+        [("sequence_gap", 1), ("sequence_gap", 2)]
+    );
+    assert_eq!(code(&[(1, 1)]), [("sequence_gap", 0)]);
+    assert_eq!(code(&[(0, 1), (0, 2)]), [("sequence_conflict", 1)]);
+    assert_eq!(code(&[(0, 1), (0, 1)]), [("leaf_duplicate", 1)]);
+    assert_eq!(code(&[(0, 1), (u64::MAX, 1)]), [("sequence_gap", 1)]);
+}
+
+#[test]
+fn a_rewritten_log_does_not_lead_to_the_checkpoints_before_it() {
+    let honest = exported::<Sha256>(300);
+    let before = Note::parse(&honest["checkpoint"]).unwrap();
+    let mut leaves: Vec<Leaf> = (0..600).map(leaf_at).collect();
+    let with =
+        |leaves: &[Leaf], known: &[Note]| codes(&audit(&log_of(leaves), &keys(), known).unwrap());
+    assert_eq!(
+        with(&leaves, std::slice::from_ref(&before)),
+        [""; 0],
+        "control"
+    );
+    leaves[7] = leaf(header(LeafKind::Interaction, 2, None), &[]);
+    let mut header = leaves[7].header().clone();
+    header.session = [1; 16];
+    leaves[7] = Leaf::new(header, vec![]).unwrap();
+    assert_eq!(
+        with(&leaves, &[]),
+        [""; 0],
+        "nothing shows it without the old checkpoint"
+    );
+    assert_eq!(
+        with(&leaves, std::slice::from_ref(&before)),
+        ["consistency_mismatch"]
+    );
+    // The same size, two roots.
+    let rewritten = Note::parse(&log_of(&leaves[..300])["checkpoint"]).unwrap();
+    assert_eq!(
+        with(&leaves[..300], std::slice::from_ref(&before)),
+        ["checkpoint_conflict"]
+    );
+    assert_eq!(
+        with(&leaves, &[before.clone(), rewritten]),
+        ["checkpoint_conflict", "consistency_mismatch"]
+    );
+    // Cut back.
+    let honest: Vec<Leaf> = (0..200).map(leaf_at).collect();
+    assert_eq!(
+        with(&honest, std::slice::from_ref(&before)),
+        ["checkpoint_rollback"]
+    );
+    // A checkpoint that the log did not sign says nothing about it.
+    let mut stranger = Note::new(before.text()).unwrap();
+    stranger.add(witness(1).cosign(&before, TIME)).unwrap();
+    assert_eq!(with(&leaves, &[stranger]), ["log_signature_missing"]);
+}
+
+#[test]
+fn a_leaf_changed_behind_its_tile_is_named() {
+    let files = exported::<Sha256>(300);
+    let mut changed = files.clone();
+    // The last byte of the first leaf's commitment; its length is the first two bytes.
+    let first = &mut changed.get_mut("tile/entries/000").unwrap();
+    let length = usize::from(u16::from_be_bytes([first[0], first[1]]));
+    first[length + 1] ^= 1;
+    let audit = audited(&changed);
+    assert_eq!(
+        codes(&audit),
+        ["tile_mismatch", "root_mismatch", "tile_mismatch"]
+    );
+    assert_eq!(
+        audit
+            .findings
+            .iter()
+            .filter_map(|f| f.leaf)
+            .collect::<Vec<_>>(),
+        [0]
+    );
+    assert_eq!(audit.category(), Some(Category::Invalid));
+}
+
+#[test]
+fn the_policy_applies_to_an_audit() {
+    let files = exported::<Sha256>(10);
+    let code = |policy: &VerifyPolicy| codes(&audit(&files, policy, &[]).unwrap());
+    assert_eq!(code(&keys()), [""; 0], "control");
+    // Once for the newest checkpoint, once for the one that is kept.
+    let twice = |code| vec![code; 2];
+    assert_eq!(code(&VerifyPolicy::default()), twice("log_key_unknown"));
+    let cut = keys().with_cutoff(log_key().verifier_key(), 10);
+    assert_eq!(code(&cut), twice("log_key_cut_off"));
+    let witnessed = keys().with_witnesses([witness(1).verifier_key()], 1);
+    assert_eq!(code(&witnessed), ["witnesses_missing"]);
+    let unmet = audit(&files, &witnessed, &[]).unwrap();
+    assert_eq!(unmet.category(), Some(Category::PolicyUnmet));
+}
+
+#[test]
+fn a_source_that_fails_is_no_finding() {
+    struct Broken;
+    impl TileSource for Broken {
+        type Error = &'static str;
+        fn get(&self, path: &str) -> Result<Option<Vec<u8>>, Self::Error> {
+            match path {
+                "checkpoint" => Ok(Some(exported::<Sha256>(10)["checkpoint"].clone())),
+                _ => Err("no network"),
+            }
+        }
+    }
+    assert_eq!(audit(&Broken, &keys(), &[]).unwrap_err(), "no network");
+}
+
+#[test]
+fn a_huge_size_without_its_tiles_ends_at_once() {
+    let mut files = Files::new();
+    let note = signed::<Sha256>(MAX_TREE_SIZE, [7; 32]).to_string();
+    files.insert("checkpoint".to_owned(), note.into_bytes());
+    let audit = audited(&files);
+    assert_eq!(codes(&audit), ["entries_missing", "tile_missing"]);
+    assert!(!audit.complete);
+}
