@@ -211,7 +211,7 @@ async fn go_on_with_all(session: &mut Session, out: &mut Out) -> Result<Exit, Fa
 fn ended(run: RunId, outcome: &Outcome, out: &mut Out) -> Exit {
     if out.json() {
         out.record(&Event::Finished {
-            outcome: outcome.summary().clone(),
+            outcome: Box::new(outcome.summary().clone()),
         });
     } else {
         let status = serde_json::to_value(outcome.status()).unwrap_or_default();

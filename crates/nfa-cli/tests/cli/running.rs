@@ -124,7 +124,7 @@ async fn json_lines_are_events_and_entries() {
     let live: Vec<Entry> = events
         .into_iter()
         .filter_map(|event| match event {
-            Event::Entry { entry } => Some(entry),
+            Event::Entry { entry } => Some(*entry),
             _ => None,
         })
         .collect();

@@ -47,7 +47,7 @@ impl Done {
 
     pub(crate) fn outcome(&self) -> OutcomeSummary {
         match self.records().pop() {
-            Some(Event::Finished { outcome }) => outcome,
+            Some(Event::Finished { outcome }) => *outcome,
             other => panic!("{other:?}"),
         }
     }

@@ -1,11 +1,15 @@
 //! Sealing content under its subject's key, and computing its address.
 //!
 //! Envelope, version 1: `version (1) ‖ algorithm (1) ‖ key id (8) ‖ nonce (12) ‖ ciphertext ‖ tag (16)`,
-//! AES-256-GCM, with the first ten bytes and the address as associated data. Algorithm 0 is the plain
+//! AES-256-GCM, with the first ten bytes and the address as associated data. The nonce is the beginning of
+//! the address, so that sealing is deterministic and asks for no random bytes. Algorithm 0 is the plain
 //! text, for stores that keep nothing at rest.
+
+use std::sync::LazyLock;
 
 use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Nonce};
+use blake3::hazmat::{ContextKey, HasherExt, hash_derive_key_context};
 use bytes::Bytes;
 use zeroize::Zeroize;
 
@@ -17,6 +21,7 @@ const PLAIN: u8 = 0;
 const AES_256_GCM: u8 = 1;
 const HEADER: usize = 10;
 const NONCE: usize = 12;
+const TAG: usize = 16;
 
 /// The secret of one subject: 32 random bytes. Destroying it erases everything sealed under it.
 #[derive(Clone)]
@@ -91,7 +96,9 @@ impl Drop for SubjectVault {
 impl SubjectVault {
     /// Derives the working keys of a subject.
     pub fn new(key: &SubjectKey, sealing: Sealing) -> Self {
-        let mut hasher = blake3::Hasher::new_derive_key("nfa 2026-11 subject keys");
+        static CONTEXT: LazyLock<ContextKey> =
+            LazyLock::new(|| hash_derive_key_context("nfa 2026-11 subject keys"));
+        let mut hasher = blake3::Hasher::new_from_context_key(&CONTEXT);
         hasher.update(key.expose());
         let mut derived = hasher.finalize_xof();
         let (mut key_id, mut address_key, mut salt_key) = ([0; 8], [0; 32], [0; 32]);
@@ -126,7 +133,7 @@ impl SubjectVault {
     /// Seals `plain`.
     ///
     /// # Errors
-    /// `entropy_unavailable` when the operating system gives no random bytes; `seal_failed` past 64 GiB.
+    /// `seal_failed` past 64 GiB.
     pub fn seal(&self, plain: &[u8]) -> Result<Sealed, Error> {
         let address = self.address(plain);
         Ok(Sealed {
@@ -141,20 +148,26 @@ impl SubjectVault {
         } else {
             PLAIN
         };
-        let mut out = Vec::with_capacity(HEADER + NONCE + plain.len() + 16);
+        let mut out = Vec::with_capacity(HEADER + NONCE + plain.len() + TAG);
         out.extend_from_slice(&[VERSION, algorithm]);
         out.extend_from_slice(&self.key_id);
         let Some(cipher) = &self.cipher else {
             out.extend_from_slice(plain);
             return Ok(out.into());
         };
-        let mut nonce = [0; NONCE];
-        getrandom::fill(&mut nonce).map_err(entropy_unavailable)?;
-        let mut aad = out.clone();
-        aad.extend_from_slice(&address.0);
-        let mut text = plain.to_vec();
-        cipher
-            .encrypt_in_place(&Nonce::from(nonce), &aad, &mut text)
+        // The address is a keyed hash of the text: other texts have other nonces, and the same text gives
+        // the same bytes.
+        let nonce = address
+            .0
+            .first_chunk::<NONCE>()
+            .copied()
+            .unwrap_or_default();
+        let aad = associated(&out, address);
+        out.extend_from_slice(&nonce);
+        out.extend_from_slice(plain);
+        let (_, text) = out.split_at_mut(HEADER + NONCE);
+        let tag = cipher
+            .encrypt_inout_detached(&Nonce::from(nonce), &aad, text.into())
             .map_err(|_| {
                 Error::new(
                     Component::Store,
@@ -163,8 +176,7 @@ impl SubjectVault {
                     "content is too large to seal",
                 )
             })?;
-        out.extend_from_slice(&nonce);
-        out.extend_from_slice(&text);
+        out.extend_from_slice(&tag);
         Ok(out.into())
     }
 
@@ -193,8 +205,7 @@ impl SubjectVault {
             ([VERSION, PLAIN], None) => envelope.slice(HEADER..),
             ([VERSION, AES_256_GCM], Some(cipher)) => {
                 let (nonce, body) = body.split_first_chunk::<NONCE>().ok_or_else(malformed)?;
-                let mut aad = header.to_vec();
-                aad.extend_from_slice(&address.0);
+                let aad = associated(header, address);
                 let mut text = body.to_vec();
                 cipher
                     .decrypt_in_place(&Nonce::from(*nonce), &aad, &mut text)
@@ -208,6 +219,15 @@ impl SubjectVault {
         }
         Ok(plain)
     }
+}
+
+/// What an envelope's text is bound to.
+fn associated(header: &[u8], address: &Address) -> [u8; HEADER + 32] {
+    let mut data = [0; HEADER + 32];
+    for (to, from) in data.iter_mut().zip(header.iter().chain(&address.0)) {
+        *to = *from;
+    }
+    data
 }
 
 fn corrupt() -> Error {

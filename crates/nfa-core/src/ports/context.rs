@@ -3,9 +3,10 @@
 use std::any::Any;
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
+use blake3::hazmat::{ContextKey, HasherExt, hash_derive_key_context};
 use tokio_util::sync::CancellationToken;
 
 use crate::ids::{IdempotencyKey, RunId, SessionId, StepPath};
@@ -59,7 +60,9 @@ impl CallContext {
 
 /// The key of a step's effect: a hash of run and path, so that it needs no storage.
 pub(crate) fn idempotency_key(run: RunId, step: &StepPath) -> IdempotencyKey {
-    let mut hasher = blake3::Hasher::new_derive_key("nfa 2026-11 idempotency key");
+    static CONTEXT: LazyLock<ContextKey> =
+        LazyLock::new(|| hash_derive_key_context("nfa 2026-11 idempotency key"));
+    let mut hasher = blake3::Hasher::new_from_context_key(&CONTEXT);
     hasher.update(&run.0);
     hasher.update(step.to_string().as_bytes());
     let mut key = [0; 16];

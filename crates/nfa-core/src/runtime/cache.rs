@@ -1,11 +1,11 @@
 //! Content of one run, decoded once.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
+use foldhash::HashMap;
 
-use crate::content::{Content, Message, SubjectVault, content_erased};
+use crate::content::{Content, Message, ModelAnswer, SubjectVault, content_erased};
 use crate::error::{Category, Component, Error};
 use crate::ids::Address;
 use crate::ports::Store;
@@ -14,18 +14,36 @@ use crate::ports::Store;
 #[derive(Clone)]
 pub(super) enum Loaded {
     Message(Arc<Message>),
-    Answer { message: Arc<Message> },
+    Answer(Arc<Answered>),
     Output { text: Arc<str>, is_error: bool },
     Json(Arc<serde_json::Value>),
+}
+
+/// An answer, whose message is shared with requests only once a later turn sends it back.
+pub(super) struct Answered {
+    answer: Arc<ModelAnswer>,
+    message: OnceLock<Arc<Message>>,
+}
+
+impl Answered {
+    pub(super) fn message(&self) -> &Message {
+        &self.answer.message
+    }
+
+    pub(super) fn shared_message(&self) -> &Arc<Message> {
+        self.message
+            .get_or_init(|| Arc::new(self.answer.message.clone()))
+    }
 }
 
 impl From<Content> for Loaded {
     fn from(content: Content) -> Self {
         match content {
             Content::Message(message) => Self::Message(message),
-            Content::Answer(answer) => Self::Answer {
-                message: Arc::new(answer.message.clone()),
-            },
+            Content::Answer(answer) => Self::Answer(Arc::new(Answered {
+                answer,
+                message: OnceLock::new(),
+            })),
             Content::ToolOutput { text, is_error } => Self::Output {
                 text: text.into(),
                 is_error,
@@ -44,9 +62,8 @@ impl Loaded {
     pub(super) fn as_result(&self) -> (Arc<str>, bool) {
         match self {
             Self::Output { text, is_error } => (Arc::clone(text), *is_error),
-            Self::Answer { message } | Self::Message(message) => {
-                (message.joined_text().into(), false)
-            }
+            Self::Answer(answered) => (answered.message().joined_text().into(), false),
+            Self::Message(message) => (message.joined_text().into(), false),
             Self::Json(value) => (value.to_string().into(), false),
         }
     }
@@ -54,7 +71,8 @@ impl Loaded {
     /// The bytes that a proof discloses for it.
     pub(super) fn text(&self) -> String {
         match self {
-            Self::Message(message) | Self::Answer { message } => message.joined_text(),
+            Self::Message(message) => message.joined_text(),
+            Self::Answer(answered) => answered.message().joined_text(),
             Self::Output { text, .. } => text.to_string(),
             Self::Json(value) => value.to_string(),
         }

@@ -66,14 +66,13 @@ pub(super) fn addresses<'a>(
 
 /// The messages of loaded exchanges, each with the address that names what is new in it.
 pub(super) fn messages<'a>(
-    instructions: &str,
+    instructions: Option<&Arc<Message>>,
     exchanges: impl IntoIterator<Item = &'a Exchange>,
     content: &ContentCache,
 ) -> Result<Vec<Arc<Message>>, Error> {
-    let mut out = Vec::new();
-    if !instructions.is_empty() {
-        out.push(Arc::new(Message::system(instructions)));
-    }
+    let exchanges = exchanges.into_iter();
+    let mut out = Vec::with_capacity(1 + exchanges.size_hint().0);
+    out.extend(instructions.cloned());
     for exchange in exchanges {
         match exchange {
             Exchange::Message(address) => match content.get(address).ok_or_else(content_erased)? {
@@ -83,11 +82,11 @@ pub(super) fn messages<'a>(
             Exchange::Answer {
                 answer, results, ..
             } => {
-                let Some(Loaded::Answer { message }) = content.get(answer) else {
+                let Some(Loaded::Answer(answered)) = content.get(answer) else {
                     return Err(content_erased());
                 };
-                let parts = result_parts(&message, results, content)?;
-                out.push(message);
+                let parts = result_parts(answered.message(), results, content)?;
+                out.push(Arc::clone(answered.shared_message()));
                 if !parts.is_empty() {
                     out.push(Arc::new(Message {
                         role: Role::Tool,

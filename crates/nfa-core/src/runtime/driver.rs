@@ -1,12 +1,14 @@
 //! The local driver: one task per run, which performs what the run owes and journals what becomes of it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use futures_util::StreamExt;
-use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 
+use super::active::Active;
+use super::commits::Commits;
+use super::event::Event;
 use super::handle::Outcome;
 use super::journal::Journal;
 use super::lease::lease_lapsed;
@@ -14,10 +16,10 @@ use super::memory::Sealer;
 use super::perform::{self, CallResult, Done, ModelCall, Surroundings, ToolCallWork};
 use super::proof::{ChainKeeper, Evidence, RunLogs};
 use crate::content::Content;
-use crate::engine::{CallStatus, Changes, Command, ContentSink, Input, Run, Signal, Stamp};
+use crate::engine::{CallStatus, Changes, Command, ContentSink, Entry, Input, Run, Signal, Stamp};
 use crate::error::Error;
 use crate::ids::StepPath;
-use crate::ports::{Batch, BoxFuture, Cancellation, RunStatus};
+use crate::ports::{Batch, BoxFuture, Cancellation, RunStatus, Store};
 
 /// One run under way.
 pub(super) struct Task {
@@ -28,48 +30,63 @@ pub(super) struct Task {
     pub(super) chains: ChainKeeper,
 }
 
+/// What a run starts to be driven with.
+pub(super) struct Begun {
+    pub(super) changes: Changes,
+    /// What was committed already, for whoever listens.
+    pub(super) entries: Vec<Entry>,
+    /// Whether another run waits for this one.
+    pub(super) nested: bool,
+}
+
 /// A command that waits for its intent to be durable.
 struct Held {
     batch: u64,
     command: Command,
 }
 
-/// The commands under way, and how to cancel each.
-#[derive(Default)]
-struct Active {
-    futures: FuturesUnordered<BoxFuture<'static, Done>>,
-    cancels: HashMap<StepPath, Cancellation>,
-}
-
-impl Active {
-    fn cancel(&mut self, step: &StepPath) {
-        if let Some(cancellation) = self.cancels.remove(step) {
-            cancellation.cancel();
-        }
-    }
+/// What is on its way.
+struct Flow<'a> {
+    store: &'a dyn Store,
+    commits: Commits<'a>,
+    held: VecDeque<Held>,
+    active: Active,
 }
 
 impl Task {
     /// Drives the run until it stops, waits for a person, or the process closes.
-    pub(super) async fn drive(mut self, first: Changes) -> Result<Outcome, Error> {
+    pub(super) async fn drive(mut self, begun: Begun) -> Result<Outcome, Error> {
         let here = Arc::clone(&self.here);
         let store = Arc::clone(&here.shared.store);
-        let mut commits: FuturesOrdered<BoxFuture<'_, Result<(), Error>>> = FuturesOrdered::new();
-        let (mut enqueued, mut durable) = (0_u64, 0_u64);
-        let mut held: VecDeque<Held> = VecDeque::new();
-        let mut active = Active::default();
+        // A run inside another must not wait for a place that its parent takes.
+        let _place = match begun.nested {
+            true => None,
+            false => here.shared.places.acquire().await.ok(),
+        };
+        if here.events.is_some() {
+            let events = begun.entries.into_iter().map(Event::entry).collect();
+            Box::pin(here.send_all(events)).await;
+        }
+        let mut flow = Flow {
+            store: &*store,
+            commits: Commits::default(),
+            held: VecDeque::new(),
+            active: Active::default(),
+        };
         let mut closing = here.shared.closing.is_cancelled();
         let mut parked = false;
-        self.take_changes(first, 0, &mut held, &mut active);
+        flow.take(begun.changes);
         loop {
             if !closing {
-                self.start_held(durable, &mut held, &mut active)?;
+                self.start_held(&mut flow)?;
             }
             let stopped = self.run.end().is_some();
-            if commits.is_empty() && (stopped || closing && self.is_drained(&active)) {
+            if flow.commits.is_empty() && (stopped || closing && self.is_drained(&flow.active)) {
                 break;
             }
-            if commits.is_empty() && self.run.status() == RunStatus::Waiting && here.live.is_quiet()
+            if flow.commits.is_empty()
+                && self.run.status() == RunStatus::Waiting
+                && here.live.is_quiet()
             {
                 if Box::pin(self.park()).await? {
                     parked = true;
@@ -77,61 +94,70 @@ impl Task {
                 }
                 continue;
             }
-            let unstarted = closing && held.iter().any(|waiting| !waiting.command.is_pure());
-            let made = tokio::select! {
-                biased;
-                () = std::future::ready(()), if unstarted && !stopped => self.release_held(&mut held, &active)?,
-                Some(committed) = commits.next() => {
-                    committed?;
-                    durable += 1;
-                    None
+            let waits = |held: &VecDeque<Held>| held.iter().any(|held| !held.command.is_pure());
+            if closing && !stopped && waits(&flow.held) {
+                if let Some(made) = self.release_held(&mut flow)? {
+                    let events = self.enqueue(made, &mut flow);
+                    Box::pin(here.send_all(events)).await;
                 }
-                Some(done) = active.futures.next(), if !stopped => {
+                continue;
+            }
+            let events = tokio::select! {
+                biased;
+                Some(committed) = flow.commits.next() => {
+                    committed?;
+                    Vec::new()
+                }
+                Some(done) = flow.active.next(), if !stopped => {
                     // A step that was started anew under the same path has another future.
                     if !matches!(done, Done::Dropped { .. }) {
-                        active.cancels.remove(done.step());
+                        flow.active.forget(done.step());
                     }
-                    self.take_done(done)?
+                    match self.take_done(done)? {
+                        Some(made) => self.enqueue(made, &mut flow),
+                        None => Vec::new(),
+                    }
                 }
-                () = here.live.nudge.notified(), if !stopped => Box::pin(self.take_nudge()).await?,
-                () = here.shared.closing.cancelled(), if !closing && !stopped => {
-                    closing = true;
-                    None
-                }
-                () = here.shared.grace_over.cancelled(), if closing && !stopped => {
-                    active.futures.clear();
-                    active.cancels.clear();
-                    None
+                () = here.live.nudge.notified(), if !stopped => {
+                    closing = here.shared.closing.is_cancelled();
+                    if here.shared.grace_over.is_cancelled() {
+                        flow.active.clear();
+                    }
+                    match Box::pin(self.take_nudge()).await? {
+                        Some(made) => self.enqueue(made, &mut flow),
+                        None => Vec::new(),
+                    }
                 }
             };
-            if let Some(Made { changes, batch }) = made {
-                enqueued += 1;
-                let events = self.events_of(&batch.entries);
-                let drafted = !batch.drafts.is_empty();
-                commits.push_back(store.commit(batch));
-                if drafted {
-                    here.shared.note_drafts(self.logs.as_ref());
-                }
-                self.take_changes(changes, enqueued, &mut held, &mut active);
-                for event in events {
-                    here.send(event).await;
-                }
+            if !events.is_empty() {
+                Box::pin(here.send_all(events)).await;
             }
         }
-        drop(commits);
+        let Flow { mut active, .. } = flow;
         let interrupted = self.run.end().is_none() && !parked;
         if !self.journal.given_back {
             let at = here.shared.clock.now();
             store.commit(self.journal.release(&self.run, at)).await?;
         }
         // Cancelled tools get their grace without keeping the caller.
-        let mut rest = active.futures;
-        if !rest.is_empty() && self.run.end().is_some() {
+        if !active.is_over() && self.run.end().is_some() {
             here.shared
                 .tasks
-                .spawn(async move { while rest.next().await.is_some() {} });
+                .spawn(async move { while active.next().await.is_some() {} });
         }
         Box::pin(self.outcome(interrupted)).await
+    }
+
+    /// Gives a batch to the store, and takes up what it brings to do; gives what the caller is told.
+    fn enqueue(&self, made: Made, flow: &mut Flow<'_>) -> Vec<Event> {
+        let events = self.events_of(&made.batch.entries);
+        let drafted = !made.batch.drafts.is_empty();
+        flow.commits.push(flow.store.commit(made.batch));
+        if drafted {
+            self.here.shared.note_drafts(self.logs.as_ref());
+        }
+        flow.take(made.changes);
+        events
     }
 
     /// Gives the lease of a waiting run back; `false` when a signal came meanwhile and it was taken again.
@@ -167,56 +193,32 @@ impl Task {
     /// Nothing is under way but what only a person or the clock can end, and runs with drivers of their
     /// own.
     fn is_drained(&self, active: &Active) -> bool {
-        active.cancels.is_empty()
+        active.is_idle()
             || self
                 .run
                 .pending()
-                .filter(|command| active.cancels.contains_key(command.step()))
+                .filter(|command| active.contains(command.step()))
                 .all(|command| command.is_wait() || matches!(command, Command::StartChild { .. }))
     }
 
-    fn take_changes(
-        &mut self,
-        changes: Changes,
-        batch: u64,
-        held: &mut VecDeque<Held>,
-        active: &mut Active,
-    ) {
-        for step in &changes.withdrawn {
-            held.retain(|waiting| waiting.command.step() != step);
-            active.cancel(step);
-        }
-        held.extend(
-            changes
-                .owed
-                .into_iter()
-                .map(|command| Held { batch, command }),
-        );
-    }
-
     /// Starts what is durable or pure (law L3).
-    fn start_held(
-        &mut self,
-        durable: u64,
-        held: &mut VecDeque<Held>,
-        active: &mut Active,
-    ) -> Result<(), Error> {
+    fn start_held(&mut self, flow: &mut Flow<'_>) -> Result<(), Error> {
         let mut at = 0;
-        while let Some(waiting) = held.get(at) {
-            if waiting.batch > durable && !waiting.command.is_pure() {
+        while let Some(waiting) = flow.held.get(at) {
+            if waiting.batch > flow.commits.durable() && !waiting.command.is_pure() {
                 at += 1;
                 continue;
             }
-            let Some(Held { command, .. }) = held.remove(at) else {
+            let Some(Held { command, .. }) = flow.held.remove(at) else {
                 break;
             };
             if !self.here.shared.lease.holds(self.journal.lease) {
                 return Err(lease_lapsed());
             }
             let cancellation = Cancellation::new();
-            if let Some(future) = self.perform(&command, cancellation.clone()) {
-                active.cancels.insert(command.step().clone(), cancellation);
-                active.futures.push(future);
+            if let Some(work) = self.perform(&command, cancellation.clone()) {
+                flow.active
+                    .start(command.step().clone(), cancellation, work);
             }
         }
         Ok(())
@@ -439,17 +441,13 @@ impl Task {
     }
 
     /// The process is closing: what was certainly not begun need not be asked about later (law L4).
-    fn release_held(
-        &mut self,
-        held: &mut VecDeque<Held>,
-        active: &Active,
-    ) -> Result<Option<Made>, Error> {
+    fn release_held(&mut self, flow: &mut Flow<'_>) -> Result<Option<Made>, Error> {
         let here = Arc::clone(&self.here);
         let mut sealer = Sealer::new(&here.memory);
         let mut entries = Vec::new();
-        for Held { command, .. } in held.drain(..) {
+        for Held { command, .. } in flow.held.drain(..) {
             let step = command.step();
-            if !command.is_pure() && !active.cancels.contains_key(step) {
+            if !command.is_pure() && !flow.active.contains(step) {
                 let (stamp, input) = (self.stamp(), Input::Released { step });
                 self.run.decide(stamp, &input, &mut sealer, &mut entries)?;
                 if let Some(entry) = entries.last() {
@@ -500,6 +498,19 @@ impl Task {
             at: self.here.shared.clock.now(),
             epoch: self.journal.epoch,
         }
+    }
+}
+
+impl Flow<'_> {
+    fn take(&mut self, changes: Changes) {
+        for step in &changes.withdrawn {
+            self.held.retain(|waiting| waiting.command.step() != step);
+            self.active.cancel(step);
+        }
+        let batch = self.commits.enqueued();
+        let owed = changes.owed.into_iter();
+        self.held
+            .extend(owed.map(|command| Held { batch, command }));
     }
 }
 

@@ -91,16 +91,24 @@ pub enum Event {
     /// A durable fact.
     Entry {
         /// The entry.
-        entry: Entry,
+        entry: Box<Entry>,
     },
     /// The run stopped, or waits and has left memory. Nothing follows.
     Finished {
         /// How.
-        outcome: OutcomeSummary,
+        outcome: Box<OutcomeSummary>,
     },
 }
 
 crate::tagged::tagged!(Event);
+
+impl Event {
+    pub(super) fn entry(entry: Entry) -> Self {
+        Self::Entry {
+            entry: Box::new(entry),
+        }
+    }
+}
 
 /// How a run ended, for callers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]

@@ -149,8 +149,10 @@ impl RunHandle {
         if !std::mem::take(&mut self.listens) {
             return None;
         }
-        let outcome = self.finished.as_ref()?.as_ref().ok()?.summary().clone();
-        Some(Ok(Event::Finished { outcome }))
+        let outcome = self.finished.as_ref()?.as_ref().ok()?;
+        Some(Ok(Event::Finished {
+            outcome: Box::new(outcome.summary().clone()),
+        }))
     }
 
     async fn pull(&mut self) -> Option<Event> {
@@ -182,6 +184,15 @@ impl RunHandle {
             Some(Err(error)) => Err(crate::error::ErrorReport::from(error).into()),
             None => Err(driver_gone()),
         }
+    }
+
+    /// As [`RunHandle::outcome`], for a handle that is not needed afterwards.
+    pub(super) async fn into_outcome(mut self) -> Result<Outcome, Error> {
+        while self.pull().await.is_some() {}
+        if self.finished.is_none() {
+            self.finish().await?;
+        }
+        self.finished.take().unwrap_or_else(|| Err(driver_gone()))
     }
 
     /// Asks the run to stop. Its outcome tells when it has.

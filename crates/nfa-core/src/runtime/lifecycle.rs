@@ -398,12 +398,14 @@ impl Runtime {
     pub async fn close(&self) -> Result<(), Error> {
         let shared = &self.shared;
         shared.closing.cancel();
+        shared.nudge_all();
         shared.tasks.close();
         if tokio::time::timeout(shared.grace, shared.tasks.wait())
             .await
             .is_err()
         {
             shared.grace_over.cancel();
+            shared.nudge_all();
             shared.tasks.wait().await;
         }
         let sequenced = match &shared.sequencer {

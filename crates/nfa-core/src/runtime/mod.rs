@@ -4,12 +4,14 @@
 //! touches the world before the intent is durable (law L3), and forgets the run as soon as only a person
 //! or the clock can move it.
 
+mod active;
 mod agent;
 mod background;
 mod bind;
 mod builder;
 mod cache;
 mod child;
+mod commits;
 mod context;
 mod driver;
 mod event;

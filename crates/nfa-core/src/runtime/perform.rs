@@ -61,11 +61,20 @@ impl Surroundings {
         };
         // There is room as a rule; only a slow reader makes the run wait.
         if let Err(TrySendError::Full(event)) = events.try_send(event) {
-            tokio::select! {
-                biased;
-                _ = events.send(event) => {}
-                () = self.live.cancelled() => {}
-            }
+            Box::pin(async {
+                tokio::select! {
+                    biased;
+                    _ = events.send(event) => {}
+                    () = self.live.cancelled() => {}
+                }
+            })
+            .await;
+        }
+    }
+
+    pub(super) async fn send_all(&self, events: Vec<Event>) {
+        for event in events {
+            self.send(event).await;
         }
     }
 
@@ -184,8 +193,9 @@ async fn turn(
         .load(&*here.shared.store, context::addresses(&call.conversation))
         .await?;
     let exchanges = history.iter().chain(&call.conversation);
-    let messages = context::messages(&agent.instructions, exchanges, content)?;
-    let skipped = usize::from(!agent.instructions.is_empty());
+    let instructions = call.agent.instructions.as_ref();
+    let messages = context::messages(instructions, exchanges, content)?;
+    let skipped = usize::from(instructions.is_some());
     let mut evidence = call.chain.evidence(
         here,
         &call.agent,
@@ -231,63 +241,52 @@ async fn listen(
 ) -> Result<Arc<ModelAnswer>, Error> {
     here.keep_said(step, String::clear);
     let mut stream = model.generate(context, request);
-    let path = step;
     while let Some(delta) = stream.next().await {
-        let step = || step.clone();
-        match delta? {
+        let of = || step.clone();
+        let event = match delta? {
             ModelDelta::Finished(answer) => {
-                here.keep_said(path, String::clear);
+                here.keep_said(step, String::clear);
                 return Ok(Arc::new(*answer));
             }
             ModelDelta::Retracted { reason } => {
                 partial.clear();
-                here.keep_said(path, String::clear);
-                here.send(Event::Retracted {
-                    step: step(),
+                here.keep_said(step, String::clear);
+                Event::Retracted {
+                    step: of(),
                     attempt,
                     reason,
-                })
-                .await;
+                }
             }
             ModelDelta::Text(text) | ModelDelta::Refusal(text) => {
                 partial.push_str(&text);
-                here.keep_said(path, |said| said.push_str(&text));
-                here.send(Event::TextDelta {
-                    step: step(),
+                here.keep_said(step, |said| said.push_str(&text));
+                Event::TextDelta {
+                    step: of(),
                     attempt,
                     text,
-                })
-                .await;
+                }
             }
-            ModelDelta::Reasoning(text) => {
-                here.send(Event::ReasoningDelta {
-                    step: step(),
-                    attempt,
-                    text,
-                })
-                .await
-            }
-            ModelDelta::ToolCallStarted { index, name } => {
-                let event = Event::ToolCallDelta {
-                    step: step(),
-                    attempt,
-                    index,
-                    name: Some(name),
-                    arguments: String::new(),
-                };
-                here.send(event).await;
-            }
-            ModelDelta::ToolCallArguments { index, json } => {
-                let event = Event::ToolCallDelta {
-                    step: step(),
-                    attempt,
-                    index,
-                    name: None,
-                    arguments: json,
-                };
-                here.send(event).await;
-            }
-        }
+            ModelDelta::Reasoning(text) => Event::ReasoningDelta {
+                step: of(),
+                attempt,
+                text,
+            },
+            ModelDelta::ToolCallStarted { index, name } => Event::ToolCallDelta {
+                step: of(),
+                attempt,
+                index,
+                name: Some(name),
+                arguments: String::new(),
+            },
+            ModelDelta::ToolCallArguments { index, json } => Event::ToolCallDelta {
+                step: of(),
+                attempt,
+                index,
+                name: None,
+                arguments: json,
+            },
+        };
+        here.send(event).await;
     }
     Err(Error::new(
         Component::Model,
@@ -327,7 +326,7 @@ pub(super) async fn arguments_of(
     answer: Address,
     call: u32,
 ) -> Result<String, Error> {
-    let Loaded::Answer { message } = here
+    let Loaded::Answer(answered) = here
         .memory
         .content
         .fetch(&*here.shared.store, answer)
@@ -336,7 +335,8 @@ pub(super) async fn arguments_of(
         return Err(content_erased());
     };
     let at = usize::try_from(call).unwrap_or(usize::MAX);
-    message
+    answered
+        .message()
         .tool_calls()
         .nth(at)
         .map(|call| call.arguments.clone())

@@ -18,9 +18,7 @@ impl Task {
         let content = &self.here.memory.content;
         let mut events = Vec::with_capacity(entries.len());
         for entry in entries {
-            events.push(Event::Entry {
-                entry: entry.clone(),
-            });
+            events.push(Event::entry(entry.clone()));
             if let Fact::CallFinished {
                 step,
                 status,
@@ -43,9 +41,9 @@ impl Task {
                 }) = self.run.pending().find(|command| command.step() == step)
             {
                 let arguments = match content.get(answer) {
-                    Some(Loaded::Answer { message }) => usize::try_from(*call)
+                    Some(Loaded::Answer(answered)) => usize::try_from(*call)
                         .ok()
-                        .and_then(|at| message.tool_calls().nth(at))
+                        .and_then(|at| answered.message().tool_calls().nth(at))
                         .map(|call| call.arguments.clone())
                         .unwrap_or_default(),
                     _ => String::new(),

@@ -1,9 +1,9 @@
 //! What all runs of a runtime share.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use foldhash::HashMap;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::task::TaskTracker;
@@ -94,6 +94,12 @@ impl Shared {
             .unwrap_or_else(PoisonError::into_inner)
             .remove(&run);
         self.session_freed.notify_waiters();
+    }
+
+    /// Makes every run that is driven here look around.
+    pub(super) fn nudge_all(&self) {
+        let live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.values().for_each(|live| live.nudge.notify_one());
     }
 
     pub(super) fn live(&self, run: RunId) -> Option<Arc<Live>> {

@@ -9,8 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::agent::Agent;
 use super::bind::Bound;
-use super::driver::Task;
-use super::event::Event;
+use super::driver::{Begun, Task};
 use super::handle::{Outcome, RunHandle};
 use super::journal::Journal;
 use super::live::Live;
@@ -106,7 +105,7 @@ impl RunBuilder {
     /// # Errors
     /// As [`RunBuilder::start`] and [`RunHandle::outcome`].
     pub async fn outcome(self) -> Result<Outcome, Error> {
-        self.admit(false).await?.outcome().await
+        self.admit(false).await?.into_outcome().await
     }
 
     async fn admit(self, listens: bool) -> Result<RunHandle, Error> {
@@ -340,7 +339,7 @@ pub(super) fn launch(
         said: Mutex::default(),
     });
     let task = Task {
-        here: Arc::clone(&here),
+        here,
         run: parts.run,
         journal: parts.journal,
         logs: parts.logs,
@@ -351,22 +350,13 @@ pub(super) fn launch(
         // What was posted before this process held the lease.
         live.post();
     }
-    let nested = parts.nested;
-    let driven = async move {
-        // A run inside another must not wait for a place that its parent takes.
-        let _place = match nested {
-            true => None,
-            false => here.shared.places.acquire().await.ok(),
-        };
-        for entry in entries.iter().filter(|_| here.events.is_some()) {
-            here.send(Event::Entry {
-                entry: entry.clone(),
-            })
-            .await;
-        }
-        // On the heap, where tokio does not move it again and again.
-        Box::pin(task.drive(changes)).await
+    let begun = Begun {
+        changes,
+        entries,
+        nested: parts.nested,
     };
+    // On the heap, so that the task that tokio moves about is small.
+    let driven = Box::pin(task.drive(begun));
     let shared_after = Arc::clone(shared);
     shared.tasks.spawn_on(
         async move {

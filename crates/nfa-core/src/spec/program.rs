@@ -12,6 +12,7 @@ use super::agent::{AgentSpec, Limits, ModelSettings, ToolRef};
 use super::canonical::canonical_json;
 use super::schema::Schema;
 use super::tool::ToolSpec;
+use crate::content::Message;
 use crate::error::{Category, Component, Error};
 use crate::ids::ProgramHash;
 use crate::ports::ToolDefinition;
@@ -81,6 +82,8 @@ pub enum Target {
 pub struct CompiledAgent {
     /// Its spec, normalised.
     pub spec: Arc<AgentSpec>,
+    /// Its instructions, as the message that a prompt begins with.
+    pub instructions: Option<Arc<Message>>,
     /// What the model may call, by name.
     pub targets: BTreeMap<Arc<str>, Target>,
     /// The same as the model is told of it.
@@ -487,6 +490,8 @@ fn compile_agent(
         })?;
     Ok(CompiledAgent {
         spec: Arc::new(agent.clone()),
+        instructions: (!agent.instructions.is_empty())
+            .then(|| Arc::new(Message::system(&*agent.instructions))),
         targets,
         definitions: definitions.into(),
         output,

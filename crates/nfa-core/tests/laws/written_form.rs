@@ -77,7 +77,9 @@ fn l1_entries_read_back_as_they_were_written() {
     });
     for entry in [started, answered, resumed] {
         reads_back(&entry);
-        reads_back(&Event::Entry { entry });
+        reads_back(&Event::Entry {
+            entry: Box::new(entry),
+        });
     }
 }
 
@@ -96,7 +98,7 @@ fn l1_events_read_back_as_they_were_written() {
         arguments: "{".to_owned(),
     });
     reads_back(&Event::Finished {
-        outcome: OutcomeSummary {
+        outcome: Box::new(OutcomeSummary {
             run: RunId([1; 16]),
             status: OutcomeStatus::Completed,
             text: String::new(),
@@ -104,7 +106,7 @@ fn l1_events_read_back_as_they_were_written() {
             usage: usage(),
             error: None,
             limit: None,
-        },
+        }),
     });
 }
 

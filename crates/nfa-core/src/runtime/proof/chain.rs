@@ -1,9 +1,9 @@
 //! The context chain of law L10: what a model was sent, as a hash chain that grows with what is new.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use nfa_proof::{CONTEXT_START, FieldId, commit, extend_context};
+use smallvec::SmallVec;
 
 use super::draft::TurnEvidence;
 use crate::content::Message;
@@ -71,7 +71,7 @@ fn prompt_of(conversation: &[Exchange]) -> Vec<Address> {
 }
 
 /// The chains of a run, one a frame. The root's goes on where its session's stood.
-pub(in crate::runtime) struct ChainKeeper(HashMap<StepPath, ContextChain>);
+pub(in crate::runtime) struct ChainKeeper(SmallVec<[(StepPath, ContextChain); 1]>);
 
 impl ChainKeeper {
     pub(in crate::runtime) fn new(session: Option<ContextHead>) -> Self {
@@ -90,19 +90,20 @@ impl ChainKeeper {
     /// The chain of the frame that `step` belongs to.
     pub(in crate::runtime) fn of(&self, step: &StepPath, wanted: bool) -> ContextChain {
         let frame = step.parent().unwrap_or_default();
-        let kept = self
-            .0
-            .get(&frame)
-            .map(|chain| ContextChain { wanted, ..*chain });
-        kept.unwrap_or(ContextChain {
+        let kept = self.0.iter().find(|(of, _)| *of == frame);
+        let start = ContextChain {
             head: CONTEXT_START,
             messages: 0,
             wanted,
-        })
+        };
+        kept.map_or(start, |(_, chain)| ContextChain { wanted, ..*chain })
     }
 
     pub(in crate::runtime) fn keep(&mut self, step: &StepPath, turn: &TurnEvidence) {
-        self.0
-            .insert(step.parent().unwrap_or_default(), *turn.chain());
+        let frame = step.parent().unwrap_or_default();
+        match self.0.iter_mut().find(|(of, _)| *of == frame) {
+            Some((_, chain)) => *chain = *turn.chain(),
+            None => self.0.push((frame, *turn.chain())),
+        }
     }
 }

@@ -43,7 +43,7 @@ impl Source {
     pub(super) fn value(&self, content: &ContentCache) -> Result<Vec<u8>, Error> {
         let get = |address: &Address| content.get(address).ok_or_else(content_erased);
         let calls = |address: &Address| match get(address)? {
-            Loaded::Answer { message } => Ok(message),
+            Loaded::Answer(answered) => Ok(answered),
             _ => Err(content_erased()),
         };
         match self {
@@ -56,13 +56,15 @@ impl Source {
                 Ok(texts.join("\n").into_bytes())
             }
             Self::Arguments { answer, call } => {
-                let message = calls(answer)?;
+                let answered = calls(answer)?;
+                let message = answered.message();
                 let at = usize::try_from(*call).unwrap_or(usize::MAX);
                 let call = message.tool_calls().nth(at).ok_or_else(content_erased)?;
                 Ok(call.arguments.clone().into_bytes())
             }
             Self::Calls(answer) => {
-                let message = calls(answer)?;
+                let answered = calls(answer)?;
+                let message = answered.message();
                 let calls: Vec<&ToolCall> = message.tool_calls().collect();
                 serde_json::to_vec(&calls).map_err(|error| malformed(error.to_string()))
             }
