@@ -133,3 +133,17 @@ async fn a_commit_that_nobody_awaits_is_performed_all_the_same() {
         there.await.expect("a commit was left in the queue");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_was_just_opened_performs_its_first_commit() {
+    for number in 0..100 {
+        let directory = tempfile::tempdir().unwrap();
+        let options = Options::with_durability(Durability::Relaxed);
+        let store = SqliteStore::open(directory.path().join("a.db"), options).unwrap();
+        let run = RunId([number; 16]);
+        let done = tokio::time::timeout(PATIENCE, store.commit(batch(run, 0, 10)));
+        done.await
+            .expect("the first commit waits for ever")
+            .unwrap();
+    }
+}

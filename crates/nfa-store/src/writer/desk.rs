@@ -61,6 +61,8 @@ impl Desk {
         if let Ok(mut place) = self.place.lock() {
             *place = Some(Place { writer, keys });
         }
+        // Somebody may have found the place taken while it was moved into.
+        self.queue.call();
         while self.queue.wait() {
             let Ok(mut guard) = self.place.lock() else {
                 // A job panicked: what the place holds is not to be trusted.
