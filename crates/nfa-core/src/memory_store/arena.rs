@@ -55,7 +55,7 @@ impl Arena {
     }
 
     /// What lies from `place` on, to the end of its chunk.
-    pub(super) fn from(&self, place: Place) -> &[u8] {
+    pub(super) fn at(&self, place: Place) -> &[u8] {
         let (chunk, offset) = parts(place);
         self.chunks
             .get(chunk)
@@ -63,7 +63,7 @@ impl Arena {
             .unwrap_or_default()
     }
 
-    pub(super) fn from_mut(&mut self, place: Place) -> &mut [u8] {
+    pub(super) fn at_mut(&mut self, place: Place) -> &mut [u8] {
         let (chunk, offset) = parts(place);
         self.chunks
             .get_mut(chunk)
@@ -96,11 +96,11 @@ mod tests {
             .collect();
         let places: Vec<Place> = records.iter().map(|record| arena.append(record)).collect();
         for (record, place) in records.iter().zip(&places) {
-            assert!(arena.from(*place).starts_with(record));
+            assert!(arena.at(*place).starts_with(record));
             assert_eq!(Place::new(place.number()).0, place.0);
         }
-        arena.from_mut(places[0])[0] = 77;
-        assert_eq!(arena.from(places[0])[0], 77);
-        assert_eq!(arena.from(Place::new(u64::MAX)), b"");
+        arena.at_mut(places[0])[0] = 77;
+        assert_eq!(arena.at(places[0])[0], 77);
+        assert_eq!(arena.at(Place::new(u64::MAX)), b"");
     }
 }

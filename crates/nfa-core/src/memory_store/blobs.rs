@@ -78,7 +78,7 @@ impl Blobs {
     }
 
     pub(super) fn get(&self, arena: &Arena, address: &Address) -> Option<Bytes> {
-        let mut record = Reader(arena.from(self.find(arena, address)?));
+        let mut record = Reader(arena.at(self.find(arena, address)?));
         record.array::<32>()?;
         let head = match record.number()? {
             0 => return Some(Bytes::copy_from_slice(record.bytes()?)),
@@ -100,13 +100,13 @@ fn hash(address: Address) -> u64 {
 }
 
 pub(super) fn address_at(arena: &Arena, place: Place) -> Address {
-    let mut record = Reader(arena.from(place));
+    let mut record = Reader(arena.at(place));
     Address(record.array().unwrap_or_default())
 }
 
 /// The head that is written in a record.
 fn head_at(arena: &Arena, place: Place) -> Option<[u8; HEAD]> {
-    let mut record = Reader(arena.from(place));
+    let mut record = Reader(arena.at(place));
     record.array::<32>()?;
     (record.byte()? == 1).then(|| record.array()).flatten()
 }

@@ -110,7 +110,7 @@ impl Logs {
     /// A draft, and the number from 1 of its run's draft before it.
     fn draft(&self, arena: &Arena, number: u64) -> Option<(LeafDraft, Option<u64>, u64)> {
         let kept = self.drafts.get(usize::try_from(number).ok()?)?;
-        let mut record = Reader(arena.from(kept.place));
+        let mut record = Reader(arena.at(kept.place));
         let before = record.number()?;
         let run = Head::read(arena, Place::new(record.number()?))?;
         let draft = LeafDraft {

@@ -59,7 +59,7 @@ const HEAD: usize = 16 + 5 + 5 + 5 + 8 + 5 + 1;
 
 impl Head {
     pub(super) fn read(arena: &Arena, place: Place) -> Option<Self> {
-        let mut record = Reader(arena.from(place));
+        let mut record = Reader(arena.at(place));
         Some(Self {
             place,
             id: RunId(record.array()?),
@@ -89,7 +89,7 @@ impl Head {
     pub(super) fn save(&self, arena: &mut Arena, scratch: &mut Vec<u8>) {
         scratch.clear();
         self.put(scratch);
-        for (old, new) in arena.from_mut(self.place).iter_mut().zip(scratch) {
+        for (old, new) in arena.at_mut(self.place).iter_mut().zip(scratch) {
             *old = *new;
         }
     }
@@ -119,7 +119,7 @@ struct Origin {
 impl Runs {
     fn place(&self, arena: &Arena, run: &RunId) -> Option<Place> {
         self.index
-            .find(hash(run), |place| arena.from(*place).starts_with(&run.0))
+            .find(hash(run), |place| arena.at(*place).starts_with(&run.0))
             .copied()
     }
 
@@ -184,7 +184,7 @@ impl Runs {
     }
 
     fn origin(&self, arena: &Arena, sessions: &Sessions, head: &Head) -> Option<Origin> {
-        let mut record = Reader(arena.from(head.place).get(HEAD..)?);
+        let mut record = Reader(arena.at(head.place).get(HEAD..)?);
         let created = Timestamp(record.number()?);
         let program = *self.programs.value(record.number32()?)?;
         let agent = self.agents.value(record.number32()?)?.clone();
@@ -217,7 +217,7 @@ impl Runs {
 
     /// When a run was admitted, and under which program.
     fn began(&self, arena: &Arena, head: &Head) -> Option<(Timestamp, ProgramHash)> {
-        let mut record = Reader(arena.from(head.place).get(HEAD..)?);
+        let mut record = Reader(arena.at(head.place).get(HEAD..)?);
         let created = Timestamp(record.number()?);
         Some((created, *self.programs.value(record.number32()?)?))
     }
@@ -284,7 +284,7 @@ impl Runs {
         let mut next = head.latest;
         let mut end = head.length;
         while let Some(place) = next.filter(|_| end > from) {
-            let mut record = Reader(arena.from(place));
+            let mut record = Reader(arena.at(place));
             let before = record.number()?;
             let epoch = record.number()?;
             let count = record.number()?;
@@ -353,6 +353,6 @@ fn hash(run: &RunId) -> u64 {
 }
 
 fn hash_at(arena: &Arena, place: Place) -> u64 {
-    let id = Reader(arena.from(place)).array().unwrap_or_default();
+    let id = Reader(arena.at(place)).array().unwrap_or_default();
     hash(&RunId(id))
 }
