@@ -1,5 +1,8 @@
 //! Resident bytes of an idle session: 20 messages, 2.1 KB of text, in the memory store.
 
+use std::sync::Arc;
+
+use nfa_runtime::ports::{CallContext, Model, ModelRequest, ModelStream, single_answer};
 use nfa_runtime::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -67,11 +70,31 @@ pub(crate) fn work(sessions: usize, proof: bool) -> Result<()> {
     crate::print(&serde_json::to_string(&found)?)
 }
 
+/// Answers each question in words of its own: no two messages of a session are equal, since equal content is
+/// kept once.
+struct Echo;
+
+impl Model for Echo {
+    fn name(&self) -> &str {
+        "bench/echo"
+    }
+
+    fn generate<'a>(&'a self, _: &'a CallContext, request: &'a ModelRequest) -> ModelStream<'a> {
+        let question = request.messages.last();
+        let question = question.map_or(String::new(), |message| message.joined_text());
+        let answer: String = "answer to "
+            .chars()
+            .chain(question.chars())
+            .take(TEXT)
+            .collect();
+        single_answer(std::future::ready(Ok(local::saying(&answer))))
+    }
+}
+
 async fn fill(runtime: &Runtime, sessions: std::ops::Range<usize>, proof: bool) -> Result<()> {
-    let agent = local::agent(0, &"answer ".repeat(TEXT / 7))?;
+    let agent = Agent::builder("helper").model(Arc::new(Echo)).build()?;
     for session in sessions {
         for number in 0..RUNS {
-            // No two messages are equal: equal content would be kept once.
             let question = format!("question {session} {number} ");
             let question = question.repeat(TEXT / question.len() + 1);
             let question: String = question.chars().take(TEXT).collect();
