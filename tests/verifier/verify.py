@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """A verifier of proof bundles, written from docs/proof-of-prompt.md alone.
 
-    verify.py BUNDLE --key VKEY [--witness VKEY]... [--witnesses N]
+    verify.py BUNDLE --key VKEY [--witness VKEY]... [--witnesses N] [--cutoff VKEY=SIZE]...
+    verify.py --audit FOLDER --key VKEY [...]
     verify.py --vectors FOLDER
 
 It shares no code with the Rust verifier: CBOR is cbor2's, Ed25519 is OpenSSL's, BLAKE3 and JSON
-are Python packages. Exit codes: 0 valid, 1 invalid or vectors disagree, 2 the policy is unmet,
+are Python packages; keccak is written out below. Exit codes: 0 valid, 1 invalid or vectors disagree, 2 the policy is unmet,
 3 cannot read.
 """
 
@@ -31,8 +32,14 @@ MAX_INTEGER = 2**53 - 1
 KINDS = {1: "interaction", 2: "tool_call", 3: "guardrail", 4: "approval", 5: "lifecycle", 6: "key",
          7: "heartbeat"}
 CONTEXT, CONTEXT_PART = 18, 19
-UNREADABLE = {"note_malformed", "key_malformed", "checkpoint_malformed"}
-UNMET = {"log_key_unknown", "log_signature_missing", "witnesses_missing"}
+KEY_EVENT, OLD_KEY, NEW_KEY, KEY_SIGNATURE, CUTOFF_SIZE = 96, 97, 98, 99, 100
+UNREADABLE = {"note_malformed", "key_malformed", "checkpoint_malformed", "anchor_malformed",
+              "checkpoint_missing", "checkpoints_malformed", "tile_missing", "tile_malformed",
+              "entries_missing", "entries_malformed", "bundle_too_large", "bundle_json",
+              "bundle_format", "bundle_version", "bundle_not_canonical", "bundle_limits",
+              "bundle_order", "leaf_encoding", "leaf_version", "leaf_domain", "leaf_kind",
+              "leaf_algorithm"}
+UNMET = {"log_key_unknown", "log_signature_missing", "log_key_cut_off", "witnesses_missing"}
 
 
 class Refused(Exception):
@@ -192,6 +199,29 @@ def verify_inclusion(h, leaf_hash, index, size, proof, root):
     need(r == root, "inclusion_mismatch")
 
 
+def verify_many(h, leaves, size, proof, root):
+    """One proof for (index, leaf hash) pairs."""
+    indices = [index for index, _ in leaves]
+    need(indices and all(a < b for a, b in zip(indices, indices[1:])), "index_order")
+    need(indices[-1] < size, "index_out_of_range")
+    rest, hashes = list(proof), dict(leaves)
+
+    def rebuild(low, high, inside):
+        if not inside:
+            need(rest, "inclusion_proof_length")
+            return rest.pop(0)
+        if high - low == 1:
+            return hashes[low]
+        middle = low + (1 << ((high - low - 1).bit_length() - 1))
+        left = rebuild(low, middle, [i for i in inside if i < middle])
+        right = rebuild(middle, high, [i for i in inside if i >= middle])
+        return h(b"\x01" + left + right)
+
+    found = rebuild(0, size, indices)
+    need(not rest, "inclusion_proof_length")
+    need(found == root, "inclusion_mismatch")
+
+
 def verify_consistency(h, old, new, proof, old_root, new_root):
     need(old <= new, "consistency_sizes")
     if old in (0, new):
@@ -267,13 +297,23 @@ class Key:
         if self.type == 4:
             need(len(signature) == 72, "signature_invalid", self.name)
             time, signature = int.from_bytes(signature[:8], "big"), signature[8:]
+            need(time < 2**63, "signature_invalid", self.name)
             message = f"cosignature/v1\ntime {time}\n".encode() + message
-        need(len(signature) == 64, "signature_invalid", self.name)
+        need(self.made(signature, message), "signature_invalid", self.name)
+        return time
+
+    def made(self, signature, message):
         try:
             Ed25519PublicKey.from_public_bytes(self.public).verify(signature, message)
-        except InvalidSignature as error:
-            raise Refused("signature_invalid", self.name) from error
-        return time
+        except (InvalidSignature, ValueError):
+            return False
+        return len(signature) == 64
+
+    def __eq__(self, other):
+        return self.vkey == other.vkey
+
+    def __hash__(self):
+        return hash(self.vkey)
 
 
 class Note:
@@ -312,6 +352,83 @@ class Note:
         ]
 
 
+def plain_size(text):
+    """A size in its one form, or None."""
+    if not (text.isascii() and text.isdigit() and str(int(text)) == text):
+        return None
+    return int(text) if int(text) <= MAX_INTEGER else None
+
+
+def key_event(shown):
+    """(old key, new key or None, cut-off or None) of what a key leaf discloses, or None."""
+    code = "key_event_invalid"
+    if not {KEY_EVENT, OLD_KEY, KEY_SIGNATURE} <= set(shown):
+        return None
+
+    def key(field):
+        if field not in shown:
+            return None
+        try:
+            return Key(shown[field].decode("utf-8"))
+        except (Refused, UnicodeDecodeError) as error:
+            raise Refused(code, "key") from error
+
+    old, new, cutoff = key(OLD_KEY), key(NEW_KEY), None
+    if CUTOFF_SIZE in shown:
+        cutoff = plain_size(shown[CUTOFF_SIZE].decode("latin-1"))
+        need(cutoff is not None, code, "cutoff")
+    name = shown[KEY_EVENT]
+    need(name in (b"rotate", b"revoke"), code, "event")
+    need((new is not None) if name == b"rotate" else (new is None and cutoff is not None), code)
+    need(old.type == 1, code, "a cosignature key")
+    if new is not None:
+        need(new.type == 1 and new.name == old.name and new != old, code, "new key")
+    lines = ["nfa key event v1", old.name, name.decode(), old.vkey, new.vkey if new else "",
+             "" if cutoff is None else str(cutoff)]
+    statement = "".join(line + "\n" for line in lines).encode()
+    need(old.made(shown[KEY_SIGNATURE], statement), code, "signature")
+    return old, new, cutoff
+
+
+class Policy:
+    def __init__(self, log_keys, witnesses=(), required=0, cutoffs=()):
+        self.log_keys, self.witnesses, self.required = list(log_keys), list(witnesses), required
+        self.cutoffs = list(cutoffs)
+
+    def own(self, origin):
+        own = [key for key in self.log_keys if key.type == 1 and key.name == origin]
+        need(own, "log_key_unknown")
+        return own
+
+    def cosigners(self, note):
+        logs = {key.public for key in self.log_keys}
+        return {key.public for key, _ in note.signed_by(self.witnesses)} - logs
+
+    def speaker(self, note, checkpoint, events=()):
+        """The key that speaks for the log; `events` are (index, event) of its key leaves."""
+        own = self.own(checkpoint.origin)
+
+        def cutoff(key):
+            named = [size for cut, size in self.cutoffs if cut == key]
+            said = [event[2] for _, event in events if event[0] == key and event[2] is not None]
+            return min(named + said, default=None)
+
+        since = {key: -1 for key in own}
+        for index, (old, new, _) in sorted(events, key=lambda event: event[0]):
+            if new is None or new in since or old not in since or since[old] >= index:
+                continue
+            if any(cut == old for cut, _ in self.cutoffs):
+                continue
+            if cutoff(old) is None or index < cutoff(old):
+                since[new] = index
+        signed = {key for key, _ in note.signed_by(list(since))}
+        signed = [key for key in since if key in signed]
+        need(signed, "log_signature_missing")
+        signed = [key for key in signed if cutoff(key) is None or checkpoint.size < cutoff(key)]
+        need(signed, "log_key_cut_off")
+        return signed[0]
+
+
 # §7: checkpoint
 
 
@@ -323,9 +440,8 @@ class Checkpoint:
         need(len(lines) >= 3, code, "three lines")
         self.origin, size, root, *extensions = lines
         check_name(self.origin, code)
-        need(size.isascii() and size.isdigit() and str(int(size)) == size, code, "size")
-        self.size = int(size)
-        need(self.size <= MAX_INTEGER, code, "size")
+        self.size = plain_size(size)
+        need(self.size is not None, code, "size")
         self.root = unbase64(root, code)
         need(len(self.root) == 32, code, "root")
         for line in extensions:
@@ -498,26 +614,142 @@ def verify_leaf(proof, checkpoint):
     return leaf, shown
 
 
-def verify_bundle(data, log_keys, witnesses, required):
+# §8: anchors
+
+ROUNDS = (
+    0x0000000000000001, 0x0000000000008082, 0x800000000000808A, 0x8000000080008000,
+    0x000000000000808B, 0x0000000080000001, 0x8000000080008081, 0x8000000000008009,
+    0x000000000000008A, 0x0000000000000088, 0x0000000080008009, 0x000000008000000A,
+    0x000000008000808B, 0x800000000000008B, 0x8000000000008089, 0x8000000000008003,
+    0x8000000000008002, 0x8000000000000080, 0x000000000000800A, 0x800000008000000A,
+    0x8000000080008081, 0x8000000000008080, 0x0000000080000001, 0x8000000080008008,
+)
+
+
+def permute(lanes):
+    def turn(lane, by):
+        return ((lane << by) | (lane >> (64 - by))) & (2**64 - 1) if by else lane
+
+    for constant in ROUNDS:
+        column = [lanes[x][0] ^ lanes[x][1] ^ lanes[x][2] ^ lanes[x][3] ^ lanes[x][4]
+                  for x in range(5)]
+        mixed = [column[(x + 4) % 5] ^ turn(column[(x + 1) % 5], 1) for x in range(5)]
+        lanes = [[lanes[x][y] ^ mixed[x] for y in range(5)] for x in range(5)]
+        (x, y), current = (1, 0), lanes[1][0]
+        for step in range(24):
+            x, y = y, (2 * x + 3 * y) % 5
+            current, lanes[x][y] = lanes[x][y], turn(current, (step + 1) * (step + 2) // 2 % 64)
+        lanes = [[lanes[x][y] ^ (~lanes[(x + 1) % 5][y] & lanes[(x + 2) % 5][y])
+                  for y in range(5)] for x in range(5)]
+        lanes[0][0] ^= constant
+    return lanes
+
+
+def keccak256(data):
+    """Keccak as Ethereum has it: the padding of before SHA-3, a rate of 136 bytes."""
+    padded = bytearray(data) + b"\x01" + bytes(-(len(data) + 1) % 136)
+    padded[-1] |= 0x80
+    lanes = [[0] * 5 for _ in range(5)]
+    for start in range(0, len(padded), 136):
+        for at in range(17):
+            lane = int.from_bytes(padded[start + 8 * at : start + 8 * at + 8], "little")
+            lanes[at % 5][at // 5] ^= lane
+        lanes = permute(lanes)
+    return b"".join(lanes[at % 5][at // 5].to_bytes(8, "little") for at in range(4))
+
+
+def anchor_leaf(chain_id, origin, token_id, size, root):
+    text = origin.encode()
+    words = [chain_id, 160, token_id, size, int.from_bytes(root, "big"), len(text)]
+    encoded = b"".join(word.to_bytes(32, "big") for word in words)
+    return keccak256(keccak256(encoded + text + bytes(-len(text) % 32)))
+
+
+def anchor_node(a, b):
+    return keccak256(min(a, b) + max(a, b))
+
+
+def anchor_root(leaves):
+    nodes = [None] * (len(leaves) - 1) + sorted(leaves, reverse=True)
+    for at in reversed(range(len(leaves) - 1)):
+        nodes[at] = anchor_node(nodes[2 * at + 1], nodes[2 * at + 2])
+    return nodes[0]
+
+
+def anchor_many(leaves, proof, flags):
+    """The root that a multi-proof leads to, everything used up."""
+    code = "anchor_malformed"
+    need(leaves and len(leaves) + len(proof) == len(flags) + 1, code)
+    nodes, rest = list(leaves), list(proof)
+    for flag in flags:
+        need(nodes, code)
+        first = nodes.pop(0)
+        need(nodes if flag else rest, code)
+        nodes.append(anchor_node(first, nodes.pop(0) if flag else rest.pop(0)))
+    need(len(nodes) == 1 and not rest, code)
+    return nodes[0]
+
+
+def unhex(digits):
+    def check(value):
+        need(type(value) is str and len(value) == digits + 2, "bundle_json")
+        need(value[:2] == "0x" and set(value[2:]) <= set("0123456789abcdef"), "bundle_json")
+
+    return check
+
+
+def verify_anchor(anchor, checkpoint):
+    """What an anchor of the known kind says, or None."""
+    if anchor["kind"] != "nfa-keccak-tree/v1":
+        return None
+    data = base64.b64decode(anchor["data"])
+    try:
+        said = json.loads(data.decode("utf-8"), object_pairs_hook=once)
+        shape(said, {
+            "chain_id": integer, "consistency": array(octets(32)), "contract": unhex(40),
+            "proof": array(octets(32)), "root": octets(32), "size": integer,
+            "token_id": unhex(64), "tree_root": octets(32),
+        })
+    except (Refused, ValueError, RecursionError) as error:
+        raise Refused("anchor_malformed", str(error)) from error
+    need(canonical(said) == data, "anchor_malformed", "not canonical")
+    need(max(len(said["proof"]), len(said["consistency"])) <= 64, "anchor_malformed")
+    root, tree_root = base64.b64decode(said["root"]), base64.b64decode(said["tree_root"])
+    token, size = int(said["token_id"], 16), said["size"]
+    leaf = anchor_leaf(said["chain_id"], checkpoint.origin, token, size, root)
+    found = leaf
+    for sibling in said["proof"]:
+        found = anchor_node(found, base64.b64decode(sibling))
+    need(found == tree_root, "anchor_mismatch")
+    old, new = (size, root), (checkpoint.size, checkpoint.root)
+    if size > checkpoint.size:
+        old, new = new, old
+    proof = [base64.b64decode(node) for node in said["consistency"]]
+    verify_consistency(hasher(checkpoint.hasher), old[0], new[0], proof, old[1], new[1])
+    return {"size": size, "leaf": "0x" + leaf.hex(), "tree_root": "0x" + tree_root.hex()}
+
+
+def verify_bundle(data, policy):
     bundle = read_bundle(data)
     note = Note(bundle["checkpoint"].encode())
     checkpoint = Checkpoint(note.text)
     need(bundle["origin"] == checkpoint.origin, "origin_mismatch")
     need(bundle["hasher"] == checkpoint.hasher, "hasher_mismatch")
-    own = [key for key in log_keys if key.type == 1 and key.name == checkpoint.origin]
-    need(own, "log_key_unknown")
-    signed = note.signed_by(own)
-    need(signed, "log_signature_missing")
-    logs = {key.public for key in log_keys}
-    cosigned = note.signed_by(witnesses)
-    seen = {key.public for key, _ in cosigned} - logs
+    note.signed_by(policy.own(checkpoint.origin))
+    seen = policy.cosigners(note)
     leaves = [verify_leaf(proof, checkpoint) for proof in bundle["leaves"]]
+    events = [(proof["index"], key_event(shown))
+              for proof, (leaf, shown) in zip(bundle["leaves"], leaves) if leaf[2] == 6]
+    events = [(index, event) for index, event in events
+              if event and event[0].name == checkpoint.origin]
+    anchored = [verify_anchor(anchor, checkpoint) for anchor in bundle["anchors"]]
     places = [(leaf[3], leaf[4], leaf[6]) for leaf, _ in leaves]
     need(len(set(places)) == len(places), "sequence_conflict")
     stated = bundle.pop("digest")
     digest = base64.b64encode(hashlib.sha256(canonical(bundle)).digest()).decode()
     need(stated == digest, "bundle_digest")
-    need(len(seen) >= required, "witnesses_missing")
+    key = policy.speaker(note, checkpoint, events)
+    need(len(seen) >= policy.required, "witnesses_missing")
 
     ids = {
         hashlib.sha256(b"\0" + base64.b64decode(proof["leaf"])).digest(): proof["index"]
@@ -543,8 +775,165 @@ def verify_bundle(data, log_keys, witnesses, required):
         "size": checkpoint.size,
         "root": base64.b64encode(checkpoint.root).decode(),
         "witnesses": len(seen),
+        "key": key.vkey,
+        "anchored": [
+            dict(said, not_covered=[leaf["index"] for leaf in bundle["leaves"]
+                                    if leaf["index"] >= said["size"]])
+            for said in anchored if said
+        ],
         "leaves": report,
     }
+
+
+# §10: export and audit
+
+
+def place(index, width):
+    groups = [f"{index % 1000:03}"]
+    while index >= 1000:
+        index //= 1000
+        groups.insert(0, f"x{index % 1000:03}")
+    return "/".join(groups) + (f".p/{width}" if width < 256 else "")
+
+
+def width_at(level, index, size):
+    return max(0, min(256, (size >> 8 * level) - 256 * index))
+
+
+class Audit:
+    """Everything that is wrong with an exported log; `read` gives a file's bytes or None."""
+
+    def __init__(self, read, policy):
+        self.read, self.policy, self.findings, self.complete = read, policy, [], False
+        self.leaves, self.sessions = 0, {}
+        try:
+            data = self.read("checkpoint")
+            need(data is not None, "checkpoint_missing")
+            note = Note(data)
+            self.checkpoint = Checkpoint(note.text)
+        except Refused as refused:
+            self.findings.append(refused.code)
+            return
+        self.noted(policy.speaker, note, self.checkpoint)
+        seen = self.noted(policy.cosigners, note)
+        if seen is not None and len(seen) < policy.required:
+            self.findings.append("witnesses_missing")
+        self.roots = {self.checkpoint.size: self.checkpoint.root}
+        for size in self.noted(self.sizes) or []:
+            self.noted(self.kept, size)
+        self.walk()
+        for numbers in self.sessions.values():
+            previous = -1
+            for number in sorted(numbers):
+                if number > previous + 1:
+                    self.findings.append("sequence_gap")
+                previous = number
+
+    def noted(self, check, *arguments):
+        try:
+            return check(*arguments)
+        except Refused as refused:
+            self.findings.append(refused.code)
+            return None
+
+    def sizes(self):
+        data = self.read("checkpoints/sizes")
+        if data is None:
+            return []
+        code, text = "checkpoints_malformed", data.decode("latin-1")
+        need(text.endswith("\n"), code)
+        sizes = [plain_size(line) for line in text[:-1].split("\n")]
+        need(None not in sizes and all(a < b for a, b in zip(sizes, sizes[1:])), code)
+        return sizes
+
+    def kept(self, size):
+        data = self.read(f"checkpoints/{size}")
+        need(data is not None, "checkpoint_missing")
+        note = Note(data)
+        checkpoint = Checkpoint(note.text)
+        if checkpoint.size != size:
+            self.findings.append("checkpoints_malformed")
+        need(checkpoint.origin == self.checkpoint.origin, "origin_mismatch")
+        need(checkpoint.hasher == self.checkpoint.hasher, "hasher_mismatch")
+        self.policy.speaker(note, checkpoint)
+        need(checkpoint.size <= self.checkpoint.size, "checkpoint_rollback")
+        known = self.roots.setdefault(checkpoint.size, checkpoint.root)
+        need(known == checkpoint.root, "checkpoint_conflict")
+
+    def file(self, kind, index, width):
+        """The bytes, and how many items they must have."""
+        data = self.read(f"tile/{kind}/{place(index, width)}")
+        if data is None and width < 256:
+            return self.read(f"tile/{kind}/{place(index, 256)}"), 256
+        return data, width
+
+    def tile(self, level, index):
+        width = width_at(level, index, self.checkpoint.size)
+        data, expected = self.file(level, index, width)
+        need(data is not None, "tile_missing")
+        need(len(data) == 32 * expected, "tile_malformed")
+        return [data[at : at + 32] for at in range(0, 32 * width, 32)]
+
+    def bundle(self, index):
+        width = width_at(0, index, self.checkpoint.size)
+        data, expected = self.file("entries", index, width)
+        need(data is not None, "entries_missing")
+        entries, at = [], 0
+        while len(data) - at >= 2:
+            length = int.from_bytes(data[at : at + 2], "big")
+            if len(data) - at - 2 < length:
+                break
+            entries.append(data[at + 2 : at + 2 + length])
+            at += 2 + length
+        need(at == len(data) and len(entries) == expected, "entries_malformed")
+        return entries[:width]
+
+    def entry(self, entry, h):
+        self.leaves += 1
+        leaf = self.noted(decode_leaf, entry)
+        if leaf is not None:
+            numbers = self.sessions.setdefault((leaf[3], leaf[4]), {})
+            before = numbers.setdefault(leaf[6], entry)
+            if before is not entry:
+                same = before == entry
+                self.findings.append("leaf_duplicate" if same else "sequence_conflict")
+        return h(b"\0" + entry)
+
+    def walk(self):
+        h, size = hasher(self.checkpoint.hasher), self.checkpoint.size
+        hashes = []
+        self.check_roots(h, hashes)
+        for index in range(-(-size // 256)):
+            entries = self.noted(self.bundle, index)
+            if entries is not None:
+                found = []
+                for entry in entries:
+                    found.append(self.entry(entry, h))
+            else:
+                found = self.noted(self.tile, 0, index)
+                if found is None:
+                    break
+            for leaf_hash in found:
+                hashes.append(leaf_hash)
+                self.check_roots(h, hashes)
+        self.complete = len(hashes) == size
+        level, row = 0, hashes
+        while row:
+            for index in range(-(-len(row) // 256)):
+                built = row[256 * index : 256 * index + 256]
+                if len(built) < 256 and not self.complete:
+                    continue
+                read = self.noted(self.tile, level, index)
+                if read is not None and read != built:
+                    self.findings.append("tile_mismatch")
+            row = [tree_root(h, row[at : at + 256]) for at in range(0, len(row) - 255, 256)]
+            level += 1
+
+    def check_roots(self, h, hashes):
+        expected = self.roots.get(len(hashes))
+        if expected is not None and tree_root(h, hashes) != expected:
+            newest = len(hashes) == self.checkpoint.size
+            self.findings.append("root_mismatch" if newest else "consistency_mismatch")
 
 
 # The vectors
@@ -577,6 +966,8 @@ class Vectors:
         self.consistency()
         self.checkpoints()
         self.bundles()
+        self.anchors()
+        self.tiles()
         print(f"all {self.checked} vectors agree")
 
     def leaves(self):
@@ -641,6 +1032,18 @@ class Vectors:
             arguments = (hasher(v["hasher"]), leaf_hash, v["index"], v["size"], path, root)
             self.refused(v["name"], v["error"], verify_inclusion, *arguments)
 
+        def many(v):
+            h = hasher(vectors["many"]["hasher"])
+            leaves = [(index, h(b"\0" + u64(index))) for index in v["indices"]]
+            path = [bytes.fromhex(node) for node in v["proof"]]
+            return h, leaves, v["size"], path, bytes.fromhex(v["root"])
+
+        for v in vectors["many"]["valid"]:
+            verify_many(*many(v))
+            self.checked += 1
+        for v in vectors["many"]["invalid"]:
+            self.refused(v["name"], v["error"], verify_many, *many(v))
+
     def consistency(self):
         vectors = self.load("consistency.json")
 
@@ -683,15 +1086,61 @@ class Vectors:
         vectors = self.load("bundle.json")
 
         def policy(of):
-            keys = [Key(key) for key in of["log_keys"]], [Key(key) for key in of["witnesses"]]
-            return *keys, of["witnesses_required"]
+            cutoffs = [(Key(cut["key"]), cut["size"]) for cut in of["cutoffs"]]
+            keys = [[Key(key) for key in of[name]] for name in ("log_keys", "witnesses")]
+            return Policy(*keys, of["witnesses_required"], cutoffs)
 
         for v in vectors["valid"]:
-            report = verify_bundle(v["file"].encode(), *policy(v["policy"]))
+            report = verify_bundle(v["file"].encode(), policy(v["policy"]))
             self.same(v["name"], report, v["expect"])
-        for v in vectors["tampered"]:
-            arguments = v["file"].encode(), *policy(vectors["policy"])
+        for v in vectors["refused"]:
+            arguments = v["file"].encode(), policy(v["policy"])
             self.refused(v["name"], v["error"], verify_bundle, *arguments)
+        for v in vectors["tampered"]:
+            arguments = v["file"].encode(), policy(vectors["policy"])
+            self.refused(v["name"], v["error"], verify_bundle, *arguments)
+
+    def anchors(self):
+        empty = "c5d2460186f7233c927e7db2dcc703c0e500b653ca82273b7bfad8045d85a470"
+        self.same("keccak of nothing", keccak256(b"").hex(), empty)
+
+        def plain(values):
+            return [bytes.fromhex(value[2:]) for value in values]
+
+        for tree in self.load("openzeppelin.json")["trees"]:
+            leaves = [
+                anchor_leaf(int(chain), origin, int(token), int(size), bytes.fromhex(root[2:]))
+                for chain, origin, token, size, root in tree["values"]
+            ]
+            root = bytes.fromhex(tree["root"][2:])
+            self.same("anchor leaves", leaves, plain(tree["leaves"]))
+            self.same("anchor root", anchor_root(leaves), root)
+            for leaf, proof in zip(leaves, tree["proofs"]):
+                for sibling in plain(proof):
+                    leaf = anchor_node(leaf, sibling)
+                self.same("anchor proof", leaf, root)
+            for v in tree["multiproofs"]:
+                found = anchor_many(plain(v["leaves"]), plain(v["proof"]), v["flags"])
+                self.same("anchor multi-proof", found, root)
+
+    def tiles(self):
+        vectors = self.load("tiles.json")
+        policy = Policy([Key(vectors["key"])])
+        for v in vectors["paths"]:
+            path = f"tile/{v['level']}/{place(v['index'], v['width'])}"
+            self.same("path", path, v["path"])
+
+        def audit(files):
+            files = {path: base64.b64decode(data) for path, data in files.items() if data is not None}
+            return Audit(files.get, policy)
+
+        for v in vectors["faults"]:
+            found = audit({**vectors["files"], **v["changes"]})
+            self.same(v["name"], sorted(found.findings), sorted(v["findings"]))
+            self.same(v["name"], found.complete, v["complete"])
+        for v in vectors["sequences"]:
+            found = audit(v["files"])
+            self.same("sequences", sorted(found.findings), sorted(v["findings"]))
 
 
 def main():
@@ -700,25 +1149,53 @@ def main():
     parser.add_argument("--key", action="append", default=[], help="a log's vkey")
     parser.add_argument("--witness", action="append", default=[], help="a witness's vkey")
     parser.add_argument("--witnesses", type=int, default=0, help="how many must have signed")
+    parser.add_argument("--cutoff", action="append", default=[], help="vkey=size of a cut-off key")
+    parser.add_argument("--audit", type=pathlib.Path, help="audit this exported log")
     parser.add_argument("--vectors", type=pathlib.Path, help="check this folder of vectors")
     options = parser.parse_args()
     if options.vectors:
         Vectors(options.vectors).run()
         return 0
-    if not options.bundle:
-        parser.error("give a bundle, or --vectors")
+    if not options.bundle and not options.audit:
+        parser.error("give a bundle, --audit or --vectors")
     try:
-        keys = [Key(key) for key in options.key], [Key(key) for key in options.witness]
-        report = verify_bundle(options.bundle.read_bytes(), *keys, options.witnesses)
+        cuts = [cut.rpartition("=") for cut in options.cutoff]
+        policy = Policy(
+            [Key(key) for key in options.key],
+            [Key(key) for key in options.witness],
+            options.witnesses,
+            [(Key(key), int(size)) for key, _, size in cuts],
+        )
+        if options.audit:
+            return print_audit(options.audit, policy)
+        report = verify_bundle(options.bundle.read_bytes(), policy)
     except Refused as refused:
         print(f"REFUSED {refused}", file=sys.stderr)
-        if refused.code in UNMET:
-            return 2
-        if refused.code in UNREADABLE or refused.code.startswith(("leaf_", "bundle_")):
-            return 1 if refused.code == "bundle_digest" else 3
-        return 1
+        return exit_code([refused.code])
     print(json.dumps(report, indent=2))
     return 0
+
+
+def print_audit(folder, policy):
+    def read(path):
+        try:
+            return (folder / path).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    audit = Audit(read, policy)
+    report = {"complete": audit.complete, "leaves": audit.leaves, "findings": audit.findings}
+    print(json.dumps(report, indent=2))
+    return exit_code(audit.findings)
+
+
+def exit_code(codes):
+    """1 for anything false, then 3 for anything that cannot be read, then 2 for the policy."""
+    if not codes:
+        return 0
+    if any(code not in UNREADABLE | UNMET for code in codes):
+        return 1
+    return 3 if any(code in UNREADABLE for code in codes) else 2
 
 
 if __name__ == "__main__":

@@ -203,6 +203,67 @@ pub(crate) fn statement(size: u64) -> AnchorStatement {
     }
 }
 
+fn carrying(statement: &AnchorStatement) -> Bundle {
+    bundle()
+        .with_anchor(statement.to_anchor().unwrap())
+        .unwrap()
+}
+
+/// Bundles with anchors that hold.
+pub(crate) fn accepted() -> Vec<(&'static str, Bundle, VerifyPolicy)> {
+    vec![
+        ("anchored_before", carrying(&statement(6)), policy()),
+        ("anchored_there", carrying(&statement(13)), policy()),
+        ("anchored_after", carrying(&statement(40)), policy()),
+    ]
+}
+
+/// Bundles with anchors that don't.
+pub(crate) fn refused() -> Vec<(&'static str, Bundle, VerifyPolicy)> {
+    let changed = |size, change: fn(&mut AnchorStatement)| {
+        let mut statement = statement(size);
+        change(&mut statement);
+        carrying(&statement)
+    };
+    let elsewhere = changed(13, |s| {
+        s.root = [7; 32];
+        let tree = AnchorTree::new(&[s.leaf(ORIGIN)]).unwrap();
+        (s.tree_root, s.proof) = (tree.root(), vec![]);
+    });
+    let spaced = Anchor {
+        kind: ANCHOR_KIND.to_owned(),
+        data: [&b" "[..], &statement(13).to_anchor().unwrap().data].concat(),
+    };
+    vec![
+        (
+            "anchor_of_another_chain",
+            changed(13, |s| s.chain_id = 57),
+            policy(),
+        ),
+        (
+            "anchor_of_another_token",
+            changed(13, |s| s.token_id[31] ^= 1),
+            policy(),
+        ),
+        ("anchor_of_another_log", elsewhere, policy()),
+        (
+            "anchor_not_consistent",
+            changed(6, |s| s.consistency[0][0] ^= 1),
+            policy(),
+        ),
+        (
+            "anchor_proof_too_long",
+            changed(13, |s| s.consistency.push([0; 32])),
+            policy(),
+        ),
+        (
+            "anchor_not_canonical",
+            bundle().with_anchor(spaced).unwrap(),
+            policy(),
+        ),
+    ]
+}
+
 fn anchored(statement: &AnchorStatement) -> Result<Report, ProofError> {
     let file = bundle().with_anchor(statement.to_anchor()?)?.to_vec()?;
     Bundle::from_slice(&file)?.verify(&policy())

@@ -83,6 +83,83 @@ fn name(seed: u8) -> Result<String, &'static str> {
     Ok(key(seed).verifier_key().to_string())
 }
 
+/// Bundles that a policy accepts because of, or in spite of, what a key leaf says.
+pub(crate) fn accepted() -> Vec<(&'static str, Bundle, VerifyPolicy)> {
+    let chain = [
+        (3, openings(&rotate(1, 2, Some(6)))),
+        (5, openings(&rotate(2, 3, None))),
+    ];
+    let revoked = [
+        (2, openings(&rotate(1, 2, None))),
+        (6, openings(&revoke(1, 5))),
+    ];
+    let cut = trusts(&[1]).with_cutoff(key(1).verifier_key(), 6);
+    vec![
+        ("two_rotations", log(9, &chain, &[3]), trusts(&[1])),
+        ("overlap_old_key", log(5, &chain[..1], &[1]), trusts(&[1])),
+        (
+            "overlap_both_keys",
+            log(9, &chain[..1], &[1, 2]),
+            trusts(&[1]),
+        ),
+        ("revoked_and_replaced", log(9, &revoked, &[2]), trusts(&[1])),
+        ("below_the_cutoff_of_the_policy", log(5, &[], &[1]), cut),
+    ]
+}
+
+/// Bundles that a policy does not accept.
+pub(crate) fn refused() -> Vec<(&'static str, Bundle, VerifyPolicy)> {
+    let chain = [
+        (3, openings(&rotate(1, 2, Some(6)))),
+        (5, openings(&rotate(2, 3, None))),
+    ];
+    let backwards = [
+        (3, openings(&rotate(2, 3, None))),
+        (5, openings(&rotate(1, 2, None))),
+    ];
+    let revoked = [
+        (2, openings(&rotate(1, 2, None))),
+        (6, openings(&revoke(1, 5))),
+    ];
+    let late = [
+        (5, openings(&rotate(1, 2, None))),
+        (6, openings(&revoke(1, 5))),
+    ];
+    let mut unsigned = openings(&rotate(1, 2, Some(6)));
+    unsigned[4].value = b"7".to_vec();
+    let mut incomplete = openings(&rotate(1, 2, Some(6)));
+    incomplete.remove(2);
+    let cut = |seed, size| trusts(&[1]).with_cutoff(key(seed).verifier_key(), size);
+    vec![
+        ("missing_link", log(9, &chain[1..], &[3]), trusts(&[1])),
+        (
+            "rotations_out_of_order",
+            log(9, &backwards, &[3]),
+            trusts(&[1]),
+        ),
+        ("retired_key", log(9, &chain, &[1]), trusts(&[1])),
+        ("revoked_key", log(9, &revoked, &[1]), trusts(&[1])),
+        ("named_after_the_cutoff", log(9, &late, &[2]), trusts(&[1])),
+        ("cut_off_by_the_policy", log(6, &[], &[1]), cut(1, 6)),
+        (
+            "named_by_a_cut_off_key",
+            log(5, &chain[..1], &[2]),
+            cut(1, 5),
+        ),
+        ("named_key_cut_off", log(9, &chain[..1], &[2]), cut(2, 9)),
+        (
+            "event_not_signed",
+            log(7, &[(3, unsigned)], &[1]),
+            trusts(&[1]),
+        ),
+        (
+            "event_incomplete",
+            log(7, &[(3, incomplete)], &[1]),
+            trusts(&[1]),
+        ),
+    ]
+}
+
 #[test]
 fn a_chain_of_key_leaves_leads_from_the_first_key_to_todays() {
     let events = [

@@ -1,6 +1,10 @@
 //! A log as files: the names and widths of C2SP tlog-tiles, and an audit that finds every change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
 
 use crate::sample::{ORIGIN, TIME, header, leaf, log_key, salt, witness};
 use nfa_proof::*;
@@ -61,6 +65,143 @@ fn codes(audit: &Audit) -> Vec<&'static str> {
     audit.findings.iter().map(|finding| finding.code).collect()
 }
 
+const ODD_PATHS: [&str; 26] = [
+    "",
+    "tile",
+    "tile/0",
+    "tile/0/",
+    "tile/0/0",
+    "tile/0/00",
+    "tile/0/0000",
+    "tile/0/x000/000",
+    "tile/0/001/000",
+    "tile/0/x001/x000",
+    "tile/00/000",
+    "tile/64/000",
+    "tile/-1/000",
+    "tile/0/+01",
+    "tile/0/000.p/0",
+    "tile/0/000.p/256",
+    "tile/0/000.p/01",
+    "tile/0/000.p/",
+    "tile/0/xx01/000",
+    "tile/0/001/",
+    "tile/0/../000",
+    "tile/entries",
+    "checkpoint/",
+    "checkpoints/01",
+    "checkpoints/",
+    "tile/0/x999/x999/x999/x999/x999/x999/x999/999",
+];
+
+/// An exported log, and what an audit finds when some of its files are changed.
+pub(crate) fn vectors() -> Value {
+    let files = resumed::<Sha256>(&exported::<Sha256>(100), 260);
+    let base64 = |bytes: &Vec<u8>| json!(STANDARD.encode(bytes));
+    let all = |files: &Files| -> Value {
+        files
+            .iter()
+            .map(|(path, bytes)| (path.clone(), base64(bytes)))
+            .collect::<Map<_, _>>()
+            .into()
+    };
+    let fault = |name: &str, change: &dyn Fn(&mut Files)| {
+        let mut changed = files.clone();
+        change(&mut changed);
+        let found = audited(&changed);
+        let paths: BTreeSet<&String> = files.keys().chain(changed.keys()).collect();
+        let differs = |path: &&String| files.get(*path) != changed.get(*path);
+        let changes = paths.into_iter().filter(differs).map(|path| {
+            let bytes = BTreeMap::get(&changed, path);
+            (path.clone(), bytes.map_or(Value::Null, base64))
+        });
+        json!({
+            "name": name, "complete": found.complete, "findings": codes(&found),
+            "changes": changes.collect::<Map<_, _>>(),
+        })
+    };
+    let put = |files: &mut Files, path: &str, bytes: &[u8]| {
+        files.insert(path.to_owned(), bytes.to_vec());
+    };
+    let conflict = signed::<Sha256>(260, [7; 32]).to_string();
+    let larger = signed::<Sha256>(261, [7; 32]).to_string();
+    let other = signed::<Sha256>(100, [7; 32]).to_string();
+    let faults = [
+        fault("nothing_changed", &|_| ()),
+        fault("no_checkpoint", &|f| drop(f.remove("checkpoint"))),
+        fault("partial_tile_missing", &|f| {
+            drop(f.remove("tile/0/001.p/4"))
+        }),
+        fault("full_tile_missing", &|f| drop(f.remove("tile/0/000"))),
+        fault("tile_cut", &|f| {
+            f.get_mut("tile/0/001.p/4").unwrap().truncate(127)
+        }),
+        fault("tile_changed", &|f| {
+            f.get_mut("tile/1/000.p/1").unwrap()[0] ^= 1
+        }),
+        fault("leaf_changed", &|f| {
+            f.get_mut("tile/entries/001.p/4").unwrap()[90] ^= 1
+        }),
+        fault("leaves_missing", &|f| {
+            drop(f.remove("tile/entries/001.p/4"))
+        }),
+        fault("leaves_cut", &|f| {
+            f.get_mut("tile/entries/001.p/4").unwrap().truncate(9)
+        }),
+        fault("leaves_and_tile_missing", &|f| {
+            f.remove("tile/entries/001.p/4");
+            f.remove("tile/0/001.p/4");
+        }),
+        fault("kept_checkpoint_missing", &|f| {
+            drop(f.remove("checkpoints/100"))
+        }),
+        fault("kept_checkpoint_of_another_root", &|f| {
+            put(f, "checkpoints/100", other.as_bytes())
+        }),
+        fault("kept_checkpoint_conflicts", &|f| {
+            put(f, "checkpoints/260", conflict.as_bytes())
+        }),
+        fault("kept_checkpoint_is_larger", &|f| {
+            put(f, "checkpoints/261", larger.as_bytes());
+            put(f, "checkpoints/sizes", b"100\n260\n261\n");
+        }),
+        fault("sizes_out_of_order", &|f| {
+            put(f, "checkpoints/sizes", b"260\n100\n")
+        }),
+    ];
+    let numbered = |sequences: &[u64]| {
+        let leaves: Vec<Leaf> = sequences
+            .iter()
+            .zip(0..)
+            .map(|(sequence, number)| {
+                let mut header = header(LeafKind::Heartbeat, 0, None);
+                header.sequence = *sequence;
+                // The third is the second again.
+                let opening = Opening::new(FieldId::PROMPT, salt(u8::min(number, 1)), "x");
+                leaf(header, &[opening])
+            })
+            .collect();
+        let files = log_of(&leaves);
+        json!({ "files": all(&files), "findings": codes(&audited(&files)) })
+    };
+    json!({
+        "key": log_key().verifier_key().to_string(),
+        "paths": [
+            { "level": 0, "index": 0, "width": 256, "path": "tile/0/000" },
+            { "level": 0, "index": 273, "width": 112, "path": "tile/0/273.p/112" },
+            { "level": 63, "index": 1_234_067, "width": 256, "path": "tile/63/x001/x234/067" },
+            { "level": "entries", "index": 1000, "width": 1, "path": "tile/entries/x001/000.p/1" },
+        ],
+        "invalid_paths": ODD_PATHS,
+        "files": all(&files),
+        "faults": faults,
+        "sequences": [
+            numbered(&[0, 1, 2]), numbered(&[1, 0, 2]), numbered(&[0, 2, 9]), numbered(&[0, 1, 1]),
+            numbered(&[0, 0]),
+        ],
+    })
+}
+
 #[test]
 fn paths_are_those_of_the_specification() {
     let tile = |level, index, width| TilePath::Tile {
@@ -95,34 +236,7 @@ fn paths_are_those_of_the_specification() {
         assert_eq!(path.to_string(), text);
         assert_eq!(TilePath::parse(text), Some(path));
     }
-    for odd in [
-        "",
-        "tile",
-        "tile/0",
-        "tile/0/",
-        "tile/0/0",
-        "tile/0/00",
-        "tile/0/0000",
-        "tile/0/x000/000",
-        "tile/0/001/000",
-        "tile/0/x001/x000",
-        "tile/00/000",
-        "tile/64/000",
-        "tile/-1/000",
-        "tile/0/+01",
-        "tile/0/000.p/0",
-        "tile/0/000.p/256",
-        "tile/0/000.p/01",
-        "tile/0/000.p/",
-        "tile/0/xx01/000",
-        "tile/0/001/",
-        "tile/0/../000",
-        "tile/entries",
-        "checkpoint/",
-        "checkpoints/01",
-        "checkpoints/",
-        "tile/0/x999/x999/x999/x999/x999/x999/x999/999",
-    ] {
+    for odd in ODD_PATHS {
         assert_eq!(TilePath::parse(odd), None, "{odd}");
     }
 }

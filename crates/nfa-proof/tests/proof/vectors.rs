@@ -195,6 +195,53 @@ fn refused_inclusion() -> Vec<Value> {
     cases.into_iter().map(case).collect()
 }
 
+/// Proofs for many leaves of the counted tree.
+fn many_at_once() -> Value {
+    let tree = counted::<Sha256>();
+    let sets: [(&[u64], u64); 6] = [
+        (&[0], 1),
+        (&[0, 1, 2, 3, 4], 5),
+        (&[2, 3, 6], 7),
+        (&[0, 999], 1000),
+        (&[511, 512, 513, 768], 1000),
+        (&[3, 4, 5, 6, 7, 8, 9, 10, 500], 1000),
+    ];
+    let leaf = |index: u64| Sha256::leaf(&index.to_be_bytes());
+    let case = |(indices, size): (&[u64], u64)| {
+        let proof = tree.inclusion_multiproof(indices, size).unwrap();
+        json!({
+            "indices": indices, "size": size, "proof": hexes(&proof),
+            "root": hex(&tree.root_at(size).unwrap()),
+        })
+    };
+    let good = tree.inclusion_multiproof(&[2, 3, 6], 7).unwrap();
+    let root = tree.root_at(7).unwrap();
+    let longer = [&good[..], &good[..1]].concat();
+    let wrong: [(&str, &[u64], u64, &[Hash]); 7] = [
+        ("no_leaves", &[], 7, &[root]),
+        ("out_of_order", &[3, 2, 6], 7, &good),
+        ("twice", &[2, 2, 6], 7, &good),
+        ("past_the_end", &[2, 3, 7], 7, &good),
+        ("too_short", &[2, 3, 6], 7, &good[1..]),
+        ("too_long", &[2, 3, 6], 7, &longer),
+        ("other_leaves", &[2, 3, 5], 7, &good),
+    ];
+    let refused = |(name, indices, size, proof): (&str, &[u64], u64, &[Hash])| {
+        let leaves: Vec<(u64, Hash)> = indices.iter().map(|index| (*index, leaf(*index))).collect();
+        let checked = verify_inclusion_multiproof::<Sha256>(&leaves, size, proof, &root);
+        json!({
+            "name": name, "indices": indices, "size": size, "proof": hexes(proof),
+            "root": hex(&root), "error": checked.unwrap_err().code(),
+        })
+    };
+    json!({
+        "hasher": "sha256",
+        "leaves": "the index of each as 8 bytes, big-endian",
+        "valid": sets.map(case),
+        "invalid": wrong.map(refused),
+    })
+}
+
 fn consistency<H: Hasher>() -> Vec<Value> {
     let case = |tree: &MemoryTree<H>, leaves: &str, old: u64, new: u64| {
         json!({
@@ -280,8 +327,11 @@ fn checkpoints() -> Value {
 fn bundles() -> Value {
     let policy_of = |policy: &VerifyPolicy| {
         let keys = |keys: &[VerifierKey]| keys.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let cutoff =
+            |cutoff: &KeyCutoff| json!({ "key": cutoff.key.to_string(), "size": cutoff.size });
         json!({
             "log_keys": keys(&policy.log_keys),
+            "cutoffs": policy.cutoffs.iter().map(cutoff).collect::<Vec<_>>(),
             "witnesses": keys(&policy.witnesses),
             "witnesses_required": policy.witnesses_required,
         })
@@ -325,11 +375,26 @@ fn bundles() -> Value {
             Bundle::new(note::<Blake3>(), proofs::<Blake3>()).unwrap(),
             log_only,
         ),
-        ("anchored", bundle().with_anchor(anchor).unwrap(), policy()),
+        (
+            "anchor_of_another_kind",
+            bundle().with_anchor(anchor).unwrap(),
+            policy(),
+        ),
     ];
+    let more = crate::policy::accepted().into_iter();
+    let valid = valid
+        .into_iter()
+        .chain(more.chain(crate::anchor::accepted()));
     let names = |fields: &[FieldName]| fields.iter().map(|f| f.field).collect::<Vec<_>>();
     let valid = valid.map(|(name, bundle, policy)| {
         let report = bundle.verify(&policy).unwrap();
+        let anchored = |anchor: &AnchorReport| {
+            let anchored = anchor.anchored.as_ref()?;
+            Some(json!({
+                "size": anchored.size, "leaf": anchored.leaf, "tree_root": anchored.tree_root,
+                "not_covered": anchored.not_covered,
+            }))
+        };
         let leaf = |leaf: &LeafReport| {
             json!({
                 "index": leaf.index, "kind": leaf.kind, "sequence": leaf.sequence,
@@ -344,17 +409,28 @@ fn bundles() -> Value {
             "file": String::from_utf8(bundle.to_vec().unwrap()).unwrap(),
             "expect": {
                 "origin": report.log.origin, "size": report.log.size, "root": report.log.root,
-                "witnesses": report.witnesses.len(),
+                "witnesses": report.witnesses.len(), "key": report.log.key,
+                "anchored": report.anchors.iter().filter_map(anchored).collect::<Vec<_>>(),
                 "leaves": report.leaves.iter().map(leaf).collect::<Vec<_>>(),
             },
         })
     });
     let tampered = tamper::tampered().into_iter();
     let tampered = tampered.map(|(n, f, e)| json!({ "name": n, "file": f, "error": e }));
+    let refused = crate::policy::refused().into_iter();
+    let refused = refused.chain(crate::anchor::refused());
+    let refused = refused.map(|(name, bundle, policy)| {
+        json!({
+            "name": name, "policy": policy_of(&policy),
+            "file": String::from_utf8(bundle.to_vec().unwrap()).unwrap(),
+            "error": bundle.verify(&policy).unwrap_err().code(),
+        })
+    });
     json!({
         "origin": ORIGIN,
         "policy": policy_of(&policy()),
-        "valid": valid,
+        "valid": valid.collect::<Vec<_>>(),
+        "refused": refused.collect::<Vec<_>>(),
         "tampered": tampered.collect::<Vec<_>>(),
     })
 }
@@ -366,7 +442,7 @@ const PLACES_SHOWN: [(u64, FieldId); 4] = [
     (9, FieldId::CONTEXT),
 ];
 
-fn vectors() -> [(&'static str, Value); 6] {
+fn vectors() -> [(&'static str, Value); 7] {
     let both = [consistency::<Sha256>(), consistency::<Blake3>()].concat();
     [
         ("leaf.json", leaves()),
@@ -376,6 +452,7 @@ fn vectors() -> [(&'static str, Value); 6] {
             json!({
                 "logs": [trees::<Sha256>(), trees::<Blake3>()],
                 "invalid": refused_inclusion(),
+                "many": many_at_once(),
             }),
         ),
         (
@@ -387,6 +464,7 @@ fn vectors() -> [(&'static str, Value); 6] {
         ),
         ("checkpoint.json", checkpoints()),
         ("bundle.json", bundles()),
+        ("tiles.json", crate::tiles::vectors()),
     ]
 }
 
