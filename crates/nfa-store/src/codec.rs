@@ -92,22 +92,6 @@ pub(crate) fn kind(number: i64, call: Option<u32>) -> Result<SessionItemKind, Er
     }
 }
 
-/// The bits of an entry's number in the key of its row.
-const SEQ_BITS: u32 = 32;
-
-/// The key of the row whose first entry is `seq`.
-pub(crate) fn entry_key(run: i64, seq: u64) -> Result<i64, Error> {
-    let beyond = || internal("the store has no room for more runs, or the run for more entries");
-    let run = i32::try_from(run).map_err(|_| beyond())?;
-    let seq = u32::try_from(seq).map_err(|_| beyond())?;
-    Ok((i64::from(run) << SEQ_BITS) | i64::from(seq))
-}
-
-/// The number of the first entry in the row of this key.
-pub(crate) fn first_entry(key: i64) -> u64 {
-    u64::try_from(key & i64::from(u32::MAX)).unwrap_or(0)
-}
-
 /// Adds a blob to those of a row.
 pub(crate) fn write_blob(sealed: &Sealed, out: &mut Vec<u8>) {
     out.extend_from_slice(&sealed.address.0);

@@ -32,17 +32,25 @@ CREATE TABLE runs (
 CREATE INDEX runs_open ON runs (owner) WHERE status < 2;
 CREATE INDEX runs_session ON runs (session) WHERE session IS NOT NULL;
 
--- One row for each batch, so that a step changes few pages: its entries as JSON, a line each, and its blobs
--- one after the other: address, length of the envelope (8 bytes, big end first), envelope. The id is the run's
--- id shifted left by 32 bits, plus the number of the first entry; below 0 for blobs that came without entries.
--- How far a run has come is told by its last row alone: `next` is the number after its last entry.
+-- One row for each batch, in the order of their commits, so that batches of many runs share pages: its entries
+-- as JSON, a line each, and its blobs one after the other: address, length of the envelope (8 bytes, big end
+-- first), envelope. `next` is the number after its last entry: how far a run has come is told by its last row.
 CREATE TABLE entries (
     id    INTEGER PRIMARY KEY,
+    run   INTEGER,
     next  INTEGER NOT NULL,
     at    INTEGER NOT NULL,
     json  BLOB NOT NULL,
     blobs BLOB
 );
+
+-- Which rows are a run's, by the number of their first entry.
+CREATE TABLE run_rows (
+    run   INTEGER NOT NULL,
+    first INTEGER NOT NULL,
+    row   INTEGER NOT NULL,
+    PRIMARY KEY (run, first)
+) WITHOUT ROWID;
 
 -- In which row a blob is. The prefix is the first 8 bytes of its address. Addresses are scattered, so this is
 -- kept small.

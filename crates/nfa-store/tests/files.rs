@@ -211,7 +211,7 @@ async fn an_unknown_entry_is_refused_with_its_bytes() {
         let connection = rusqlite::Connection::open(&file).unwrap();
         connection
             .execute(
-                "UPDATE entries SET json = CAST(?1 AS BLOB) WHERE id >> 32 = 1",
+                "UPDATE entries SET json = CAST(?1 AS BLOB) WHERE id = 1",
                 [json],
             )
             .unwrap();

@@ -9,8 +9,8 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::codec::{
-    Blobs, bytes, entry_key, first_entry, integer, optional_bytes, prefix, read_entry, status,
-    status_number, step, unknown_entry, unsigned,
+    Blobs, bytes, integer, optional_bytes, prefix, read_entry, status, status_number, step,
+    unknown_entry, unsigned,
 };
 use crate::failure::sqlite;
 
@@ -31,23 +31,18 @@ pub(crate) fn journal(
     let mut statement = connection
         .prepare_cached(
             // The row that holds entry `from` may begin before it.
-            "SELECT id, json FROM entries WHERE id <= ?3 AND id >= \
-             ifnull((SELECT max(id) FROM entries WHERE id BETWEEN ?1 AND ?2), ?2) ORDER BY id",
+            "SELECT first, json FROM run_rows JOIN entries ON entries.id = run_rows.row \
+             WHERE run_rows.run = ?1 AND first >= ifnull((SELECT max(first) FROM run_rows \
+             WHERE run = ?1 AND first <= ?2), ?2) ORDER BY first",
         )
         .map_err(sqlite)?;
-    let from = from.min(u64::from(u32::MAX));
-    let keys = (
-        entry_key(row, 0)?,
-        entry_key(row, from)?,
-        entry_key(row, u32::MAX.into())?,
-    );
-    let mut rows = statement.query(keys).map_err(sqlite)?;
+    let mut rows = statement.query((row, integer(from))).map_err(sqlite)?;
     let mut entries = Vec::new();
     let mut scratch = Vec::new();
     while entries.len() < limit
         && let Some(row) = rows.next().map_err(sqlite)?
     {
-        let first = first_entry(row.get(0).map_err(sqlite)?);
+        let first = unsigned(row, 0)?;
         let json = row.get_ref(1).map_err(sqlite)?;
         let lines = json
             .as_blob()
@@ -118,8 +113,8 @@ pub(crate) fn program(connection: &Connection, hash: ProgramHash) -> Result<Opti
 const RECORD: &str = "SELECT runs.run, programs.hash, agent, session, subject, parent_run, parent_step, \
     status, ifnull(next, 0), epoch, owner, until, created, max(updated, ifnull(at, 0)) \
     FROM runs JOIN programs ON programs.id = runs.program \
-    LEFT JOIN entries ON entries.id = (SELECT max(id) FROM entries \
-    WHERE id BETWEEN runs.id << 32 AND runs.id << 32 | 4294967295)";
+    LEFT JOIN entries ON entries.id = (SELECT row FROM run_rows \
+    WHERE run_rows.run = runs.id ORDER BY first DESC LIMIT 1)";
 
 fn record(row: &Row<'_>, now: Timestamp) -> Result<RunRecord, Error> {
     let text = |column| row.get::<_, String>(column).map_err(sqlite);

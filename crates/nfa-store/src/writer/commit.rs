@@ -7,7 +7,7 @@ use nfa_core::ports::{Admission, Batch, LeaseChange, StoreRefusal, TimerChange};
 
 use super::Writer;
 use super::run_row::Standing;
-use crate::codec::{Blobs, entry_key, integer, prefix, status_number, write_blob, write_entries};
+use crate::codec::{Blobs, integer, prefix, status_number, write_blob, write_entries};
 use crate::failure::sqlite;
 use crate::reader::find_blob;
 
@@ -161,18 +161,21 @@ impl Writer {
     }
 
     /// Writes the row of a batch: its entries, and those of its blobs that are new.
-    fn write_batch(&mut self, row: i64, batch: &Batch) -> Result<(), Error> {
+    fn write_batch(&mut self, run: i64, batch: &Batch) -> Result<(), Error> {
         let Some(first) = batch.entries.first() else {
             return self.write_loose(&batch.blobs);
         };
-        let key = entry_key(row, first.seq)?;
         let mut json = std::mem::take(&mut self.scratch);
-        let written = write_entries(&batch.entries, &mut json).and_then(|()| {
-            let next = first.seq + batch.entries.len() as u64;
-            self.write_row((key, next, batch.at), &json, &batch.blobs)
-        });
+        let next = first.seq + batch.entries.len() as u64;
+        let written = write_entries(&batch.entries, &mut json)
+            .and_then(|()| self.write_row(Some(run), next, batch.at, &json, &batch.blobs));
         self.scratch = json;
-        written
+        let row = written?;
+        self.connection
+            .prepare_cached("INSERT INTO run_rows (run, first, row) VALUES (?1, ?2, ?3)")
+            .and_then(|mut statement| statement.execute((run, integer(first.seq), row)))
+            .map(drop)
+            .map_err(sqlite)
     }
 
     /// Writes blobs that came without entries.
@@ -180,38 +183,49 @@ impl Writer {
         if blobs.is_empty() {
             return Ok(());
         }
-        let key = self
-            .connection
-            .prepare_cached("SELECT min(ifnull(min(id), 0), 0) - 1 FROM entries")
-            .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
-            .map_err(sqlite)?;
-        self.write_row((key, 0, Timestamp(0)), &[], blobs)
+        self.write_row(None, 0, Timestamp(0), &[], blobs).map(drop)
     }
 
     fn write_row(
         &mut self,
-        (key, next, at): (i64, u64, Timestamp),
+        run: Option<i64>,
+        next: u64,
+        at: Timestamp,
         json: &[u8],
         blobs: &[(Subject, Sealed)],
-    ) -> Result<(), Error> {
+    ) -> Result<i64, Error> {
+        let row = self.next_row()?;
         let mut bytes = std::mem::take(&mut self.blobs);
         bytes.clear();
-        let written = self.place_blobs(key, blobs, &mut bytes).and_then(|()| {
+        let written = self.place_blobs(row, blobs, &mut bytes).and_then(|()| {
             self.connection
                 .prepare_cached(
-                    "INSERT INTO entries (id, next, at, json, blobs) VALUES (?1, ?2, ?3, ?4, ?5)",
+                    "INSERT INTO entries (id, run, next, at, json, blobs) \
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 )
                 .and_then(|mut statement| {
                     let blobs = (!bytes.is_empty()).then_some(&bytes[..]);
-                    statement.execute((key, integer(next), integer(at.0), json, blobs))
+                    statement.execute((row, run, integer(next), integer(at.0), json, blobs))
                 })
-                .map(drop)
                 .map_err(sqlite)
         });
         self.unmoved += bytes.len();
         bytes.shrink_to(KEPT_BYTES);
         self.blobs = bytes;
-        written
+        written.map(|_| row)
+    }
+
+    fn next_row(&mut self) -> Result<i64, Error> {
+        let last = match self.last_row {
+            Some(last) => last,
+            None => self
+                .connection
+                .prepare_cached("SELECT ifnull(max(id), 0) FROM entries")
+                .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
+                .map_err(sqlite)?,
+        };
+        self.last_row = Some(last + 1);
+        Ok(last + 1)
     }
 
     /// Notes that new blobs are in the row of this key, and puts them into `out`.

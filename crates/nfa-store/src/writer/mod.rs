@@ -118,6 +118,8 @@ pub(crate) struct Writer {
     /// About how many bytes were written to the log since it was last moved into the file.
     unmoved: usize,
     runs: HashMap<RunId, Standing>,
+    /// The last row of entries.
+    last_row: Option<i64>,
     /// By which writes of others are noticed.
     data_version: i64,
     logs: HashMap<LogId, i64>,
@@ -148,6 +150,7 @@ impl Writer {
             patient: true,
             unmoved: 0,
             runs: HashMap::new(),
+            last_row: None,
             data_version: 0,
             logs: HashMap::new(),
             programs: HashMap::new(),
@@ -182,6 +185,7 @@ impl Writer {
         self.runs.clear();
         self.logs.clear();
         self.programs.clear();
+        self.last_row = None;
     }
 
     /// Performs jobs in one transaction; gives for each how it ended, or `None` when the file is busy and

@@ -34,8 +34,8 @@ impl Writer {
             .connection
             .prepare_cached(
                 "SELECT runs.id, epoch, status, owner IS NOT NULL, ifnull(next, 0) FROM runs \
-                 LEFT JOIN entries ON entries.id = (SELECT max(id) FROM entries \
-                 WHERE id BETWEEN runs.id << 32 AND runs.id << 32 | 4294967295) WHERE run = ?1",
+                 LEFT JOIN entries ON entries.id = (SELECT row FROM run_rows \
+                 WHERE run_rows.run = runs.id ORDER BY first DESC LIMIT 1) WHERE runs.run = ?1",
             )
             .and_then(|mut statement| {
                 statement
@@ -67,6 +67,7 @@ impl Writer {
             .map_err(sqlite)?;
         if self.data_version != version {
             self.runs.clear();
+            self.last_row = None;
             self.data_version = version;
         }
         Ok(())
