@@ -62,6 +62,7 @@ impl Script {
             input: self.addresses.next(),
             history: 0,
             depth: 0,
+            user: None,
         };
         let program = Arc::clone(&self.program);
         let (mut run, mut changes) = Run::begin(program, &begin, stamp, &mut self.addresses, out)?;

@@ -42,6 +42,7 @@ fn admission(run: RunId) -> Batch {
             input: Address([1; 32]),
             history: 0,
             depth: 0,
+            user: None,
         },
     }];
     batch.admission = Some(Admission {

@@ -44,6 +44,7 @@ impl Run {
                 input,
                 history,
                 depth,
+                user,
             } => {
                 if entry.seq != 0 {
                     return Err(malformed(entry.seq, "a run starts once"));
@@ -55,6 +56,7 @@ impl Run {
                     return Err(program_mismatch(self.program.hash(), *program));
                 }
                 (self.id, self.history, self.depth) = (*run, *history, *depth);
+                self.user = *user;
                 self.frames.push(Frame::new(
                     StepPath::root(),
                     Arc::clone(self.program.start()),

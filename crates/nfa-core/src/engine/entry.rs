@@ -56,6 +56,9 @@ pub enum Fact {
         /// How deep it is nested in other runs.
         #[serde(default, skip_serializing_if = "is_zero_u32")]
         depth: u32,
+        /// The user that it acts for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<Address>,
     },
     /// A step is about to touch the world: the intent, durable before the effect (law L3).
     StepStarted {

@@ -24,6 +24,8 @@ pub struct Begin {
     pub history: u64,
     /// How deep it is nested in other runs.
     pub depth: u32,
+    /// The user that it acts for.
+    pub user: Option<Address>,
 }
 
 /// One execution of a program, folded from its entries.
@@ -34,6 +36,7 @@ pub struct Run {
     pub(super) length: u64,
     pub(super) history: u64,
     pub(super) depth: u32,
+    pub(super) user: Option<Address>,
     pub(super) limits: Limits,
     pub(super) since: Timestamp,
     pub(super) usage: Usage,
@@ -158,6 +161,7 @@ impl Run {
                 input: begin.input,
                 history: begin.history,
                 depth: begin.depth,
+                user: begin.user,
             },
         );
         let mut run = Self::empty(program);
@@ -244,6 +248,7 @@ impl Run {
             length: 0,
             history: 0,
             depth: 0,
+            user: None,
             limits,
             since: Timestamp(0),
             usage: Usage::default(),
@@ -301,6 +306,11 @@ impl Run {
     /// How deep it is nested in other runs.
     pub fn depth(&self) -> u32 {
         self.depth
+    }
+
+    /// Where the user is that it acts for.
+    pub fn user(&self) -> Option<Address> {
+        self.user
     }
 
     /// What its model calls cost so far.

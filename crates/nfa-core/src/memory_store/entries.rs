@@ -107,6 +107,7 @@ fn put_usual(of: Of<'_>, frame: &Frame, out: &mut Vec<u8>, entry: &Entry) -> Opt
             input,
             history,
             depth,
+            user: None,
         } if *run == of.run && *program == of.program => {
             put_number(out, u64::from(*fold));
             put_address(of.blobs, of.arena, out, input, of.base);
@@ -171,6 +172,7 @@ fn take_fact(of: Of<'_>, record: &mut Reader<'_>, form: u8) -> Option<Fact> {
             input: address(record)?,
             history: record.number()?,
             depth: record.number32()?,
+            user: None,
         },
         STEP_STARTED => Fact::StepStarted {
             step: take_step(record)?,

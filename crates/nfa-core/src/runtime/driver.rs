@@ -77,6 +77,14 @@ impl Task {
         let mut parked = false;
         flow.take(begun.changes);
         loop {
+            // What somebody asked of the run counts before what it would do next.
+            if here.live.is_posted() && self.run.end().is_none() {
+                if let Some(made) = Box::pin(self.take_nudge()).await? {
+                    let events = self.enqueue(made, &mut flow);
+                    Box::pin(here.send_all(events)).await;
+                }
+                continue;
+            }
             if !closing {
                 self.start_held(&mut flow)?;
             }

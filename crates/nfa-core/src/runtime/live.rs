@@ -31,8 +31,13 @@ impl Live {
         self.nudge.notify_one();
     }
 
+    /// Whether something may lie in its inbox.
+    pub(super) fn is_posted(&self) -> bool {
+        self.posted.load(Ordering::SeqCst)
+    }
+
     /// Nobody has said anything that is not taken in yet.
     pub(super) fn is_quiet(&self) -> bool {
-        !self.posted.load(Ordering::SeqCst) && !self.cancel.is_cancelled()
+        !self.is_posted() && !self.cancel.is_cancelled()
     }
 }

@@ -102,7 +102,7 @@ async fn folded(
     }
     let session = head.as_ref().map(|head| (head.id.clone(), head.pseudonym));
     let window = bound.program.start().spec.memory.history.runs;
-    let memory = RunMemory::open(
+    let mut memory = RunMemory::open(
         shared,
         Opening {
             run: id,
@@ -115,6 +115,11 @@ async fn folded(
         },
     )
     .await?;
+    if let Some(user) = run.user() {
+        // A user that was erased has no name any more.
+        let user = memory.content.fetch(&*shared.store, user).await.ok();
+        memory.user = user.map(|user| user.text().into());
+    }
     let logs = run_logs(shared, &bound, Some(id)).await?;
     if record.session.is_none()
         && let Some(logs) = &logs

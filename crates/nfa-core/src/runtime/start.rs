@@ -214,11 +214,15 @@ pub(super) async fn admit(
     let mut sealer = Sealer::new(&memory);
     let mut entries = Vec::new();
     let at = shared.clock.now();
+    let user = proposal.user.as_ref().map(|user| Content::Text {
+        text: user.to_string(),
+    });
     let begin = Begin {
         run: proposal.run,
         input: sealer.put(&Content::Message(Arc::clone(&proposal.input)))?,
         history: head.as_ref().map_or(0, |head| head.length),
         depth: proposal.depth,
+        user: user.map(|user| sealer.put(&user)).transpose()?,
     };
     let (run, changes) = Run::begin(
         Arc::clone(&program),

@@ -9,9 +9,9 @@ use nfa_core::engine::Entry;
 use nfa_core::ids::{Address, LogId, ProgramHash, RunId, SessionId, StepPath, Subject, Timestamp};
 use nfa_core::memory_store::MemoryStore;
 use nfa_core::ports::{
-    Batch, BoxFuture, CallContext, CheckpointRecord, Clock, InboxItem, LeafDraft, Lease, LogHead,
-    Model, ModelRequest, ModelStream, Posted, RunFilter, RunRecord, SequencedBatch, SessionHead,
-    SessionItem, Store, StoreCapabilities, SystemClock, Tool, ToolError, ToolOutput,
+    Batch, BoxFuture, CallContext, CheckpointRecord, Clock, InboxItem, LeafDraft, Lease, LogDraft,
+    LogHead, Model, ModelRequest, ModelStream, Posted, RunFilter, RunRecord, SequencedBatch,
+    SessionHead, SessionItem, Store, StoreCapabilities, SystemClock, Tool, ToolError, ToolOutput,
 };
 use nfa_core::spec::{Approval, Effect, ToolSpec};
 use nfa_core::{Category, Component, Error};
@@ -248,6 +248,19 @@ impl Store for Recording {
         self.inner.unsequenced(log, limit)
     }
 
+    fn draft(&self, draft: LogDraft) -> BoxFuture<'_, Result<(), Error>> {
+        self.inner.draft(draft)
+    }
+
+    fn log_leaves(
+        &self,
+        log: LogId,
+        from: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(LeafDraft, Option<u64>)>, Error>> {
+        self.inner.log_leaves(log, from, limit)
+    }
+
     fn sequence(&self, batch: SequencedBatch) -> BoxFuture<'_, Result<(), Error>> {
         self.inner.sequence(batch)
     }
@@ -271,6 +284,15 @@ impl Store for Recording {
         places: &'a [(u8, u64)],
     ) -> BoxFuture<'a, Result<Vec<Option<[u8; 32]>>, Error>> {
         self.inner.log_nodes(log, places)
+    }
+
+    fn sequenced(
+        &self,
+        log: LogId,
+        from: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Bytes>, Error>> {
+        self.inner.sequenced(log, from, limit)
     }
 
     fn leaves(&self, run: RunId) -> BoxFuture<'_, Result<Vec<(LeafDraft, Option<u64>)>, Error>> {

@@ -152,6 +152,7 @@ impl World {
             input,
             history: 0,
             depth: 0,
+            user: None,
         };
         let stamp = Stamp {
             at: Timestamp(1000),

@@ -13,4 +13,5 @@ mod approval;
 mod children;
 mod context;
 mod support;
+mod takeover;
 mod turns;

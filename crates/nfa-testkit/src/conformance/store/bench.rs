@@ -105,6 +105,7 @@ pub(super) fn first_entry(run: RunId) -> Entry {
             input: Address([1; 32]),
             history: 0,
             depth: 0,
+            user: None,
         },
     }
 }
