@@ -11,7 +11,7 @@ use nfa_core::engine::Entry;
 use nfa_core::ids::{Address, LogId, ProgramHash, RunId, SessionId, StepPath, Subject, Timestamp};
 use nfa_core::ports::{
     Batch, BoxFuture, CheckpointRecord, Clock, Durability, InboxItem, Keys, LeafDraft, Lease,
-    LogHead, MemoryKeys, Posted, RunFilter, RunRecord, SequencedBatch, SessionHead, SessionItem,
+    LogDraft, LogHead, MemoryKeys, Posted, RunFilter, RunRecord, SequencedBatch, SessionHead, SessionItem,
     Store, StoreCapabilities,
 };
 use nfa_core::{Category, Component, Error};
@@ -434,6 +434,20 @@ impl Store for SqliteStore {
             })
     }
 
+    fn draft(&self, draft: LogDraft) -> BoxFuture<'_, Result<(), Error>> {
+        self.write(move |writer| writer.draft(&draft))
+    }
+
+    fn log_leaves(
+        &self,
+        log: LogId,
+        from: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(LeafDraft, Option<u64>)>, Error>> {
+        self.readers
+            .ask(move |connection| reader::log_leaves(connection, log, from, limit))
+    }
+
     fn record_checkpoint(
         &self,
         log: LogId,
@@ -456,6 +470,16 @@ impl Store for SqliteStore {
         let places = places.to_vec();
         self.readers
             .ask(move |connection| reader::log_nodes(connection, log, &places))
+    }
+
+    fn sequenced(
+        &self,
+        log: LogId,
+        from: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Bytes>, Error>> {
+        self.readers
+            .ask(move |connection| reader::sequenced(connection, log, from, limit))
     }
 
     fn leaves(&self, run: RunId) -> BoxFuture<'_, Result<Vec<(LeafDraft, Option<u64>)>, Error>> {

@@ -5,7 +5,7 @@ use super::runs::Head;
 use super::state::State;
 use crate::engine::{Entry, Fact, MAX_ENTRY_BYTES, RunEnd};
 use crate::ids::Timestamp;
-use crate::ports::{Batch, LeaseChange, StoreRefusal, TimerChange};
+use crate::ports::{Batch, LeaseChange, LogDraft, StoreRefusal, TimerChange};
 
 /// Refuses an entry that would be too long as JSON.
 pub(super) fn check_sizes(batch: &Batch) -> Result<(), StoreRefusal> {
@@ -113,6 +113,14 @@ impl State {
         if batch.lease == LeaseChange::Release {
             self.leases.remove(&run);
         }
+        Ok(())
+    }
+
+    pub(super) fn draft(&mut self, draft: &LogDraft) -> Result<(), StoreRefusal> {
+        self.logs.check_own(draft)?;
+        let (arena, scratch) = (&mut self.arena, &mut self.scratch);
+        self.blobs.insert(arena, scratch, &draft.openings.1);
+        self.logs.add_own(arena, &self.blobs, scratch, draft);
         Ok(())
     }
 

@@ -16,9 +16,10 @@ use super::nodes::Nodes;
 use super::runs::Head;
 use super::shelf::Shelf;
 use super::wire::{Reader, put_bytes, put_number};
-use crate::ids::{LogId, Timestamp};
+use crate::ids::{LogId, RunId, Timestamp};
 use crate::ports::{
-    CheckpointRecord, LeafDraft, Lease, LogHead, SequencedBatch, SequencedLeaf, StoreRefusal,
+    CheckpointRecord, LeafDraft, Lease, LogDraft, LogHead, SequencedBatch, SequencedLeaf,
+    StoreRefusal,
 };
 
 /// All logs, and the drafts of all of them in commit order.
@@ -48,6 +49,8 @@ struct Log {
     epoch: u64,
     lease: Option<Held>,
     unsequenced: BTreeSet<u64>,
+    /// The drafts that belong to no run.
+    own: Vec<u64>,
     size: u64,
     nodes: Nodes,
     /// The root that was signed for a size.
@@ -94,7 +97,7 @@ impl Logs {
             }
             out.clear();
             put_number(out, run.draft);
-            put_number(out, run.place.number());
+            put_number(out, run.place.number() + 1);
             put_number(out, u64::from(self.ids.number(&draft.log)));
             put_number(out, draft.entry);
             put_address(blobs, arena, out, &draft.openings, run.place);
@@ -107,17 +110,81 @@ impl Logs {
         }
     }
 
+    /// Keeps a draft that belongs to no run, whose number is checked and whose openings are stored.
+    pub(super) fn add_own(
+        &mut self,
+        arena: &mut Arena,
+        blobs: &Blobs,
+        out: &mut Vec<u8>,
+        draft: &LogDraft,
+    ) {
+        let number = self.drafts.len() as u64;
+        if let Some(log) = self.by_id.get_mut(&draft.log) {
+            log.unsequenced.insert(number);
+            log.own.push(number);
+        }
+        out.clear();
+        put_number(out, 0);
+        put_number(out, 0);
+        put_number(out, u64::from(self.ids.number(&draft.log)));
+        put_number(out, draft.number);
+        put_address(blobs, arena, out, &draft.openings.1.address, Place::new(0));
+        put_bytes(out, &draft.leaf);
+        self.drafts.push(Draft {
+            place: arena.append(out),
+            index: Place::new(0),
+        });
+    }
+
+    /// Refuses a number that is not the next of a log's drafts without a run.
+    pub(super) fn check_own(&self, draft: &LogDraft) -> Result<(), StoreRefusal> {
+        let found = self.log(draft.log)?.own.len() as u64;
+        if draft.number == found {
+            return Ok(());
+        }
+        Err(StoreRefusal::StaleWriter {
+            what: "number of a leaf without a run",
+            expected: draft.number,
+            found,
+        })
+    }
+
+    /// The drafts of a log that belong to no run.
+    pub(super) fn own(
+        &self,
+        arena: &Arena,
+        log: LogId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<(LeafDraft, Option<u64>)>, StoreRefusal> {
+        let from = usize::try_from(from).unwrap_or(usize::MAX);
+        let own = self.log(log)?.own.iter().skip(from).take(limit);
+        Ok(own
+            .filter_map(|number| {
+                let (draft, index, _) = self.draft(arena, *number)?;
+                Some((draft, index))
+            })
+            .collect())
+    }
+
     /// A draft, and the number from 1 of its run's draft before it.
     fn draft(&self, arena: &Arena, number: u64) -> Option<(LeafDraft, Option<u64>, u64)> {
         let kept = self.drafts.get(usize::try_from(number).ok()?)?;
         let mut record = Reader(arena.at(kept.place));
         let before = record.number()?;
-        let run = Head::read(arena, Place::new(record.number()?))?;
+        // A draft without a run tells its address from the first place on.
+        let (run, base) = match record.number()?.checked_sub(1) {
+            Some(place) => {
+                let run = Head::read(arena, Place::new(place))?;
+                (run.id, run.place)
+            }
+            None => (RunId([0; 16]), Place::new(0)),
+        };
         let draft = LeafDraft {
             log: *self.ids.value(record.number32()?)?,
-            run: run.id,
+            run,
             entry: record.number()?,
-            openings: take_address(arena, &mut record, run.place)?,
+            openings: take_address(arena, &mut record, base)?,
             leaf: Bytes::copy_from_slice(record.bytes()?),
         };
         Some((draft, kept.index(), before))
@@ -272,6 +339,31 @@ impl Logs {
             .iter()
             .map(|(level, index)| log.nodes.get(*level, *index))
             .collect())
+    }
+
+    /// The leaves that have an index from `from` on, in its order.
+    pub(super) fn sequenced(
+        &self,
+        arena: &Arena,
+        log: LogId,
+        from: u64,
+        limit: usize,
+    ) -> Result<Vec<Bytes>, StoreRefusal> {
+        self.check_known(log)?;
+        let wanted = from..from.saturating_add(limit as u64);
+        let mut leaves = BTreeMap::new();
+        for number in 0..self.drafts.len() {
+            let index = self.drafts.get(number).and_then(Draft::index);
+            let Some(index) = index.filter(|index| wanted.contains(index)) else {
+                continue;
+            };
+            if let Some((draft, ..)) = self.draft(arena, number as u64)
+                && draft.log == log
+            {
+                leaves.insert(index, draft.leaf);
+            }
+        }
+        Ok(leaves.into_values().collect())
     }
 
     /// The drafts of a run, in commit order. `None` where what is kept cannot be read.

@@ -30,8 +30,8 @@ use crate::engine::Entry;
 use crate::error::Error;
 use crate::ids::{Address, LogId, ProgramHash, RunId, SessionId, StepPath, Subject, Timestamp};
 use crate::ports::{
-    Batch, BoxFuture, CheckpointRecord, Clock, Durability, InboxItem, LeafDraft, Lease, LogHead,
-    Posted, RunFilter, RunRecord, SequencedBatch, SessionHead, SessionItem, Store,
+    Batch, BoxFuture, CheckpointRecord, Clock, Durability, InboxItem, LeafDraft, Lease, LogDraft,
+    LogHead, Posted, RunFilter, RunRecord, SequencedBatch, SessionHead, SessionItem, Store,
     StoreCapabilities, StoreRefusal, SystemClock,
 };
 use state::State;
@@ -224,6 +224,19 @@ impl Store for MemoryStore {
         self.with(|state, _| state.logs.unsequenced(&state.arena, log, limit))
     }
 
+    fn draft(&self, draft: LogDraft) -> BoxFuture<'_, Result<(), Error>> {
+        self.with(|state, _| state.draft(&draft))
+    }
+
+    fn log_leaves(
+        &self,
+        log: LogId,
+        from: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<(LeafDraft, Option<u64>)>, Error>> {
+        self.with(|state, _| state.logs.own(&state.arena, log, from, limit))
+    }
+
     fn sequence(&self, batch: SequencedBatch) -> BoxFuture<'_, Result<(), Error>> {
         self.with(|state, _| state.logs.sequence(batch))
     }
@@ -247,6 +260,15 @@ impl Store for MemoryStore {
         places: &'a [(u8, u64)],
     ) -> BoxFuture<'a, Result<Vec<Option<[u8; 32]>>, Error>> {
         self.with(|state, _| state.logs.nodes(log, places))
+    }
+
+    fn sequenced(
+        &self,
+        log: LogId,
+        from: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<Bytes>, Error>> {
+        self.with(|state, _| state.logs.sequenced(&state.arena, log, from, limit))
     }
 
     fn leaves(&self, run: RunId) -> BoxFuture<'_, Result<Vec<(LeafDraft, Option<u64>)>, Error>> {

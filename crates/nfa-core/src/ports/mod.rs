@@ -23,8 +23,8 @@ pub use model::{
 };
 pub use store::{
     Admission, Batch, CheckpointRecord, ContextHead, Durability, InboxItem, LeafDraft, Lease,
-    LeaseChange, LogHead, NodeRecord, Posted, RunFilter, RunRecord, RunStatus, SequencedBatch,
-    SequencedLeaf, SessionHead, SessionItem, SessionItemKind, SessionUpdate, Store,
+    LeaseChange, LogDraft, LogHead, NodeRecord, Posted, RunFilter, RunRecord, RunStatus,
+    SequencedBatch, SequencedLeaf, SessionHead, SessionItem, SessionItemKind, SessionUpdate, Store,
     StoreCapabilities, TimerChange,
 };
 pub use store_refusal::StoreRefusal;

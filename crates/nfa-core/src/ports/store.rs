@@ -122,6 +122,19 @@ pub trait Store: Send + Sync {
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<(u64, LeafDraft)>, Error>>;
 
+    /// Drafts a leaf that belongs to no run, under the number that is next in its log. Refuses (`stale_writer`)
+    /// any other number, so that of two processes that have the same to say one learns of the other first.
+    fn draft(&self, draft: LogDraft) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// The leaves of a log that belong to no run, from number `from` on, at most `limit`, with their index
+    /// where they have one.
+    fn log_leaves(
+        &self,
+        log: LogId,
+        from: u64,
+        limit: usize,
+    ) -> BoxResult<'_, Vec<(LeafDraft, Option<u64>)>>;
+
     /// Gives drafts their indices. Durable against power loss when it completes, at every durability.
     fn sequence(&self, batch: SequencedBatch) -> BoxFuture<'_, Result<(), Error>>;
 
@@ -142,6 +155,9 @@ pub trait Store: Send + Sync {
         log: LogId,
         places: &'a [(u8, u64)],
     ) -> BoxFuture<'a, Result<Vec<Option<[u8; 32]>>, Error>>;
+
+    /// The leaves of a log from index `from` on, in the order of their indices, at most `limit`.
+    fn sequenced(&self, log: LogId, from: u64, limit: usize) -> BoxResult<'_, Vec<Bytes>>;
 
     /// The leaves of a run, in commit order, with their index where they have one.
     fn leaves(&self, run: RunId) -> BoxResult<'_, Vec<(LeafDraft, Option<u64>)>>;
@@ -453,14 +469,27 @@ pub enum Posted {
 pub struct LeafDraft {
     /// The agent's log.
     pub log: LogId,
-    /// The run.
+    /// The run; all zeros for a leaf that belongs to none.
     pub run: RunId,
-    /// The entry.
+    /// The entry; the number given to [`Store::draft`] for a leaf that belongs to no run.
     pub entry: u64,
     /// The canonical bytes of the leaf.
     pub leaf: Bytes,
     /// The blob with salts and the places of values, under the run's subject.
     pub openings: Address,
+}
+
+/// A leaf that belongs to no run: something that befell the agent or its log.
+#[derive(Clone, Debug)]
+pub struct LogDraft {
+    /// The agent's log.
+    pub log: LogId,
+    /// How many such leaves the log has before it.
+    pub number: u64,
+    /// The canonical bytes of the leaf.
+    pub leaf: Bytes,
+    /// Its openings, stored with it.
+    pub openings: (Subject, Sealed),
 }
 
 /// Indices for drafts.

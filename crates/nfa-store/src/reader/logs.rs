@@ -4,7 +4,8 @@ use bytes::Bytes;
 use nfa_core::Error;
 use nfa_core::ids::{Address, LogId, RunId};
 use nfa_core::ports::{CheckpointRecord, LeafDraft, LogHead, StoreRefusal};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OptionalExtension, Rows};
 
 use crate::codec::{bytes, integer, unsigned};
 use crate::failure::sqlite;
@@ -45,7 +46,7 @@ pub(crate) fn unsequenced(
     let mut statement = connection
         .prepare_cached(
             "SELECT drafts.number, runs.run, drafts.entry, drafts.leaf, drafts.openings \
-             FROM drafts JOIN runs ON runs.id = drafts.run \
+             FROM drafts LEFT JOIN runs ON runs.id = drafts.run \
              WHERE log = ?1 AND position IS NULL ORDER BY drafts.number LIMIT ?2",
         )
         .map_err(sqlite)?;
@@ -59,7 +60,10 @@ pub(crate) fn unsequenced(
             unsigned(row, 0)?,
             LeafDraft {
                 log,
-                run: RunId(bytes(row, 1)?),
+                run: match row.get_ref(1).map_err(sqlite)? {
+                    ValueRef::Null => RunId([0; 16]),
+                    _ => RunId(bytes(row, 1)?),
+                },
                 entry: unsigned(row, 2)?,
                 leaf: Bytes::from(leaf),
                 openings: Address(bytes(row, 4)?),
@@ -80,12 +84,74 @@ pub(crate) fn leaves(
              WHERE runs.run = ?1 ORDER BY drafts.number",
         )
         .map_err(sqlite)?;
-    let mut rows = statement.query([run.0]).map_err(sqlite)?;
+    collect_leaves(statement.query([run.0]).map_err(sqlite)?, run)
+}
+
+/// The leaves of a log from index `from` on, in its order.
+pub(crate) fn sequenced(
+    connection: &Connection,
+    log: LogId,
+    from: u64,
+    limit: usize,
+) -> Result<Vec<Bytes>, Error> {
+    let (row, size) = log_row(connection, log)?;
+    let to = size.min(from.saturating_add(limit as u64));
+    let read = |sql: &str| -> Result<Vec<(u64, Bytes)>, Error> {
+        let mut statement = connection.prepare_cached(sql).map_err(sqlite)?;
+        let mut rows = statement
+            .query((row, integer(from), integer(to)))
+            .map_err(sqlite)?;
+        let mut leaves = Vec::new();
+        while let Some(row) = rows.next().map_err(sqlite)? {
+            let leaf: Vec<u8> = row.get(1).map_err(sqlite)?;
+            leaves.push((unsigned(row, 0)?, Bytes::from(leaf)));
+        }
+        Ok(leaves)
+    };
+    // Where drafts get their indices in commit order, and their numbers begin at 1, none up to number
+    // `from` has one of these, and there are no more to look at than are asked for.
+    let mut leaves = read(
+        "SELECT position, leaf FROM drafts WHERE number > ?2 AND log = ?1 AND position >= ?2 \
+         ORDER BY number LIMIT max(0, ?3 - ?2)",
+    )?;
+    if !leaves.iter().map(|(index, _)| *index).eq(from..to) {
+        leaves = read(
+            "SELECT position, leaf FROM drafts WHERE log = ?1 AND position >= ?2 AND position < ?3 \
+             ORDER BY position",
+        )?;
+    }
+    Ok(leaves.into_iter().map(|(_, leaf)| leaf).collect())
+}
+
+/// The leaves of a log that belong to no run.
+pub(crate) fn log_leaves(
+    connection: &Connection,
+    log: LogId,
+    from: u64,
+    limit: usize,
+) -> Result<Vec<(LeafDraft, Option<u64>)>, Error> {
+    let (row, _) = log_row(connection, log)?;
+    let mut statement = connection
+        .prepare_cached(
+            "SELECT ?1, entry, leaf, openings, position FROM drafts \
+             WHERE run = ?2 AND entry >= ?3 ORDER BY number LIMIT ?4",
+        )
+        .map_err(sqlite)?;
+    let rows = statement
+        .query((log.0, -row, integer(from), integer(limit as u64)))
+        .map_err(sqlite)?;
+    collect_leaves(rows, RunId([0; 16]))
+}
+
+fn collect_leaves(
+    mut rows: Rows<'_>,
+    run: RunId,
+) -> Result<Vec<(LeafDraft, Option<u64>)>, Error> {
     let mut leaves = Vec::new();
     while let Some(row) = rows.next().map_err(sqlite)? {
         let leaf: Vec<u8> = row.get(2).map_err(sqlite)?;
         let position = match row.get_ref(4).map_err(sqlite)? {
-            rusqlite::types::ValueRef::Null => None,
+            ValueRef::Null => None,
             _ => Some(unsigned(row, 4)?),
         };
         leaves.push((

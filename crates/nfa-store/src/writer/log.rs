@@ -2,7 +2,7 @@
 
 use nfa_core::Error;
 use nfa_core::ids::LogId;
-use nfa_core::ports::{CheckpointRecord, SequencedBatch, StoreRefusal};
+use nfa_core::ports::{CheckpointRecord, LogDraft, SequencedBatch, StoreRefusal};
 use rusqlite::OptionalExtension;
 
 use super::Writer;
@@ -43,6 +43,45 @@ impl Writer {
             .into());
         }
         size
+    }
+
+    /// Keeps a draft that belongs to no run. In place of a run's row it has the log's, below 0.
+    pub(crate) fn draft(&mut self, draft: &LogDraft) -> Result<(), Error> {
+        let log = self.log_row(draft.log)?;
+        let found = self
+            .connection
+            .prepare_cached("SELECT entry + 1 FROM drafts WHERE run = ?1 ORDER BY number DESC LIMIT 1")
+            .and_then(|mut statement| {
+                statement
+                    .query_row([-log], |row| Ok(unsigned(row, 0)))
+                    .optional()
+            })
+            .map_err(sqlite)?
+            .unwrap_or(Ok(0))?;
+        if found != draft.number {
+            return Err(StoreRefusal::StaleWriter {
+                what: "number of a leaf without a run",
+                expected: draft.number,
+                found,
+            }
+            .into());
+        }
+        self.write_loose(std::slice::from_ref(&draft.openings))?;
+        self.connection
+            .prepare_cached(
+                "INSERT INTO drafts (log, run, entry, leaf, openings) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )
+            .and_then(|mut statement| {
+                statement.execute((
+                    log,
+                    -log,
+                    integer(draft.number),
+                    &draft.leaf[..],
+                    draft.openings.1.address.0,
+                ))
+            })
+            .map(drop)
+            .map_err(sqlite)
     }
 
     pub(crate) fn sequence(&mut self, batch: &SequencedBatch) -> Result<(), Error> {

@@ -173,6 +173,8 @@ const CASES: &[Case] = cases![
     false logs::are_made_once_per_agent,
     false logs::keep_drafts_in_commit_order,
     false logs::give_indices_to_drafts_once,
+    false logs::give_leaves_by_index,
+    false logs::keep_leaves_that_belong_to_no_run,
     false logs::are_fenced,
     false logs::keep_nodes,
     false logs::refuse_a_second_root_for_a_size,

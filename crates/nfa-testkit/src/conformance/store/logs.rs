@@ -1,9 +1,12 @@
 //! Proof logs: drafts in commit order, indices once, one root for a size.
 
-use nfa_core::ids::LogId;
-use nfa_core::ports::{CheckpointRecord, LogHead, NodeRecord, SequencedBatch, SequencedLeaf};
+use bytes::Bytes;
+use nfa_core::ids::{LogId, RunId};
+use nfa_core::ports::{
+    CheckpointRecord, LeafDraft, LogDraft, LogHead, NodeRecord, SequencedBatch, SequencedLeaf,
+};
 
-use super::bench::{Bench, OWNER, TTL, draft, good, refused, step};
+use super::bench::{Bench, OWNER, TTL, blob, draft, good, refused, step};
 use super::{Outcome, ensure};
 
 /// A log with three drafts of two runs, claimed by [`OWNER`] under epoch 1; gives their numbers.
@@ -110,6 +113,103 @@ pub(super) async fn give_indices_to_drafts_once(bench: &mut Bench) -> Outcome {
     );
     let head = good(bench.store.log_head(log).await)?;
     ensure!(head.size == 3, "expected size 3, found {}", head.size);
+    Ok(())
+}
+
+pub(super) async fn give_leaves_by_index(bench: &mut Bench) -> Outcome {
+    let (log, numbers) = drafted(bench).await?;
+    let drafts = good(bench.store.unsequenced(log, 10).await)?;
+    let [a, b, c] = numbers[..] else {
+        return Err(format!("expected 3 drafts, found {numbers:?}"));
+    };
+    let none = good(bench.store.sequenced(log, 0, 10).await)?;
+    ensure!(none.is_empty(), "before any has an index: {none:?}");
+    // Not in commit order.
+    good(bench.store.sequence(sequenced(log, 0, &[b, c])).await)?;
+    good(bench.store.sequence(sequenced(log, 2, &[a])).await)?;
+    let leaf = |number: u64| {
+        let mut drafts = drafts.iter();
+        drafts.find_map(|(found, draft)| (*found == number).then(|| draft.leaf.clone()))
+    };
+    let order: Vec<_> = [b, c, a].into_iter().filter_map(leaf).collect();
+    for (from, limit) in [
+        (0, 10),
+        (0, 2),
+        (1, 1),
+        (1, 10),
+        (2, 1),
+        (3, 5),
+        (9, 9),
+        (0, 0),
+    ] {
+        let found = good(bench.store.sequenced(log, from, limit).await)?;
+        let at = usize::try_from(from).unwrap_or(usize::MAX);
+        let expected: Vec<_> = order.iter().skip(at).take(limit).collect();
+        ensure!(
+            found.iter().eq(expected.iter().copied()),
+            "from {from} at most {limit}: expected {expected:?}, found {found:?}"
+        );
+    }
+    let other = good(bench.store.log("other").await)?;
+    let none = good(bench.store.sequenced(other, 0, 10).await)?;
+    ensure!(none.is_empty(), "another log has {none:?}");
+    refused(
+        bench.store.sequenced(LogId([3; 16]), 0, 1).await,
+        "log_unknown",
+    )
+}
+
+pub(super) async fn keep_leaves_that_belong_to_no_run(bench: &mut Bench) -> Outcome {
+    let (log, of_runs) = drafted(bench).await?;
+    let other = good(bench.store.log("other").await)?;
+    let leaf = |log, number: u8| LogDraft {
+        log,
+        number: number.into(),
+        leaf: Bytes::from(vec![0xa0 + number; 30]),
+        openings: blob(100 + number),
+    };
+    let kept = |log, number: u8| LeafDraft {
+        log,
+        run: RunId([0; 16]),
+        entry: number.into(),
+        leaf: leaf(log, number).leaf,
+        openings: leaf(log, number).openings.1.address,
+    };
+    refused(bench.store.draft(leaf(log, 1)).await, "stale_writer")?;
+    good(bench.store.draft(leaf(log, 0)).await)?;
+    refused(bench.store.draft(leaf(log, 0)).await, "stale_writer")?;
+    good(bench.store.draft(leaf(other, 0)).await)?;
+    good(bench.store.draft(leaf(log, 1)).await)?;
+    refused(
+        bench.store.draft(leaf(LogId([3; 16]), 0)).await,
+        "log_unknown",
+    )?;
+    let blobs = good(bench.store.blobs(&[kept(log, 1).openings]).await)?;
+    ensure!(
+        blobs == [Some(blob(101).1.envelope)],
+        "the openings are {blobs:?}"
+    );
+    let waiting = good(bench.store.unsequenced(log, 10).await)?;
+    let found: Vec<_> = waiting.iter().map(|(_, draft)| draft.clone()).collect();
+    ensure!(
+        found.len() == of_runs.len() + 2 && found.ends_with(&[kept(log, 0), kept(log, 1)]),
+        "the drafts of the log are {found:?}"
+    );
+    let mut numbers: Vec<_> = waiting.iter().map(|(number, _)| *number).collect();
+    numbers.rotate_right(1);
+    good(bench.store.sequence(sequenced(log, 0, &numbers)).await)?;
+    let all = good(bench.store.log_leaves(log, 0, 10).await)?;
+    let expected = [(kept(log, 0), Some(4)), (kept(log, 1), Some(0))];
+    ensure!(all == expected, "expected {expected:?}, found {all:?}");
+    let later = good(bench.store.log_leaves(log, 1, 10).await)?;
+    ensure!(later.as_slice() == expected.get(1..).unwrap_or_default(), "from 1 on: {later:?}");
+    let first = good(bench.store.log_leaves(log, 0, 1).await)?;
+    ensure!(first.first() == expected.first() && first.len() == 1, "at most one: {first:?}");
+    let others = good(bench.store.log_leaves(other, 0, 10).await)?;
+    ensure!(
+        others == [(kept(other, 0), None)],
+        "the other log has {others:?}"
+    );
     Ok(())
 }
 
