@@ -50,7 +50,12 @@ impl<H: Hasher> MemoryTree<H> {
         self.frontier.append(leaf, |Node { level, hash, .. }| {
             match levels.get_mut(usize::from(level)) {
                 Some(nodes) => nodes.push(hash),
-                None => levels.push(vec![hash]),
+                None => {
+                    // Small trees, of which there are many, then hardly grow.
+                    let mut nodes = Vec::with_capacity(256 >> level.min(8));
+                    nodes.push(hash);
+                    levels.push(nodes);
+                }
             }
         })
     }

@@ -9,6 +9,7 @@ pub(crate) mod frontier;
 pub(crate) mod memory;
 pub(crate) mod multi;
 pub(crate) mod reader;
+mod sha256;
 pub(crate) mod verify;
 
 use sha2::Digest as _;
@@ -87,20 +88,11 @@ impl Hasher for Sha256 {
     }
 
     fn leaf(bytes: &[u8]) -> Hash {
-        sha2::Sha256::new()
-            .chain_update([LEAF_PREFIX])
-            .chain_update(bytes)
-            .finalize()
-            .into()
+        sha256::leaf(bytes)
     }
 
     fn node(left: &Hash, right: &Hash) -> Hash {
-        let hasher = sha2::Sha256::new().chain_update([NODE_PREFIX]);
-        hasher
-            .chain_update(left)
-            .chain_update(right)
-            .finalize()
-            .into()
+        sha256::node(left, right)
     }
 }
 

@@ -314,6 +314,29 @@ fn consistency_proofs_have_one_length() {
 }
 
 #[test]
+fn a_node_is_the_plain_hash_of_its_bytes() {
+    use sha2::Digest as _;
+    let mut hash = [0_u8; 32];
+    for _ in 0..100 {
+        let other = Sha256::leaf(&hash);
+        let plain = [&[1_u8][..], &hash, &other].concat();
+        let expected: Hash = sha2::Sha256::digest(plain).into();
+        assert_eq!(Sha256::node(&hash, &other), expected);
+        hash = expected;
+    }
+}
+
+#[test]
+fn a_leaf_is_the_plain_hash_of_its_bytes_at_every_length() {
+    use sha2::Digest as _;
+    for length in 0..1500 {
+        let plain: Vec<u8> = (0..=length).map(|at| (at % 251) as u8).collect();
+        let expected: Hash = sha2::Sha256::digest(&plain).into();
+        assert_eq!(Sha256::leaf(&plain[1..]), expected, "{length}");
+    }
+}
+
+#[test]
 fn an_odd_leaf_is_not_duplicated() {
     let three = [1_u64, 2, 3].map(|n| Sha256::leaf(&n.to_be_bytes()));
     let root = |leaves: &[Hash]| {

@@ -1,0 +1,68 @@
+//! SHA-256 of leaves and nodes, whose lengths are known: padded in place and compressed in one
+//! go, they cost a sixth to a third less than through the buffer of a hasher for any length.
+
+use sha2::Digest as _;
+use sha2::block_api::compress256;
+
+use super::{Hash, LEAF_PREFIX, NODE_PREFIX};
+
+/// The state that SHA-256 begins with (FIPS 180-4 §5.3.3).
+const START: [u32; 8] = [
+    0x6a09_e667,
+    0xbb67_ae85,
+    0x3c6e_f372,
+    0xa54f_f53a,
+    0x510e_527f,
+    0x9b05_688c,
+    0x1f83_d9ab,
+    0x5be0_cd19,
+];
+/// Most leaves fit in these; longer ones go the long way.
+const LEAF_BLOCKS: usize = 10;
+/// What padding needs at least: a byte, and the length in bits.
+const PADDING: usize = 1 + 8;
+
+pub(super) fn node(left: &Hash, right: &Hash) -> Hash {
+    let mut blocks = [[0; 64]; 2];
+    let [first, second] = &mut blocks;
+    first[0] = NODE_PREFIX;
+    first[1..33].copy_from_slice(left);
+    first[33..].copy_from_slice(&right[..31]);
+    second[0] = right[31];
+    second[1] = 0x80;
+    second[62..].copy_from_slice(&(65_u16 * 8).to_be_bytes());
+    compressed(&blocks)
+}
+
+pub(super) fn leaf(bytes: &[u8]) -> Hash {
+    short_leaf(bytes).unwrap_or_else(|| {
+        let hasher = sha2::Sha256::new().chain_update([LEAF_PREFIX]);
+        hasher.chain_update(bytes).finalize().into()
+    })
+}
+
+/// `None` for a leaf that is too long.
+fn short_leaf(bytes: &[u8]) -> Option<Hash> {
+    let mut blocks = [[0; 64]; LEAF_BLOCKS];
+    let used = blocks.get_mut(..(1 + bytes.len() + PADDING).div_ceil(64))?;
+    let message = used.as_flattened_mut();
+    let (prefix, message) = message.split_first_mut()?;
+    *prefix = LEAF_PREFIX;
+    let (content, message) = message.split_at_mut_checked(bytes.len())?;
+    content.copy_from_slice(bytes);
+    *message.first_mut()? = 0x80;
+    let bits = (1 + bytes.len() as u64) * 8;
+    *message.last_chunk_mut()? = bits.to_be_bytes();
+    Some(compressed(used))
+}
+
+fn compressed(blocks: &[[u8; 64]]) -> Hash {
+    let mut state = START;
+    compress256(&mut state, blocks);
+    let mut hash = [0; 32];
+    let (words, _) = hash.as_chunks_mut::<4>();
+    for (word, value) in words.iter_mut().zip(state) {
+        *word = value.to_be_bytes();
+    }
+    hash
+}
