@@ -12,8 +12,6 @@ use crate::note::key::{KeyKind, Signer, VerifierKey};
 
 /// No checkpoint's text begins like this: an origin has no spaces.
 const HEADER: &str = "nfa key event v1";
-const ROTATE: &str = "rotate";
-const REVOKE: &str = "revoke";
 
 /// What a log's key says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +47,14 @@ impl KeyEvent {
         }
     }
 
+    /// The value of the field `key_event`.
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Rotate { .. } => "rotate",
+            Self::Revoke { .. } => "revoke",
+        }
+    }
+
     /// The key that is named as the next.
     pub fn new_key(&self) -> Option<&VerifierKey> {
         match self {
@@ -67,15 +73,12 @@ impl KeyEvent {
 
     /// The text that the old key signs.
     pub fn statement(&self) -> String {
-        let name = match self {
-            Self::Rotate { .. } => ROTATE,
-            Self::Revoke { .. } => REVOKE,
-        };
         let new = self.new_key().map(ToString::to_string).unwrap_or_default();
         let cutoff = self.cutoff().map(|size| size.to_string());
         format!(
-            "{HEADER}\n{}\n{name}\n{}\n{new}\n{}\n",
+            "{HEADER}\n{}\n{}\n{}\n{new}\n{}\n",
             self.old().name(),
+            self.name(),
             self.old(),
             cutoff.unwrap_or_default()
         )
@@ -145,12 +148,8 @@ impl SignedKeyEvent {
 
     /// The fields of the leaf that records the event.
     pub fn values(&self) -> Vec<(FieldId, Vec<u8>)> {
-        let name = match self.event {
-            KeyEvent::Rotate { .. } => ROTATE,
-            KeyEvent::Revoke { .. } => REVOKE,
-        };
         let mut values = vec![
-            (FieldId::KEY_EVENT, name.into()),
+            (FieldId::KEY_EVENT, self.event.name().into()),
             (FieldId::OLD_KEY, self.event.old().to_string().into()),
         ];
         if let Some(new) = self.event.new_key() {
