@@ -12,9 +12,11 @@ Commands of the project.
   cargo xtask crash [--rounds N]          kill and resume for longer (default 1000)
   cargo xtask model-server [--port N]     serve the small model on 127.0.0.1
   cargo xtask provision                   fetch what demo and test need, and stop
+  cargo xtask verifier-page               build the page that verifies bundles in a browser
 
 Environment:
   NFA_CACHE        where downloads are kept (default: $HOME/.cache/nfa)
+  NFA_CHROMIUM     the browser to test the verifier's page in
   NFA_NO_INSTALL   set to 1: install nothing, skip what needs it and say so
   NFA_FUZZ         set to 1: `test` also fuzzes each target for a minute
   OPENAI_API_KEY   `demo` uses this provider instead of the local model
@@ -32,6 +34,7 @@ pub(crate) enum Command {
     Crash { rounds: u32 },
     ModelServer { port: u16 },
     Provision,
+    VerifierPage,
     Help,
 }
 
@@ -52,6 +55,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command> {
     match name.as_str() {
         "demo" => none(name, rest, Command::Demo),
         "provision" => none(name, rest, Command::Provision),
+        "verifier-page" => none(name, rest, Command::VerifierPage),
         "help" | "--help" | "-h" => Ok(Command::Help),
         "test" => selection(rest).map(Command::Test),
         "check" => selection(rest).map(Command::Check),
@@ -131,6 +135,7 @@ mod tests {
     #[test]
     fn every_command_is_understood() {
         assert_eq!(line(""), Ok(Command::Help));
+        assert_eq!(line("verifier-page"), Ok(Command::VerifierPage));
         assert_eq!(line("demo"), Ok(Command::Demo));
         assert_eq!(line("crash"), Ok(Command::Crash { rounds: 1000 }));
         assert_eq!(line("crash --rounds 7"), Ok(Command::Crash { rounds: 7 }));
@@ -189,6 +194,7 @@ mod tests {
             "crash",
             "model-server",
             "provision",
+            "verifier-page",
         ] {
             assert!(USAGE.contains(&format!("cargo xtask {name}")), "{name}");
         }

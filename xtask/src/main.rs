@@ -15,13 +15,14 @@ mod provision;
 mod session;
 mod steps;
 mod summary;
+mod verifier_page;
 mod workspace;
 
 use std::fmt::Display;
 use std::process::ExitCode;
 
 use args::Command;
-use failure::Result;
+use failure::{Failure, Result};
 use model_server::{Log, ModelServer};
 use provision::Cache;
 use provision::model::Model;
@@ -54,6 +55,7 @@ fn execute(command: Command) -> Result<ExitCode> {
         Command::Crash { rounds } => crash(rounds)?,
         Command::ModelServer { port } => serve(port)?,
         Command::Provision => provision()?,
+        Command::VerifierPage => page()?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -91,6 +93,16 @@ fn serve(port: u16) -> Result<()> {
         provision::model::NAME
     ));
     server.wait()
+}
+
+fn page() -> Result<()> {
+    let path = verifier_page::build()?;
+    let size = std::fs::metadata(&path)
+        .map_err(|error| Failure::io(path.display(), &error))?
+        .len();
+    println!("{}", path.display());
+    say(format_args!("{} KiB; open it in a browser", size / 1024));
+    Ok(())
 }
 
 fn provision() -> Result<()> {

@@ -72,6 +72,17 @@ pub(crate) fn capture(command: &mut Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// Runs a program whose standard error is ours, and gives its standard output.
+pub(crate) fn stdout(command: &mut Command) -> Result<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .map_err(|error| cannot_start(command, &error))?;
+    expect_success(command, output.status)?;
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// Runs a program, shows its output line by line, and hands each line (without
 /// colours) to `read`. Past `limit` it is killed.
 pub(crate) fn tee(

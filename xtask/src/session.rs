@@ -26,6 +26,11 @@ impl Session {
         }
     }
 
+    /// Where fetched things are kept.
+    pub(crate) fn cache(&self) -> &Cache {
+        &self.cache
+    }
+
     /// The real model, served on loopback.
     pub(crate) fn model_server(&self) -> Result<&ModelServer> {
         self.model_server

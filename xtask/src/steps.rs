@@ -1,6 +1,7 @@
 //! The steps of `test` and `check`, and running them: one that fails does not
 //! keep the next from running.
 
+mod browser;
 mod check;
 mod deny;
 mod examples;
@@ -26,7 +27,7 @@ pub(crate) struct Step {
 }
 
 /// Everything that must hold.
-pub(crate) const TEST: [Step; 9] = [
+pub(crate) const TEST: [Step; 10] = [
     Step {
         name: "model",
         about: "fetch and serve a real model",
@@ -66,6 +67,11 @@ pub(crate) const TEST: [Step; 9] = [
         name: "wasm-proof",
         about: "the proof crate builds for wasm",
         run: lean::proof_on_wasm,
+    },
+    Step {
+        name: "browser",
+        about: "the verifier's page in headless Chromium",
+        run: browser::run,
     },
     Step {
         name: "fuzz",

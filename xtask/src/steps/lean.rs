@@ -1,14 +1,12 @@
 //! What crates must not bring along.
 
-use std::path::Path;
-
 use crate::failure::Result;
 use crate::process;
 use crate::session::Session;
 use crate::summary::Outcome;
+use crate::verifier_page::{self, TARGET};
 
 const HTTP_CLIENTS: [&str; 6] = ["hyper", "reqwest", "h2", "ureq", "isahc", "curl"];
-const WASM: &str = "wasm32-unknown-unknown";
 
 /// A crate that uses core and store compiles no HTTP client.
 pub(super) fn store(_: &Session) -> Outcome {
@@ -57,25 +55,19 @@ fn http_clients_in(tree: &str) -> Vec<String> {
 
 /// The verifier runs in a browser.
 pub(super) fn proof_on_wasm(_: &Session) -> Outcome {
-    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let mut command = std::process::Command::new(rustc);
-    command
-        .current_dir(crate::workspace::root())
-        .args(["--print", "sysroot"]);
-    let sysroot = match process::capture(&mut command) {
-        Ok(sysroot) => sysroot,
+    match verifier_page::missing_target() {
+        Ok(None) => {}
+        Ok(Some(why)) => return Outcome::skipped(why),
         Err(failure) => return failure.into(),
-    };
-    if !Path::new(sysroot.trim())
-        .join("lib/rustlib")
-        .join(WASM)
-        .is_dir()
-    {
-        return Outcome::skipped(format!(
-            "the target is not installed: rustup target add {WASM}"
-        ));
     }
-    let build = ["build", "--package", "nfa-proof", "--lib", "--target", WASM];
+    let build = [
+        "build",
+        "--package",
+        "nfa-proof",
+        "--lib",
+        "--target",
+        TARGET,
+    ];
     match process::tee(process::cargo().args(build), None, |_| ()) {
         Ok(()) => Outcome::ok(""),
         Err(failure) => failure.into(),

@@ -93,7 +93,8 @@ pub(super) fn canonical_json(_: &Session) -> Outcome {
     }
 }
 
-fn count(command: &mut Command) -> (Tally, Result<()>) {
+/// Runs tests, and counts them as their runner does.
+pub(super) fn count(command: &mut Command) -> (Tally, Result<()>) {
     let mut tests = Tally::default();
     let ran = process::tee(command, None, |line| tests.read(line));
     (tests, ran)
