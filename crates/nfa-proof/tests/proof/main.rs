@@ -11,6 +11,7 @@
 
 mod anchor;
 mod arbitrary;
+mod audit;
 mod bundle;
 mod forge;
 mod leaf;

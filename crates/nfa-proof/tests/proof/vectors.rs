@@ -464,7 +464,7 @@ fn vectors() -> [(&'static str, Value); 7] {
         ),
         ("checkpoint.json", checkpoints()),
         ("bundle.json", bundles()),
-        ("tiles.json", crate::tiles::vectors()),
+        ("tiles.json", crate::audit::vectors()),
     ]
 }
 
