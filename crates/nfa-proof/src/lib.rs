@@ -5,6 +5,11 @@
 //! whatever the holder chose to disclose, and verifies offline. The normative text is
 //! `docs/proof-of-prompt.md`.
 //!
+//! Whom to trust is a [`VerifyPolicy`]: keys of logs, followed through [`KeyEvent`]s, and
+//! witnesses. A whole log is exported with [`TileExport`] as files that any server can serve,
+//! and checked with [`audit()`]. An [`AnchorTree`] puts checkpoints of many logs under one root for
+//! a contract to keep; an [`AnchorStatement`] carries that into a bundle.
+//!
 //! Nothing here performs I/O, awaits, reads a clock or draws randomness: salts, seeds and times
 //! are arguments. The crate knows no agent runtime and builds for wasm.
 //!
