@@ -154,19 +154,41 @@ pub(crate) enum Proof {
         #[arg(long)]
         agent: Option<String>,
     },
-    /// Verify a proof; no store and no network are needed.
+    /// Verify a proof; no store and no network are needed. Exits with 10, 11 or 12 where it does not hold.
     Verify {
         /// The file; `-` is standard input.
         file: PathBuf,
-        /// The log's verifier key, from a place that you trust; may be given several times.
-        #[arg(long, value_name = "VKEY", required = true)]
-        key: Vec<String>,
-        /// A witness's verifier key; may be given several times.
-        #[arg(long, value_name = "VKEY")]
-        witness: Vec<String>,
-        /// How many of the witnesses must have signed; all, unless said.
-        #[arg(long, value_name = "N", requires = "witness")]
-        witnesses: Option<usize>,
+        #[command(flatten)]
+        trust: Trust,
+    },
+    /// Write the whole log of an agent to a folder that any web server can serve (C2SP tlog-tiles); only what
+    /// is new since the last time.
+    ExportLog {
+        /// The agent's name.
+        agent: String,
+        /// The folder; made if absent.
+        #[arg(short, long, value_name = "DIR")]
+        output: PathBuf,
+    },
+    /// Check an exported log whole: every leaf, tile, checkpoint and sequence number. Exits with 10, 11 or 12
+    /// where it does not hold.
+    Audit {
+        /// The folder.
+        folder: PathBuf,
+        #[command(flatten)]
+        trust: Trust,
+        /// A checkpoint of this log from elsewhere, such as the last audit; may be given several times.
+        #[arg(long, value_name = "FILE")]
+        known: Vec<PathBuf>,
+    },
+    /// Print the proof that an agent's log of TO leaves begins with its log of FROM leaves.
+    Consistency {
+        /// The agent's name.
+        agent: String,
+        /// The older size.
+        from: u64,
+        /// The newer size.
+        to: u64,
     },
     /// Print the newest signed checkpoint of an agent's log, and the key to verify it with.
     Checkpoint {
@@ -178,6 +200,24 @@ pub(crate) enum Proof {
         /// The run's id, or the beginning of it.
         run: String,
     },
+}
+
+/// Whose signatures are asked for.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Trust {
+    /// The log's verifier key, from a place that you trust; may be given several times.
+    #[arg(long, value_name = "VKEY", required_unless_present = "policy")]
+    pub(crate) key: Vec<String>,
+    /// A witness's verifier key; may be given several times.
+    #[arg(long, value_name = "VKEY")]
+    pub(crate) witness: Vec<String>,
+    /// How many of the witnesses must have signed; all, unless said.
+    #[arg(long, value_name = "N")]
+    pub(crate) witnesses: Option<usize>,
+    /// The same and more as JSON: `log_keys`, `cutoffs` (each `key` and `size`), `witnesses`,
+    /// `witnesses_required`.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

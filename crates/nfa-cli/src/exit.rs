@@ -13,9 +13,9 @@ Exit codes:
    3  the run waits for a person: `nfa signal`, then `nfa resume`
    4  stopped before the run's end: `nfa resume` goes on
    5  it could not be done here and now: configuration, store, another process
-  10  the proof is invalid
-  11  the proof may be valid, but keys or witnesses that you ask for are missing
-  12  the proof cannot be read
+  10  the proof, or the exported log, is invalid
+  11  it may be valid, but keys or witnesses that you ask for are missing
+  12  it cannot be read
  130  ended at once by a second Ctrl-C (143: by a second SIGTERM)
 
 Errors go to standard error; with --json as one JSON object with a stable `code`.";

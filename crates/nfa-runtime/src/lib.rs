@@ -40,10 +40,11 @@
 
 #![deny(missing_docs)]
 
+mod log_folder;
 mod open;
 
 pub use nfa_core::runtime::{
-    Agent, AgentBuilder, Ask, Event, LeafReceipt, LogInfo, ModelProvider, Outcome, OutcomeStatus,
+    Agent, AgentBuilder, Ask, ConsistencyProof, Event, LeafReceipt, LogExport, LogInfo, ModelProvider, Outcome, OutcomeStatus,
     OutcomeSummary, Receipt, ReceiptState, ResumeOptions, RunBuilder, RunHandle, SignalSent,
     ToolProvider, WhenBusy,
 };
@@ -60,6 +61,7 @@ pub use nfa_tools as tools;
 pub use nfa_tools::__private;
 #[cfg(feature = "macros")]
 pub use nfa_tools::tool;
+pub use log_folder::LogFolder;
 pub use open::{Runtime, RuntimeOptions};
 
 /// What most programs import.

@@ -1,11 +1,14 @@
 //! `nfa proof`: exporting, verifying and looking at proofs.
 
-use std::fs::File;
-use std::io::{self, Read};
+mod audit;
+mod log;
+mod policy;
+mod verify;
+
 use std::path::Path;
 
 use nfa_core::{Category, Component, Error};
-use nfa_proof::{Bundle, MAX_BUNDLE_BYTES, ProofError, VerifierKey, VerifyPolicy};
+use nfa_proof::ProofError;
 use serde_json::json;
 
 use super::closing;
@@ -13,19 +16,26 @@ use crate::args::Proof;
 use crate::exit::{Exit, Failure};
 use crate::open::Session;
 use crate::out::Out;
-use crate::people;
 
 pub(crate) async fn perform(store: &str, proof: Proof, out: &mut Out) -> Result<Exit, Failure> {
     match proof {
-        Proof::Verify {
-            file,
-            key,
-            witness,
-            witnesses,
-        } => {
-            let required = witnesses.unwrap_or(witness.len());
-            let policy = VerifyPolicy::new(keys(&key)?).with_witnesses(keys(&witness)?, required);
-            verify(&file, &policy, out)
+        Proof::Verify { file, trust } => verify::verify(&file, &policy::read(&trust)?, out),
+        Proof::Audit {
+            folder,
+            trust,
+            known,
+        } => audit::audit(&folder, &policy::read(&trust)?, &known, out),
+        Proof::ExportLog { agent, output } => {
+            let session = Session::open_existing(store).await?;
+            let worked = log::export(&session, &agent, &output, out).await;
+            closing(session, worked.map_err(Failure::from)).await
+        }
+        Proof::Consistency { agent, from, to } => {
+            let session = Session::open_existing(store).await?;
+            let worked = session.runtime.consistency(&agent, from, to).await;
+            let proof = closing(session, worked.map_err(Failure::from)).await?;
+            log::print_consistency(&proof, out);
+            Ok(Exit::Done)
         }
         Proof::Export { run, output, agent } => {
             let session = Session::open_existing(store).await?;
@@ -117,63 +127,6 @@ async fn export(
         ));
     }
     Ok(Exit::Done)
-}
-
-fn keys(texts: &[String]) -> Result<Vec<VerifierKey>, Error> {
-    texts
-        .iter()
-        .map(|text| {
-            VerifierKey::parse(text.trim()).map_err(|error| proof_error(&error, Category::Input))
-        })
-        .collect()
-}
-
-fn verify(file: &Path, policy: &VerifyPolicy, out: &mut Out) -> Result<Exit, Failure> {
-    let bytes = read(file)?;
-    let report = Bundle::from_slice(&bytes)
-        .and_then(|bundle| bundle.verify(policy))
-        .map_err(|error| refused(file, &error))?;
-    if out.json() {
-        out.record(&report);
-    } else {
-        out.line(&people::clean(&report.to_string()));
-    }
-    Ok(Exit::Done)
-}
-
-fn read(file: &Path) -> Result<Vec<u8>, Failure> {
-    let limit = MAX_BUNDLE_BYTES as u64 + 1;
-    let mut bytes = Vec::new();
-    let read = if file == Path::new("-") {
-        io::stdin().lock().take(limit).read_to_end(&mut bytes)
-    } else {
-        File::open(file).and_then(|file| file.take(limit).read_to_end(&mut bytes))
-    };
-    read.map(|_| bytes).map_err(|error| Failure {
-        error: Error::new(
-            Component::Cli,
-            Category::Input,
-            "bundle_unreadable",
-            format!("{}: expected a proof bundle: {error}", file.display()),
-        ),
-        exit: Exit::ProofUnreadable,
-    })
-}
-
-fn refused(file: &Path, error: &ProofError) -> Failure {
-    let (verdict, exit) = match error.category() {
-        nfa_proof::Category::Invalid => ("INVALID", Exit::ProofInvalid),
-        nfa_proof::Category::PolicyUnmet => ("not verified", Exit::ProofPolicyUnmet),
-        nfa_proof::Category::Unreadable => ("cannot be read", Exit::ProofUnreadable),
-        _ => ("cannot be verified", Exit::BadInput),
-    };
-    let message = format!("{}: {verdict}: {}", file.display(), error.message());
-    let report = Error::new(Component::Proof, Category::Input, error.code(), message)
-        .with_details(json!({ "verdict": error.category().as_str() }));
-    Failure {
-        error: report,
-        exit,
-    }
 }
 
 fn proof_error(error: &ProofError, category: Category) -> Error {

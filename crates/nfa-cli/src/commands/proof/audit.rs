@@ -1,0 +1,65 @@
+//! `nfa proof audit`: an exported log, whole.
+
+use std::path::{Path, PathBuf};
+
+use nfa_core::{Category, Component, Error};
+use nfa_proof::{Note, VerifyPolicy};
+use nfa_runtime::LogFolder;
+use serde_json::{Value, json};
+
+use crate::exit::{Exit, Failure};
+use crate::out::Out;
+use crate::people;
+
+pub(super) fn audit(
+    folder: &Path,
+    policy: &VerifyPolicy,
+    known: &[PathBuf],
+    out: &mut Out,
+) -> Result<Exit, Failure> {
+    let known = known.iter().map(|file| note(file));
+    let known = known.collect::<Result<Vec<_>, _>>()?;
+    let audit = nfa_proof::audit(&LogFolder::new(folder), policy, &known).map_err(|error| {
+        unreadable(
+            "log_unreadable",
+            format!("the exported log cannot be read: {error}"),
+        )
+    })?;
+    if out.json() {
+        let mut record = serde_json::to_value(&audit).unwrap_or_default();
+        if let Value::Object(record) = &mut record {
+            record.insert("holds".to_owned(), json!(audit.holds()));
+        }
+        out.record(&record);
+    } else {
+        out.line(people::clean(&audit.to_string()).trim_end());
+    }
+    Ok(match audit.category() {
+        None if audit.holds() => Exit::Done,
+        Some(nfa_proof::Category::Invalid) => Exit::ProofInvalid,
+        Some(nfa_proof::Category::PolicyUnmet) => Exit::ProofPolicyUnmet,
+        _ => Exit::ProofUnreadable,
+    })
+}
+
+/// A checkpoint that the auditor has.
+fn note(file: &Path) -> Result<Note, Failure> {
+    let bytes = std::fs::read(file).map_err(|error| {
+        let name = file.display();
+        unreadable(
+            "checkpoint_unreadable",
+            format!("{name}: expected a signed checkpoint: {error}"),
+        )
+    })?;
+    Note::parse(&bytes).map_err(|error| {
+        let message = format!("{}: {}", file.display(), error.message());
+        unreadable(error.code(), message)
+    })
+}
+
+fn unreadable(code: &'static str, message: String) -> Failure {
+    Failure {
+        error: Error::new(Component::Cli, Category::Input, code, message),
+        exit: Exit::ProofUnreadable,
+    }
+}
