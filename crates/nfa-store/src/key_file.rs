@@ -116,6 +116,18 @@ impl KeyFile {
             .ok_or_else(|| internal("a key that was just stored is not there"))
     }
 
+    /// The key of a subject; `taken` is the one made ahead that it took.
+    pub(crate) fn key_of(
+        &self,
+        subject: &Subject,
+        taken: Option<i64>,
+    ) -> Result<Option<SubjectKey>, Error> {
+        match (subject_key(&self.connection, subject)?, taken) {
+            (None, Some(id)) => run_key(&self.connection, id),
+            (own, _) => Ok(own),
+        }
+    }
+
     /// Destroys the key of a subject, and the one made ahead that it took.
     pub(crate) fn destroy(&self, subject: &Subject, taken: Option<i64>) -> Result<(), Error> {
         self.connection

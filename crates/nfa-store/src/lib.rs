@@ -20,6 +20,8 @@
 
 mod codec;
 mod connection;
+mod erasure;
+mod erasure_list;
 mod failure;
 mod key_file;
 mod keys;

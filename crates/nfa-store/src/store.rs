@@ -10,15 +10,17 @@ use nfa_core::content::Sealed;
 use nfa_core::engine::Entry;
 use nfa_core::ids::{Address, LogId, ProgramHash, RunId, SessionId, StepPath, Subject, Timestamp};
 use nfa_core::ports::{
-    Batch, BoxFuture, CheckpointRecord, Clock, Durability, InboxItem, Keys, LeafDraft, Lease,
-    LogDraft, LogHead, MemoryKeys, Posted, RunFilter, RunRecord, SequencedBatch, SessionHead, SessionItem,
-    Store, StoreCapabilities,
+    Batch, BoxFuture, CheckpointRecord, Clock, Durability, ErasureRecord, InboxItem, Keys,
+    LeafDraft, Lease, LogDraft, LogHead, MemoryKeys, Posted, ReplacedOpenings, RunFilter,
+    RunRecord, SequencedBatch, SessionHead, SessionItem, Store, StoreCapabilities, StoreRefusal,
 };
 use nfa_core::{Category, Component, Error};
 use tokio::sync::oneshot;
 
 use crate::codec::bytes;
 use crate::connection;
+use crate::erasure;
+use crate::erasure_list::ErasureList;
 use crate::failure::{internal, sqlite};
 use crate::key_file::KeyFile;
 use crate::keys::FileKeys;
@@ -46,6 +48,8 @@ pub struct SqliteStore {
     desk: Arc<Desk>,
     readers: Readers,
     keys: Arc<dyn Keys>,
+    /// Where erasures are noted, for a store that lasts.
+    erasures: Option<ErasureList>,
     clock: Arc<dyn Clock>,
     capabilities: StoreCapabilities,
     programs: Arc<Mutex<HashMap<ProgramHash, Bytes>>>,
@@ -122,7 +126,7 @@ impl SqliteStore {
             }
         };
         let mut spares = None;
-        let (key_file, keys) = match (keys, file) {
+        let (mut key_file, keys) = match (keys, file) {
             (Some(keys), _) => (None, keys),
             (None, None) => (None, Arc::new(MemoryKeys::new()) as Arc<dyn Keys>),
             (None, Some(file)) => {
@@ -134,6 +138,10 @@ impl SqliteStore {
                 (Some(key_file), Arc::new(keys) as Arc<dyn Keys>)
             }
         };
+        if let Some(file) = file {
+            // Before anybody can read: what was to be erased is erased.
+            erasure::complete(&mut main, file, key_file.as_mut())?;
+        }
         let (end, ended) = oneshot::channel::<()>();
         let place = desk.clone();
         let mut writer = Writer::new(
@@ -159,6 +167,7 @@ impl SqliteStore {
             desk,
             readers,
             keys,
+            erasures: file.map(ErasureList::of),
             clock: options.clock,
             capabilities: match file {
                 Some(_) => capabilities.shared(),
@@ -176,6 +185,29 @@ impl SqliteStore {
         action: impl FnMut(&mut Writer) -> Result<T, Error> + Send + 'static,
     ) -> BoxFuture<'_, Result<T, Error>> {
         self.desk.enqueue(Job::Store, false, action)
+    }
+}
+
+impl SqliteStore {
+    /// Has something done between transactions.
+    fn outside<'a>(
+        &self,
+        action: impl FnOnce(&mut Writer) -> Result<(), Error> + Send + 'static,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        let (reply, done) = oneshot::channel();
+        let job = Job::StoreOutside(Box::new(move |writer| {
+            // Nobody may wait any more; it is done all the same.
+            let _ = reply.send(action(writer));
+        }));
+        let pushed = self.desk.push(job).is_ok();
+        Box::pin(async move {
+            let closed = || Err(StoreRefusal::Closed.into());
+            if pushed {
+                done.await.unwrap_or_else(|_| closed())
+            } else {
+                closed()
+            }
+        })
     }
 }
 
@@ -485,6 +517,31 @@ impl Store for SqliteStore {
     fn leaves(&self, run: RunId) -> BoxFuture<'_, Result<Vec<(LeafDraft, Option<u64>)>, Error>> {
         self.readers
             .ask(move |connection| reader::leaves(connection, run))
+    }
+
+    fn note_erasure(&self, erasure: ErasureRecord) -> BoxFuture<'_, Result<(), Error>> {
+        let list = self.erasures.clone();
+        self.outside(move |_| match list {
+            Some(list) => list.note(&erasure),
+            // What is gone with the process needs no list.
+            None => Ok(()),
+        })
+    }
+
+    fn erase(
+        &self,
+        erasure: ErasureRecord,
+        replaced: Vec<ReplacedOpenings>,
+    ) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(async move {
+            self.desk
+                .enqueue(Job::Store, true, move |writer: &mut Writer| {
+                    writer.erase(&erasure, &replaced)
+                })
+                .await?;
+            // A checkpoint cannot be part of a transaction, so it comes after.
+            self.outside(Writer::wipe_log).await
+        })
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), Error>> {

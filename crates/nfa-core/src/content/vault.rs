@@ -120,6 +120,11 @@ impl SubjectVault {
         }
     }
 
+    /// Tells this key from others; every envelope sealed under it shows the same.
+    pub fn key_id(&self) -> u64 {
+        u64::from_be_bytes(self.key_id)
+    }
+
     /// The address of `plain`: equal bytes of one subject have one address, and nobody else can compute it.
     pub fn address(&self, plain: &[u8]) -> Address {
         Address(*blake3::keyed_hash(&self.address_key, plain).as_bytes())

@@ -71,6 +71,25 @@ impl Blobs {
         phrases::pack(body, out).then_some(known.is_none().then_some(slot))
     }
 
+    /// Overwrites the envelope of an address, and forgets it. The record itself stays: others name the address,
+    /// and its head, by its place.
+    pub(super) fn remove(&mut self, arena: &mut Arena, scratch: &mut Vec<u8>, address: &Address) {
+        let (Some(place), Some(envelope)) = (self.find(arena, address), self.get(arena, address))
+        else {
+            return;
+        };
+        if let Some((from, length)) = body_in(arena.at(place), &envelope, scratch)
+            && let Some(body) = arena.at_mut(place).get_mut(from..from + length)
+        {
+            body.fill(0);
+        }
+        scratch.fill(0);
+        let is_it = |known: &Place| *known == place;
+        if let Ok(entry) = self.index.find_entry(hash(*address), is_it) {
+            entry.remove();
+        }
+    }
+
     /// Where the blob of an address is.
     pub(super) fn find(&self, arena: &Arena, address: &Address) -> Option<Place> {
         let is_it = |place: &Place| address_at(arena, *place) == *address;
@@ -91,6 +110,23 @@ impl Blobs {
         phrases::unpack(record.0, length, &mut envelope)?;
         Some(envelope.into())
     }
+}
+
+/// Where the body of an envelope lies in its record, and how many bytes it takes there.
+fn body_in(record: &[u8], envelope: &[u8], scratch: &mut Vec<u8>) -> Option<(usize, usize)> {
+    let mut rest = Reader(record);
+    rest.array::<32>()?;
+    let form = rest.number()?;
+    if form == 1 {
+        rest.array::<HEAD>()?;
+    }
+    let length = rest.count()?;
+    let from = record.len() - rest.0.len();
+    if form == 0 {
+        return Some((from, length));
+    }
+    scratch.clear();
+    phrases::pack(envelope.get(HEAD..)?, scratch).then_some((from, scratch.len()))
 }
 
 /// An address is as good as random already.
@@ -136,5 +172,48 @@ pub(super) fn take_address(arena: &Arena, record: &mut Reader<'_>, base: Place) 
             let place = Place::new(at_difference(near - 1, base.number()));
             Some(address_at(arena, place))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_removed_envelope_is_overwritten_and_its_neighbours_are_not() {
+        let (mut arena, mut scratch, mut blobs) = (Arena::default(), Vec::new(), Blobs::default());
+        let sealed = |number: u8, body: &[u8]| Sealed {
+            address: Address([number; 32]),
+            envelope: [&[1; HEAD][..], body].concat().into(),
+        };
+        // The first shows the head that the others name; the last is no text.
+        let all = [
+            sealed(1, b"a first marker of text"),
+            sealed(2, b"a second marker of text"),
+            sealed(3, b"a third marker of text"),
+            sealed(4, b"a fourth marker \xF8\xFF\xF9 of none"),
+        ];
+        for one in &all {
+            blobs.insert(&mut arena, &mut scratch, one);
+        }
+        let holds = |arena: &Arena, word: &[u8]| {
+            let bytes = arena.at(Place::new(0));
+            bytes.windows(word.len()).any(|window| window == word)
+        };
+        for (one, word) in all.iter().zip([&b"first"[..], b"second", b"third", b"fourth"]) {
+            assert!(holds(&arena, word));
+            blobs.remove(&mut arena, &mut scratch, &one.address);
+            assert!(!holds(&arena, word));
+            assert_eq!(blobs.get(&arena, &one.address), None);
+            for other in all.iter().filter(|other| other.address > one.address) {
+                let found = blobs.get(&arena, &other.address);
+                assert_eq!(found.as_ref(), Some(&other.envelope));
+            }
+        }
+        blobs.insert(&mut arena, &mut scratch, &all[0]);
+        assert_eq!(
+            blobs.get(&arena, &all[0].address).as_ref(),
+            Some(&all[0].envelope)
+        );
     }
 }

@@ -16,7 +16,7 @@ use super::nodes::Nodes;
 use super::runs::Head;
 use super::shelf::Shelf;
 use super::wire::{Reader, put_bytes, put_number};
-use crate::ids::{LogId, RunId, Timestamp};
+use crate::ids::{Address, LogId, RunId, Timestamp};
 use crate::ports::{
     CheckpointRecord, LeafDraft, Lease, LogDraft, LogHead, SequencedBatch, SequencedLeaf,
     StoreRefusal,
@@ -134,6 +134,40 @@ impl Logs {
             place: arena.append(out),
             index: Place::new(0),
         });
+    }
+
+    /// Gives the draft of a run that has these openings others, which are stored.
+    pub(super) fn replace_openings(
+        &mut self,
+        arena: &mut Arena,
+        blobs: &Blobs,
+        out: &mut Vec<u8>,
+        run: &Head,
+        old: &Address,
+        new: &Address,
+    ) {
+        let mut next = run.draft;
+        while let Some(number) = next.checked_sub(1) {
+            let Some((draft, _, before)) = self.draft(arena, number) else {
+                return;
+            };
+            next = before;
+            if draft.openings != *old {
+                continue;
+            }
+            out.clear();
+            put_number(out, before);
+            put_number(out, run.place.number() + 1);
+            put_number(out, u64::from(self.ids.number(&draft.log)));
+            put_number(out, draft.entry);
+            put_address(blobs, arena, out, new, run.place);
+            put_bytes(out, &draft.leaf);
+            let at = usize::try_from(number).unwrap_or(usize::MAX);
+            if let Some(kept) = self.drafts.get_mut(at) {
+                kept.place = arena.append(out);
+            }
+            return;
+        }
     }
 
     /// Refuses a number that is not the next of a log's drafts without a run.

@@ -10,6 +10,7 @@ mod arena;
 mod blobs;
 mod commit;
 mod entries;
+mod erase;
 mod leases;
 mod logs;
 mod names;
@@ -30,9 +31,9 @@ use crate::engine::Entry;
 use crate::error::Error;
 use crate::ids::{Address, LogId, ProgramHash, RunId, SessionId, StepPath, Subject, Timestamp};
 use crate::ports::{
-    Batch, BoxFuture, CheckpointRecord, Clock, Durability, InboxItem, LeafDraft, Lease, LogDraft,
-    LogHead, Posted, RunFilter, RunRecord, SequencedBatch, SessionHead, SessionItem, Store,
-    StoreCapabilities, StoreRefusal, SystemClock,
+    Batch, BoxFuture, CheckpointRecord, Clock, Durability, ErasureRecord, InboxItem, LeafDraft,
+    Lease, LogDraft, LogHead, Posted, ReplacedOpenings, RunFilter, RunRecord, SequencedBatch,
+    SessionHead, SessionItem, Store, StoreCapabilities, StoreRefusal, SystemClock,
 };
 use state::State;
 
@@ -273,6 +274,19 @@ impl Store for MemoryStore {
 
     fn leaves(&self, run: RunId) -> BoxFuture<'_, Result<Vec<(LeafDraft, Option<u64>)>, Error>> {
         self.with(|state, _| state.leaves(run))
+    }
+
+    fn note_erasure(&self, _: ErasureRecord) -> BoxFuture<'_, Result<(), Error>> {
+        // What is gone with the process needs no list.
+        self.with(|_, _| Ok::<_, Error>(()))
+    }
+
+    fn erase(
+        &self,
+        erasure: ErasureRecord,
+        replaced: Vec<ReplacedOpenings>,
+    ) -> BoxFuture<'_, Result<(), Error>> {
+        self.with(|state, _| state.erase(&erasure, &replaced))
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), Error>> {

@@ -4,6 +4,7 @@
 
 mod clock;
 mod context;
+mod erasure;
 mod keys;
 mod model;
 mod store;
@@ -16,6 +17,7 @@ use std::pin::Pin;
 pub use clock::{Clock, ManualClock, SystemClock};
 pub(crate) use context::idempotency_key;
 pub use context::{CallContext, Cancellation, Dependencies};
+pub use erasure::{ErasedField, ErasedKey, ErasureRecord, ReplacedOpenings, without_field};
 pub use keys::{Keys, MemoryKeys, SignedHead, check_signed_head};
 pub use model::{
     Capabilities, Model, ModelDelta, ModelRequest, ModelStream, ToolCalling, ToolDefinition,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BoxFuture, BoxResult};
+use super::{BoxFuture, BoxResult, ErasureRecord, ReplacedOpenings, StoreRefusal};
 use crate::content::Sealed;
 use crate::engine::{Entry, Signal};
 use crate::error::Error;
@@ -161,6 +161,28 @@ pub trait Store: Send + Sync {
 
     /// The leaves of a run, in commit order, with their index where they have one.
     fn leaves(&self, run: RunId) -> BoxResult<'_, Vec<(LeafDraft, Option<u64>)>>;
+
+    /// Remembers an erasure durably, outside the database: before its keys are destroyed, and so that a
+    /// database that is put back from a backup is erased again when it is opened.
+    fn note_erasure(&self, erasure: ErasureRecord) -> BoxFuture<'_, Result<(), Error>> {
+        let _ = erasure;
+        Box::pin(std::future::ready(Err(
+            StoreRefusal::ErasureUnsupported.into()
+        )))
+    }
+
+    /// Performs an erasure that was noted and whose keys are destroyed: sets the openings that are replaced,
+    /// and removes the blobs, so that no file of the store holds a copy when it completes.
+    fn erase(
+        &self,
+        erasure: ErasureRecord,
+        replaced: Vec<ReplacedOpenings>,
+    ) -> BoxFuture<'_, Result<(), Error>> {
+        let _ = (erasure, replaced);
+        Box::pin(std::future::ready(Err(
+            StoreRefusal::ErasureUnsupported.into()
+        )))
+    }
 
     /// Completes everything under way and closes. Later calls fail with `store_closed`.
     fn close(&self) -> BoxFuture<'_, Result<(), Error>>;

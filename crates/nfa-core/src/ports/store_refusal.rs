@@ -72,6 +72,8 @@ pub enum StoreRefusal {
         /// Its length as JSON.
         bytes: usize,
     },
+    /// The store cannot erase.
+    ErasureUnsupported,
     /// The store was closed.
     Closed,
 }
@@ -144,6 +146,11 @@ impl From<StoreRefusal> for Error {
                     "entry {seq} has {bytes} bytes, at most {MAX_ENTRY_BYTES} are allowed; content \
                      belongs into blobs"
                 ),
+            ),
+            StoreRefusal::ErasureUnsupported => (
+                Category::Configuration,
+                "erasure_unsupported",
+                "this store cannot erase content; nothing was erased: use one that can".to_owned(),
             ),
             StoreRefusal::Closed => (
                 Category::Configuration,

@@ -3,12 +3,29 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
-use crate::content::{Content, Message, ModelAnswer, SubjectVault, content_erased};
+use super::context;
+use crate::content::{
+    Content, FinishReason, Message, ModelAnswer, SubjectVault, Usage, content_erased,
+};
+use crate::engine::Exchange;
 use crate::error::{Category, Component, Error};
 use crate::ids::Address;
 use crate::ports::Store;
+
+/// What a model is told in place of what was erased.
+const ERASED: &str = "[erased]";
+
+fn erased_answer() -> Content {
+    Content::Answer(Arc::new(ModelAnswer {
+        message: Message::assistant(ERASED),
+        finish: FinishReason::Other,
+        usage: Usage::default(),
+        model: String::new(),
+        response_id: None,
+    }))
+}
 
 /// A piece of content, ready to use.
 #[derive(Clone)]
@@ -133,6 +150,48 @@ impl ContentCache {
             self.insert(*address, content.into());
         }
         Ok(())
+    }
+
+    /// Loads what was said before. What was erased is replaced by a word that says so, and an answer loses its
+    /// calls together with their results (law L5). Gives whether anything was.
+    pub(super) async fn load_history(
+        &self,
+        store: &dyn Store,
+        history: &[Exchange],
+    ) -> Result<bool, Error> {
+        let wanted: Vec<Address> = context::addresses(history).collect();
+        let mut gone = HashSet::default();
+        for (address, envelope) in wanted.iter().zip(store.blobs(&wanted).await?) {
+            match self.open(address, envelope) {
+                Ok(content) => self.insert(*address, content.into()),
+                Err(error) if error.code() == "content_erased" => {
+                    gone.insert(*address);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        for exchange in history {
+            let (said, results) = match exchange {
+                Exchange::Message(address) => {
+                    let word = Content::Message(Arc::new(Message::user(ERASED)));
+                    ((address, word), &[][..])
+                }
+                Exchange::Answer {
+                    answer, results, ..
+                } => ((answer, erased_answer()), results.as_slice()),
+            };
+            let results = results.iter().flatten().map(|address| {
+                let text = ERASED.to_owned();
+                let is_error = false;
+                (address, Content::ToolOutput { text, is_error })
+            });
+            for (address, word) in std::iter::once(said).chain(results) {
+                if gone.contains(address) {
+                    self.insert(*address, word.into());
+                }
+            }
+        }
+        Ok(!gone.is_empty())
     }
 
     /// Loads one piece.

@@ -22,7 +22,7 @@ use crate::ports::{InboxItem, RunFilter, RunRecord, RunStatus, Store};
 /// Where agents run. Cheap to clone; all clones are one runtime.
 #[derive(Clone)]
 pub struct Runtime {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl fmt::Debug for Runtime {
@@ -358,7 +358,7 @@ impl Runtime {
     pub async fn proof(&self, run: RunId, agent: Option<&str>) -> Result<Bundle, Error> {
         let record = self.run_record(run).await?;
         let content =
-            ContentCache::new(Arc::new(self.shared.existing_vault(&record.subject).await?));
+            ContentCache::new(Arc::new(self.shared.reading_vault(&record.subject).await?));
         let log = match agent {
             Some(name) => Some(self.existing_log(name).await?),
             None => None,

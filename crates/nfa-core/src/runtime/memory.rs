@@ -69,14 +69,13 @@ impl RunMemory {
         };
         let content = ContentCache::new(Arc::new(SubjectVault::new(&key, sealing)));
         let mut history = Vec::new();
+        let mut erased = false;
         if let Some(head) = head.filter(|head| head.length > 0 && window != Some(0)) {
             let wanted = window.map(|runs| runs.saturating_add(u32::from(resumed)));
             let mut items = shared.store.session_items(&head.id, wanted).await?;
             items.retain(|item| item.run != run);
             history = context::exchanges(&items);
-            content
-                .load(&*shared.store, context::addresses(&history))
-                .await?;
+            erased = content.load_history(&*shared.store, &history).await?;
         }
         let (session, pseudonym) =
             session.map_or((None, run.0), |(id, pseudonym)| (Some(id), pseudonym));
@@ -93,7 +92,8 @@ impl RunMemory {
             history,
             whole: window.is_none(),
             context: head
-                .filter(|_| window.is_none())
+                // Erased messages count otherwise: the chain starts anew.
+                .filter(|_| window.is_none() && !erased)
                 .and_then(|head| head.context),
             sequences,
         })

@@ -12,7 +12,7 @@ use super::bind::{Bindings, Bound};
 use super::lease::LeaseClock;
 use super::live::Live;
 use super::proof::{RunLogs, Sequencer};
-use crate::content::{Sealing, SubjectVault, content_erased};
+use crate::content::{Sealing, SubjectKey, SubjectVault, content_erased, entropy_unavailable};
 use crate::error::{Category, Component, Error};
 use crate::ids::{LogId, RunId, Subject};
 use crate::ports::{Batch, Cancellation, Clock, Keys, LeaseChange, RunRecord, Store};
@@ -136,6 +136,19 @@ impl Shared {
         ))
     }
 
+    /// What opens the content of a subject; nothing of it, where the key was destroyed.
+    pub(super) async fn reading_vault(&self, subject: &Subject) -> Result<SubjectVault, Error> {
+        match self.existing_vault(subject).await {
+            Err(error) if error.code() == "content_erased" => {
+                let mut key = [0; 32];
+                getrandom::fill(&mut key).map_err(entropy_unavailable)?;
+                let key = SubjectKey::from_bytes(key);
+                Ok(SubjectVault::new(&key, self.sealing()))
+            }
+            vault => vault,
+        }
+    }
+
     pub(super) async fn existing_vault(&self, subject: &Subject) -> Result<SubjectVault, Error> {
         let key = self
             .keys
@@ -145,7 +158,7 @@ impl Shared {
         Ok(SubjectVault::new(&key, self.sealing()))
     }
 
-    fn sealing(&self) -> Sealing {
+    pub(super) fn sealing(&self) -> Sealing {
         if self.store.capabilities().at_rest {
             Sealing::Encrypted
         } else {

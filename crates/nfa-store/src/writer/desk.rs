@@ -224,11 +224,13 @@ impl Place {
         let mut key_changes: Vec<Box<dyn Work<KeyFile>>> = Vec::new();
         let mut reads = Vec::new();
         let mut outside = Vec::new();
+        let mut between = Vec::new();
         for job in jobs {
             match job {
                 Job::Store(work) => changes.push(work),
                 Job::Keys(work) => key_changes.push(work),
                 Job::KeysOutside(action) => outside.push(action),
+                Job::StoreOutside(action) => between.push(action),
                 Job::Read(read) => reads.push(read),
             }
         }
@@ -258,6 +260,9 @@ impl Place {
         for read in reads {
             read(&self.writer.connection);
         }
+        between
+            .into_iter()
+            .for_each(|action| action(&mut self.writer));
         if let Some(keys) = &mut self.keys {
             outside.into_iter().for_each(|action| action(keys));
         }

@@ -4,6 +4,7 @@
 
 mod commit;
 mod desk;
+mod erase;
 mod inbox;
 mod lease;
 mod log;
@@ -50,6 +51,8 @@ pub(crate) enum Job {
     Keys(Box<dyn Work<KeyFile>>),
     /// Something done to the file of keys between transactions.
     KeysOutside(Box<dyn FnOnce(&mut KeyFile) + Send>),
+    /// Something done to the store between transactions.
+    StoreOutside(Box<dyn FnOnce(&mut Writer) + Send>),
     /// A look at a store in memory, which nobody else can see.
     Read(Box<dyn FnOnce(&Connection) + Send>),
 }
@@ -60,7 +63,7 @@ impl Job {
         match self {
             Self::Store(work) => !work.is_synced(),
             Self::Read(_) => true,
-            Self::Keys(_) | Self::KeysOutside(_) => false,
+            Self::Keys(_) | Self::KeysOutside(_) | Self::StoreOutside(_) => false,
         }
     }
 }

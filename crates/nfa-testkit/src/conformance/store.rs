@@ -18,6 +18,7 @@ mod admission;
 mod atomicity;
 mod bench;
 mod concurrency;
+mod erasure;
 mod fencing;
 mod inbox;
 mod journals;
@@ -182,6 +183,8 @@ const CASES: &[Case] = cases![
     false atomicity::a_failing_session_undoes_everything,
     false atomicity::a_failing_draft_undoes_everything,
     false atomicity::a_failing_neighbour_undoes_nothing,
+    false erasure::removes_blobs_and_no_others,
+    false erasure::replaces_openings,
     false concurrency::many_runs_at_once,
     false concurrency::one_of_many_wins_a_claim,
     false concurrency::one_of_many_wins_an_append,
@@ -189,6 +192,7 @@ const CASES: &[Case] = cases![
     false reopening::refuses_calls_after_close,
     true reopening::shows_the_same_after_reopening,
     true reopening::keeps_what_was_enqueued_before_close,
+    true erasure::is_completed_when_opened_again,
 ];
 
 /// Runs every case, each on a fresh store of `factory`, whose leases must run by the clock that it is given.

@@ -84,6 +84,14 @@ async fn disclose(
             Err(error) => return Err(error),
         }
     }
+    // A field without a salt was erased by itself.
+    for commitment in leaf.fields() {
+        let field = commitment.field;
+        let shown = proof.disclosed.iter().any(|opening| opening.field == field);
+        if !shown && !proof.erased.contains(&field) {
+            proof.erased.push(field);
+        }
+    }
     Ok(())
 }
 

@@ -5,12 +5,15 @@ mod draft;
 mod export;
 mod openings;
 mod receipt;
+mod redact;
 mod sequencer;
 
 pub(super) use chain::{ChainKeeper, ContextChain};
 pub(super) use draft::{CallEvidence, Evidence, RunLogs, TurnEvidence};
 pub(super) use export::bundle;
 pub use receipt::{LeafReceipt, LogInfo, Receipt, ReceiptState};
+pub(super) use redact::sources;
+pub(crate) use redact::without_field;
 pub(super) use sequencer::Sequencer;
 
 use crate::error::{Category, Component, Error};
