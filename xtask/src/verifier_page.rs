@@ -66,8 +66,7 @@ fn module() -> Result<PathBuf> {
         .filter_map(|message| message.get("filenames")?.as_array().cloned())
         .flatten()
         .filter_map(|file| file.as_str().map(PathBuf::from))
-        .filter(|file| file.extension().is_some_and(|end| end == "wasm"))
-        .next_back()
+        .find(|file| file.extension().is_some_and(|end| end == "wasm"))
         .ok_or_else(|| Failure::new(format!("cargo built no module of {PACKAGE}")))
 }
 

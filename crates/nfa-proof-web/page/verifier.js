@@ -56,19 +56,22 @@ async function verify(file, policy) {
 
 const lines = (id) => at(id).value.split("\n").map((line) => line.trim()).filter(Boolean);
 
+/** What the form says is no policy. */
+class PolicyError extends Error {}
+
 /** The policy of the form, as the module reads it. */
 function policy() {
   const cutoffs = lines("cutoffs").map((line) => {
     const [key, size, ...more] = line.split(/\s+/);
     if (more.length > 0 || !/^\d{1,15}$/.test(size ?? "")) {
-      throw new Error(`A key that no longer counts needs a size after it: “${line}”.`);
+      throw new PolicyError(`A key that no longer counts needs a size after it: “${line}”.`);
     }
     return { key, size: Number(size) };
   });
   const asked = { log_keys: lines("log-keys"), witnesses: lines("witnesses"), cutoffs };
   const required = at("required");
   if (!required.validity.valid || Number(required.value) > 1e6) {
-    throw new Error("How many witnesses must have signed is not a whole number.");
+    throw new PolicyError("How many witnesses must have signed is not a whole number.");
   }
   if (required.value !== "") asked.witnesses_required = Number(required.value);
   return asked;
@@ -77,6 +80,7 @@ function policy() {
 // --- the verdict
 
 const HEADLINES = {
+  none: "Checking",
   valid: "Valid",
   policy_unmet: "Not verified: your policy is unmet",
   invalid: "Invalid",
@@ -114,16 +118,17 @@ function verdictOf(answer) {
 }
 
 function show(verdict, sentence, code, json, report) {
+  const parts = report === null ? [] : sections(report);
   at("headline").textContent = HEADLINES[verdict];
   at("sentence").textContent = shown(sentence);
   at("code").textContent = code === null ? "" : `Code: ${shown(code)}`;
   at("code").hidden = code === null;
-  at("report").replaceChildren(...(report ? sections(report) : []));
+  at("report").replaceChildren(...parts);
   at("json").textContent = shownJson(json ?? "");
   at("raw").hidden = json === null;
-  // Last: whoever waits for a verdict finds the page done.
   at("verdict").dataset.verdict = verdict;
-  at("verdict").dataset.serial = String(Number(at("verdict").dataset.serial) + 1);
+  // Last: whoever waits for a verdict finds the page done.
+  if (verdict !== "none") at("verdict").dataset.serial = String(Number(at("verdict").dataset.serial) + 1);
 }
 
 // --- the report
@@ -162,8 +167,8 @@ function signers({ log, witnesses }) {
   return [terms(
     ["Log", log.origin, true],
     ["Signed by", log.key, true],
-    ["", key?.introduced_by == null ? "A key that you gave." : `Named in leaf ${key.introduced_by} by a key before it.`],
-    ["", key?.cutoff == null ? null : `Counts below ${key.cutoff} leaves only.`],
+    ["Trusted", key?.introduced_by == null ? "You gave the key." : `Named in leaf ${key.introduced_by} by a key before it.`],
+    ["Cut off", key?.cutoff == null ? null : `Counts below ${key.cutoff} leaves only.`],
     ["As of", dated.length > 0
       ? `${dated[0].time} at the latest, by the clock of its earliest witness.`
       : "Unknown: no witness of yours dates the checkpoint. The times of the leaves are the recorder's own."],
@@ -218,7 +223,7 @@ function leafCard(leaf, open) {
 
 function anchorCard({ kind, anchored }) {
   if (!anchored) {
-    return card("Anchor", terms(["Kind", kind], ["", "Not checked: this verifier does not know the kind."]));
+    return card("Anchor", terms(["Kind", kind], ["Checked", "No: this verifier does not know the kind."]));
   }
   return card("Anchor: ask the chain for it", terms(
     ["Kind", kind],
@@ -239,18 +244,20 @@ let asked = 0;
 async function check() {
   if (chosen === null) return;
   const mine = ++asked;
-  let result;
+  // No verdict outlives its question, whatever happens next.
+  show("none", "The verifier is at work.", null, null, null);
   try {
     const json = await verify(chosen, policy());
+    // A later question has the word.
+    if (mine !== asked) return;
     const answer = JSON.parse(json);
     const report = answer.code === undefined ? answer : null;
-    result = [...verdictOf(answer), answer.code ?? null, json, report];
+    show(...verdictOf(answer), answer.code ?? null, json, report);
   } catch (error) {
-    const own = error.constructor === Error;
-    result = [own ? "policy" : "broken", own ? error.message : `${error}. That is no verdict on the bundle.`, null, null, null];
+    if (mine !== asked) return;
+    if (error instanceof PolicyError) show("policy", error.message, null, null, null);
+    else show("broken", `${error}. That is no verdict on the bundle.`, null, null, null);
   }
-  // A later question has the word.
-  if (mine === asked) show(...result);
 }
 
 function choose(file) {
