@@ -1,6 +1,7 @@
 //! Until when each part of a call must have happened.
 
 use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -109,15 +110,20 @@ impl Timer {
 
     /// Completes when a deadline has passed, with its error.
     pub(crate) async fn expired(&mut self) -> Error {
+        std::future::poll_fn(|task| self.poll_expired(task)).await
+    }
+
+    /// As [`Timer::expired`].
+    pub(crate) fn poll_expired(&mut self, task: &mut Context<'_>) -> Poll<Error> {
         loop {
             let nearest = self.nearest();
-            if Instant::now() >= nearest {
-                return self.error(nearest);
-            }
             if self.sleep.is_elapsed() || self.sleep.deadline() > nearest {
+                if Instant::now() >= nearest {
+                    return Poll::Ready(self.error(nearest));
+                }
                 self.sleep.as_mut().reset(nearest);
             }
-            self.sleep.as_mut().await;
+            ready!(self.sleep.as_mut().poll(task));
         }
     }
 

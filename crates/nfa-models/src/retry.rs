@@ -1,10 +1,12 @@
 //! Retries as a layer around any model.
 
 use std::collections::VecDeque;
+use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
+use futures_util::Stream;
 use nfa_core::Error;
 use nfa_core::ids::RunId;
 use nfa_core::ports::{CallContext, Capabilities, Model, ModelDelta, ModelRequest, ModelStream};
@@ -150,15 +152,21 @@ fn random() -> u64 {
     getrandom::u64().unwrap_or(u64::MAX)
 }
 
+/// The tries of one call.
 struct Tries<'a, M> {
     retry: &'a Retry<M>,
     context: &'a CallContext,
     request: &'a ModelRequest,
-    inner: ModelStream<'a>,
+    state: State<'a>,
     retries: u32,
     surfaced: bool,
-    /// The error that a retraction was for: the wait comes after it.
-    failed: Option<Error>,
+}
+
+enum State<'a> {
+    Asking(ModelStream<'a>),
+    /// Ends in the error that ended the last try, when it is not tried again.
+    Waiting(Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>),
+    Over,
 }
 
 impl<M: Model> Model for Retry<M> {
@@ -175,53 +183,61 @@ impl<M: Model> Model for Retry<M> {
         context: &'a CallContext,
         request: &'a ModelRequest,
     ) -> ModelStream<'a> {
-        let tries = Tries {
+        Box::pin(Tries {
             retry: self,
             context,
             request,
-            inner: self.inner.generate(context, request),
+            state: State::Asking(self.inner.generate(context, request)),
             retries: 0,
             surfaced: false,
-            failed: None,
-        };
-        Box::pin(stream::unfold(Some(tries), |tries| async move {
-            let mut tries = tries?;
-            let item = tries.next().await;
-            let last = matches!(item, Ok(ModelDelta::Finished(_)) | Err(_));
-            Some((item, (!last).then_some(tries)))
-        }))
+        })
     }
 }
 
-impl<M: Model> Tries<'_, M> {
-    async fn next(&mut self) -> Result<ModelDelta, Error> {
+impl<M: Model> Stream for Tries<'_, M> {
+    type Item = Result<ModelDelta, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
         loop {
-            if let Some(error) = self.failed.take() {
-                self.retry.wait(self.context, self.retries, error).await?;
-                self.retries += 1;
-                self.inner = self.retry.inner.generate(self.context, self.request);
-            }
-            match self.inner.next().await {
-                Some(Ok(delta)) => {
-                    self.surfaced = !matches!(delta, ModelDelta::Retracted { .. });
-                    return Ok(delta);
-                }
-                Some(Err(error)) => {
-                    let again =
-                        error.is_retryable() && self.retries + 1 < self.retry.policy.attempts;
-                    let reason = error.code().to_owned();
-                    self.failed = Some(error);
-                    if again && std::mem::take(&mut self.surfaced) {
-                        return Ok(ModelDelta::Retracted { reason });
+            let item = match &mut this.state {
+                State::Over => return Poll::Ready(None),
+                State::Waiting(wait) => match ready!(wait.as_mut().poll(task)) {
+                    Ok(()) => {
+                        this.retries += 1;
+                        let again = this.retry.inner.generate(this.context, this.request);
+                        this.state = State::Asking(again);
+                        continue;
                     }
-                }
-                None => {
-                    return Err(errors::internal(
+                    Err(error) => Err(error),
+                },
+                State::Asking(inner) => match ready!(inner.as_mut().poll_next(task)) {
+                    Some(Ok(delta)) => {
+                        this.surfaced = !matches!(delta, ModelDelta::Retracted { .. });
+                        Ok(delta)
+                    }
+                    Some(Err(error)) => {
+                        let again =
+                            error.is_retryable() && this.retries + 1 < this.retry.policy.attempts;
+                        let reason = error.code().to_owned();
+                        // Whoever listens learns at once that what it heard is void, not after the wait.
+                        let wait = this.retry.wait(this.context, this.retries, error);
+                        this.state = State::Waiting(Box::pin(wait));
+                        if again && std::mem::take(&mut this.surfaced) {
+                            return Poll::Ready(Some(Ok(ModelDelta::Retracted { reason })));
+                        }
+                        continue;
+                    }
+                    None => Err(errors::internal(
                         errors::STREAM_ENDED,
                         "the model's stream ended without an answer or an error",
-                    ));
-                }
+                    )),
+                },
+            };
+            if matches!(item, Ok(ModelDelta::Finished(_)) | Err(_)) {
+                this.state = State::Over;
             }
+            return Poll::Ready(Some(item));
         }
     }
 }

@@ -1,13 +1,17 @@
 //! One call: sends the request, reads the answer under its deadlines, tells what comes.
 
+use std::pin::{Pin, pin};
 use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::Stream;
 use nfa_core::Error;
 use nfa_core::content::ModelAnswer;
 use nfa_core::ports::{CallContext, ModelDelta, ModelRequest, ModelStream};
 use reqwest::{Method, Request, Response};
+use tokio::time::Sleep;
 
 use super::fold::{Fold, Progress};
 use super::{ChatCompletions, failure};
@@ -16,6 +20,8 @@ use crate::deadlines::Timer;
 use crate::sse::Parser;
 use crate::{errors, http};
 
+/// How long the end of a body is waited for once all was said.
+const PATIENCE: Duration = Duration::from_millis(5);
 /// Bytes of an error's body that are read.
 const MAX_ERROR_BODY: usize = 64 * 1024;
 
@@ -54,27 +60,17 @@ pub(super) fn streamed<'a>(
     context: &'a CallContext,
     request: &'a ModelRequest,
 ) -> ModelStream<'a> {
-    let call = Box::new(Call {
+    Box::pin(Call {
         model,
-        context,
-        request,
+        cancelled: Box::pin(context.cancellation.cancelled()),
         timer: Timer::start(model.deadlines, context.deadline, true),
-        response: None,
+        wire: Wire::Sending(Box::pin(send(model, request))),
         parser: Parser::new(model.max_event_bytes),
         fold: fold_for(model, request),
         begun: false,
         unframed: None,
-    });
-    Box::pin(stream::unfold(Some(call), |call| async move {
-        let mut call = call?;
-        match call.next().await {
-            Ok(delta) => {
-                let last = matches!(delta, ModelDelta::Finished(_));
-                Some((Ok(delta), (!last).then_some(call)))
-            }
-            Err(error) => Some((Err(error), None)),
-        }
-    }))
+        patience: None,
+    })
 }
 
 fn fold_for(model: &ChatCompletions, request: &ModelRequest) -> Fold {
@@ -154,43 +150,79 @@ async fn collect(
     })
 }
 
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+enum Wire<'a> {
+    Sending(Boxed<'a, Result<Response, Error>>),
+    Reading(Response),
+    /// All was said; only the end of the body is missing.
+    Draining(Response),
+    Over,
+}
+
 struct Call<'a> {
     model: &'a ChatCompletions,
-    context: &'a CallContext,
-    request: &'a ModelRequest,
+    cancelled: Boxed<'a, ()>,
     timer: Timer,
-    response: Option<Response>,
+    wire: Wire<'a>,
     parser: Parser,
     fold: Fold,
     begun: bool,
     /// The body, when it is no stream of events: an error, a page, or a whole answer.
     unframed: Option<Vec<u8>>,
+    /// How long the end of the body is still waited for.
+    patience: Option<Pin<Box<Sleep>>>,
+}
+
+impl Stream for Call<'_> {
+    type Item = Result<ModelDelta, Error>;
+
+    /// The next delta; the last one is the answer.
+    fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if let Some(delta) = this.fold.pop() {
+            return Poll::Ready(Some(Ok(delta)));
+        }
+        if matches!(this.wire, Wire::Over) && !this.fold.is_over() {
+            return Poll::Ready(None);
+        }
+        let item = ready!(this.poll_delta(task));
+        if matches!(item, Ok(ModelDelta::Finished(_)) | Err(_)) {
+            this.wire = Wire::Over;
+        }
+        Poll::Ready(Some(item))
+    }
 }
 
 impl Call<'_> {
-    /// The next delta; the last one is the answer.
-    async fn next(&mut self) -> Result<ModelDelta, Error> {
+    fn poll_delta(&mut self, task: &mut Context<'_>) -> Poll<Result<ModelDelta, Error>> {
         loop {
             if let Some(delta) = self.fold.pop() {
-                return Ok(delta);
+                return Poll::Ready(Ok(delta));
             }
             if self.fold.is_over() {
-                return Ok(ModelDelta::Finished(Box::new(self.fold.take_answer()?)));
+                let answer = self.fold.take_answer()?;
+                return Poll::Ready(Ok(ModelDelta::Finished(Box::new(answer))));
             }
-            let Some(piece) = self.piece().await? else {
+            if matches!(self.wire, Wire::Draining(_)) {
+                ready!(self.poll_drained(task));
+                self.wire = Wire::Over;
+                self.fold.close(self.model.price.as_ref())?;
+                continue;
+            }
+            let Some(piece) = ready!(self.poll_piece(task))? else {
                 self.end()?;
                 continue;
             };
-            if piece.is_empty() {
-                continue;
-            }
-            if self.is_unframed(&piece)? {
+            if piece.is_empty() || self.is_unframed(&piece)? {
                 continue;
             }
             match take(&mut self.parser, &mut self.fold, &piece)? {
                 Progress::Done => {
-                    self.drain().await;
-                    self.fold.close(self.model.price.as_ref())?;
+                    self.wire = match std::mem::replace(&mut self.wire, Wire::Over) {
+                        Wire::Reading(response) => Wire::Draining(response),
+                        other => other,
+                    };
                 }
                 Progress::Content => self.timer.progress(),
                 Progress::None => {}
@@ -200,40 +232,42 @@ impl Call<'_> {
 
     /// The next bytes; empty once the head has come, `None` at the end. An end that comes by force after
     /// the finish reason is an end all the same: nothing of the answer is missing.
-    async fn piece(&mut self) -> Result<Option<Bytes>, Error> {
-        let Self {
-            model,
-            context,
-            request,
-            timer,
-            response,
-            ..
-        } = self;
-        let reading = async {
-            match response {
-                None => {
-                    *response = Some(send(model, request).await?);
-                    Ok(Some(Bytes::new()))
+    fn poll_piece(&mut self, task: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
+        let piece = match self.poll_wire(task) {
+            Poll::Ready(piece) => piece,
+            Poll::Pending => {
+                if self.cancelled.as_mut().poll(task).is_ready() {
+                    return Poll::Ready(Err(errors::cancelled()));
                 }
-                Some(response) => response.chunk().await.map_err(|error| {
-                    let cause = http::failure(error, &model.url, true);
-                    errors::truncated("a broken connection").with_source(cause)
-                }),
+                Err(ready!(self.timer.poll_expired(task)))
             }
         };
-        let piece = tokio::select! {
-            biased;
-            piece = reading => piece,
-            () = context.cancellation.cancelled() => return Err(errors::cancelled()),
-            error = timer.expired() => Err(error),
-        };
-        match piece {
+        Poll::Ready(match piece {
             Ok(Some(piece)) => {
-                timer.head_came();
+                self.timer.head_came();
                 Ok(Some(piece))
             }
             Err(_) if self.fold.is_finished() => Ok(None),
             other => other,
+        })
+    }
+
+    fn poll_wire(&mut self, task: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
+        match &mut self.wire {
+            Wire::Sending(sending) => {
+                let response = ready!(sending.as_mut().poll(task))?;
+                self.wire = Wire::Reading(response);
+                Poll::Ready(Ok(Some(Bytes::new())))
+            }
+            Wire::Reading(response) | Wire::Draining(response) => {
+                // It keeps nothing between polls but what is in the response.
+                let piece = ready!(pin!(response.chunk()).poll(task));
+                Poll::Ready(piece.map_err(|error| {
+                    let cause = http::failure(error, &self.model.url, true);
+                    errors::truncated("a broken connection").with_source(cause)
+                }))
+            }
+            Wire::Over => Poll::Ready(Ok(None)),
         }
     }
 
@@ -281,12 +315,16 @@ impl Call<'_> {
 
     /// Reads the body's own end, which lets the connection serve the next call. It comes together with
     /// `[DONE]`; a server that keeps us waiting for it is not waited for.
-    async fn drain(&mut self) {
-        let Some(response) = &mut self.response else {
-            return;
-        };
-        let rest = async { while let Ok(Some(_)) = response.chunk().await {} };
-        let _ = tokio::time::timeout(std::time::Duration::from_millis(5), rest).await;
+    fn poll_drained(&mut self, task: &mut Context<'_>) -> Poll<()> {
+        while let Poll::Ready(piece) = self.poll_wire(task) {
+            if !matches!(piece, Ok(Some(_))) {
+                return Poll::Ready(());
+            }
+        }
+        let patience = self
+            .patience
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(PATIENCE)));
+        patience.as_mut().poll(task)
     }
 }
 

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures_util::StreamExt;
 use nfa_core::{Category, Component};
 use nfa_testkit::scripted::{ScriptedModel, Turn};
 
