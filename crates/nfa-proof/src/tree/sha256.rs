@@ -17,8 +17,6 @@ const START: [u32; 8] = [
     0x1f83_d9ab,
     0x5be0_cd19,
 ];
-/// Most leaves fit in these; longer ones go the long way.
-const LEAF_BLOCKS: usize = 10;
 /// What padding needs at least: a byte, and the length in bits.
 const PADDING: usize = 1 + 8;
 
@@ -35,15 +33,21 @@ pub(super) fn node(left: &Hash, right: &Hash) -> Hash {
 }
 
 pub(super) fn leaf(bytes: &[u8]) -> Hash {
-    short_leaf(bytes).unwrap_or_else(|| {
+    // A few fields, or most of what is recorded; longer leaves go the long way.
+    let short = short_leaf::<4>(bytes).or_else(|| short_leaf::<12>(bytes));
+    short.unwrap_or_else(|| {
         let hasher = sha2::Sha256::new().chain_update([LEAF_PREFIX]);
         hasher.chain_update(bytes).finalize().into()
     })
 }
 
-/// `None` for a leaf that is too long.
-fn short_leaf(bytes: &[u8]) -> Option<Hash> {
-    let mut blocks = [[0; 64]; LEAF_BLOCKS];
+/// `None` for a leaf that is too long for so many blocks.
+#[inline]
+fn short_leaf<const BLOCKS: usize>(bytes: &[u8]) -> Option<Hash> {
+    if 1 + bytes.len() + PADDING > BLOCKS * 64 {
+        return None;
+    }
+    let mut blocks = [[0; 64]; BLOCKS];
     let used = blocks.get_mut(..(1 + bytes.len() + PADDING).div_ceil(64))?;
     let message = used.as_flattened_mut();
     let (prefix, message) = message.split_first_mut()?;
