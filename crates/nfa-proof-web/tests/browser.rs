@@ -3,9 +3,13 @@
 //!
 //! `NFA_VERIFIER_PAGE` names the page and `NFA_CHROMIUM` the browser; `cargo xtask test --only
 //! browser` builds the one and finds the other.
-
-// Helpers of tests may fail like tests.
-#![allow(clippy::unwrap_used, clippy::print_stdout)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "clippy's exception for tests leaves out their helpers"
+)]
 
 use std::path::Path;
 use std::process::Command;
