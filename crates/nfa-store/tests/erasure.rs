@@ -10,11 +10,16 @@ use nfa_core::content::{Sealing, SubjectVault};
 use nfa_core::engine::Fact;
 use nfa_core::ids::{Address, RunId, SessionId, Subject};
 use nfa_core::memory_store::MemoryStore;
-use nfa_core::ports::{Durability, ErasedKey, ErasureRecord, Keys, MemoryKeys, Store};
-use nfa_core::runtime::{Agent, Erased, Erasure, Runtime};
-use nfa_proof::{Bundle, FieldId, LeafProof, VerifierKey, VerifyPolicy, commit};
+use nfa_core::ports::{
+    BoxFuture, CallContext, Durability, ErasedKey, ErasureRecord, Keys, MemoryKeys, Store, Tool,
+    ToolError, ToolOutput,
+};
+use nfa_core::runtime::{Agent, Erased, Erasure, OutcomeStatus, Runtime};
+use nfa_core::spec::{Approval, Effect, ToolSpec};
+use nfa_proof::{Bundle, FieldId, Leaf, LeafKind, LeafProof, VerifierKey, VerifyPolicy, commit};
 use nfa_store::{Options, SqliteStore};
 use nfa_testkit::scripted::{ScriptedModel, Turn};
+use serde_json::{Value, json};
 
 struct World {
     store: Arc<dyn Store>,
@@ -469,5 +474,143 @@ async fn an_erasure_that_a_crash_interrupts_is_completed_when_the_store_is_opene
         assert_eq!(world.is_erased(run).await, steps > 0);
         assert_eq!(holding(&left, &envelope[12..42]).is_empty(), steps > 0);
         assert_eq!(holding(&left, key.expose()).is_empty(), steps > 0);
+    }
+}
+
+struct Look(ToolSpec);
+
+impl Tool for Look {
+    fn spec(&self) -> &ToolSpec {
+        &self.0
+    }
+
+    fn call<'a>(
+        &'a self,
+        _: &'a CallContext,
+        _: Value,
+    ) -> BoxFuture<'a, Result<ToolOutput, ToolError>> {
+        Box::pin(async { Ok(ToolOutput::new(json!("what was found"))) })
+    }
+}
+
+fn looking(world: &World, approval: Approval) -> (Agent, Arc<ScriptedModel>) {
+    let turns = [
+        Turn::call("look", "{}"),
+        Turn::text("seen"),
+        Turn::text("next"),
+        Turn::text("last"),
+    ];
+    let model = Arc::new(ScriptedModel::new(turns));
+    let spec = ToolSpec::new("look", "", json!({ "type": "object" }))
+        .with_effect(Effect::Pure)
+        .with_approval(approval);
+    let agent = Agent::builder("looker")
+        .model(model.clone())
+        .tool(Look(spec))
+        .build()
+        .unwrap();
+    world.runtime.register(&agent).unwrap();
+    (agent, model)
+}
+
+/// What the model was sent: role, text, and the calls and results that must pair.
+fn sent(model: &ScriptedModel, request: usize) -> Vec<String> {
+    let messages = &model.requests()[request].messages;
+    let parts = messages.iter().flat_map(|message| {
+        let parts = serde_json::to_value(&message.parts).unwrap();
+        let parts = parts.as_array().unwrap().clone();
+        let texts = parts.into_iter().map(|part| {
+            let kind = part["type"].as_str().unwrap_or("?").to_owned();
+            let text = part["text"].as_str().unwrap_or("").to_owned();
+            format!("{kind} {text}").trim().to_owned()
+        });
+        texts.collect::<Vec<_>>()
+    });
+    parts.collect()
+}
+
+#[tokio::test]
+async fn calls_and_results_still_pair_in_a_session_that_lost_content() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("agents.db");
+    for world in [World::memory(), World::open(&file, Durability::Full)] {
+        let (agent, model) = looking(&world, Approval::Never);
+        let ask = |text: &'static str| world.runtime.run(&agent, text).session("s");
+        let first = ask("look!").outcome().await.unwrap().run();
+        // The result is the tool call's output and the next interaction's prompt.
+        let leaves = world.store.leaves(first).await.unwrap();
+        let of = |wanted: LeafKind, nth: usize| {
+            let kind = |leaf: &[u8]| Leaf::decode(leaf).unwrap().header().kind;
+            let mut found = leaves
+                .iter()
+                .filter(|(draft, _)| kind(&draft.leaf) == wanted);
+            found.nth(nth).unwrap().0.entry
+        };
+        let field = |entry, field| Erasure::Field {
+            run: first,
+            entry,
+            field,
+        };
+        let output = field(of(LeafKind::ToolCall, 0), FieldId::OUTPUT);
+        let kept = world.erase(output).await.kept_for;
+        let prompt = of(LeafKind::Interaction, 1);
+        assert_eq!(kept, [(first, prompt, FieldId::PROMPT)]);
+        world.erase(field(prompt, FieldId::PROMPT)).await;
+        ask("more").outcome().await.unwrap();
+        assert_eq!(
+            sent(&model, 2),
+            [
+                "text look!",
+                "tool_call",
+                "tool_result [erased]",
+                "text seen",
+                "text more"
+            ]
+        );
+        // An answer that is gone takes its calls and their results along.
+        world.erase(Erasure::Run(first)).await;
+        ask("again").outcome().await.unwrap();
+        assert_eq!(
+            sent(&model, 3),
+            [
+                "text [erased]",
+                "text [erased]",
+                "text [erased]",
+                "text more",
+                "text next",
+                "text again"
+            ]
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_waiting_run_that_lost_its_content_is_listed_and_ends_with_a_reason() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("agents.db");
+    for world in [World::memory(), World::open(&file, Durability::Full)] {
+        let (agent, model) = looking(&world, Approval::Always);
+        let run = world.runtime.run(&agent, "look!");
+        let outcome = run.outcome().await.unwrap();
+        assert_eq!(outcome.status(), OutcomeStatus::Waiting);
+        let (run, step) = (outcome.run(), outcome.asks()[0].step.clone());
+        assert_eq!(world.erase(Erasure::Run(run)).await.keys, 1);
+        assert!(world.is_erased(run).await);
+        assert_eq!(
+            world.runtime.runs(Default::default()).await.unwrap()[0].run,
+            run
+        );
+        world.runtime.approve(run, step).await.unwrap();
+        let resumed = world.runtime.resume(run).await;
+        let code = match resumed {
+            Err(error) => error.code().to_owned(),
+            Ok(mut handle) => {
+                let outcome = handle.outcome().await.unwrap();
+                assert_eq!(outcome.status(), OutcomeStatus::Failed);
+                outcome.error().unwrap().code().to_owned()
+            }
+        };
+        assert_eq!(code, "content_erased");
+        assert_eq!(model.calls(), 1);
     }
 }
