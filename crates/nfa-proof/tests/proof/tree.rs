@@ -322,6 +322,11 @@ fn a_node_is_the_plain_hash_of_its_bytes() {
         let plain = [&[1_u8][..], &hash, &other].concat();
         let expected: Hash = sha2::Sha256::digest(plain).into();
         assert_eq!(Sha256::node(&hash, &other), expected);
+        let plain = [&[1_u8][..], &hash, &other].concat();
+        assert_eq!(
+            Blake3::node(&hash, &other),
+            *blake3::hash(&plain).as_bytes()
+        );
         hash = expected;
     }
 }
@@ -333,6 +338,8 @@ fn a_leaf_is_the_plain_hash_of_its_bytes_at_every_length() {
         let plain: Vec<u8> = (0..=length).map(|at| (at % 251) as u8).collect();
         let expected: Hash = sha2::Sha256::digest(&plain).into();
         assert_eq!(Sha256::leaf(&plain[1..]), expected, "{length}");
+        let expected = blake3::hash(&plain);
+        assert_eq!(Blake3::leaf(&plain[1..]), *expected.as_bytes(), "{length}");
     }
 }
 
