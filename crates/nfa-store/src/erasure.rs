@@ -15,6 +15,17 @@ use crate::key_file::KeyFile;
 use crate::reader::{find_blob, key_of_run};
 use crate::spares::run_of;
 
+/// How far an erasure has come on this database.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    /// Noted only.
+    Pending,
+    /// What it names is removed, but old bytes may stand in the logs.
+    Removed,
+    /// The logs were emptied since.
+    Wiped,
+}
+
 /// Performs every erasure of the list that this database, or this file of keys, does not show yet.
 pub(crate) fn complete(
     store: &mut Connection,
@@ -22,53 +33,90 @@ pub(crate) fn complete(
     mut keys: Option<&mut KeyFile>,
 ) -> Result<(), Error> {
     let erasures = ErasureList::of(file).read()?;
-    if let Some(keys) = keys.as_deref_mut() {
-        let mut destroyed = false;
+    let mut destroyed = false;
+    if let Some(keys) = keys.as_deref() {
         for key in erasures.iter().flat_map(|erasure| &erasure.keys) {
             destroyed |= destroy_again(store, keys, key)?;
         }
-        if destroyed {
-            keys.wipe_log()?;
-        }
     }
-    let mut pending = Vec::new();
+    let mut unfinished = Vec::new();
     for erasure in &erasures {
-        if !is_performed(store, erasure)? {
-            pending.push(erasure);
+        if standing(store, erasure)? != Standing::Wiped {
+            unfinished.push(erasure);
         }
     }
-    if pending.is_empty() {
-        return Ok(());
-    }
-    let transaction = store
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(sqlite)?;
-    for erasure in pending {
-        // Another process may have done it in the meantime.
-        if is_performed(&transaction, erasure)? {
-            continue;
-        }
-        for field in &erasure.fields {
-            if let Some(keys) = keys.as_deref() {
-                let replaced = openings_without(&transaction, keys, field)?;
-                replace(&transaction, replaced.as_slice())?;
+    if destroyed || !unfinished.is_empty() {
+        let transaction = store
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(sqlite)?;
+        for erasure in &unfinished {
+            // Another process may have done it in the meantime.
+            if standing(&transaction, erasure)? == Standing::Pending {
+                perform_again(&transaction, keys.as_deref(), erasure)?;
             }
         }
-        perform(&transaction, erasure, &[])?;
+        transaction.commit().map_err(sqlite)?;
+        let keys_wiped = keys.as_deref_mut().map_or(Ok(()), KeyFile::wipe_log);
+        // Where another process reads just now, the next opening tries again.
+        if keys_wiped.and_then(|()| wipe_log(store)).is_ok() {
+            for erasure in unfinished {
+                mark_wiped(store, &mark(erasure))?;
+            }
+        }
     }
-    transaction.commit().map_err(sqlite)?;
-    wipe_log(store)
+    Ok(())
 }
 
-/// Whether this database shows an erasure.
-fn is_performed(connection: &Connection, erasure: &ErasureRecord) -> Result<bool, Error> {
+fn perform_again(
+    transaction: &Connection,
+    keys: Option<&KeyFile>,
+    erasure: &ErasureRecord,
+) -> Result<(), Error> {
+    // One after the other: several may be of one leaf.
+    for field in &erasure.fields {
+        let replaced = match keys {
+            Some(keys) => openings_without(transaction, keys, field)?,
+            None => None,
+        };
+        if let Some(replaced) = replaced {
+            let one = ErasureRecord {
+                id: erasure.id.clone(),
+                blobs: vec![replaced.old],
+                ..ErasureRecord::default()
+            };
+            perform(transaction, &one, &[replaced])?;
+        }
+    }
+    perform(transaction, erasure, &[])
+}
+
+fn standing(connection: &Connection, erasure: &ErasureRecord) -> Result<Standing, Error> {
+    let found: Option<i64> = connection
+        .prepare_cached("SELECT length(value) FROM meta WHERE name = ?1")
+        .and_then(|mut statement| {
+            statement
+                .query_row([mark(erasure)], |row| row.get(0))
+                .optional()
+        })
+        .map_err(sqlite)?;
+    Ok(match found {
+        None => Standing::Pending,
+        Some(0) => Standing::Removed,
+        Some(_) => Standing::Wiped,
+    })
+}
+
+/// Notes that the logs were emptied since an erasure.
+pub(crate) fn mark_wiped(connection: &Connection, mark: &str) -> Result<(), Error> {
     connection
-        .prepare_cached("SELECT 1 FROM meta WHERE name = ?1")
-        .and_then(|mut statement| statement.exists([mark(erasure)]))
+        .prepare_cached("UPDATE meta SET value = x'01' WHERE name = ?1")
+        .and_then(|mut statement| statement.execute([mark]))
+        .map(drop)
         .map_err(sqlite)
 }
 
-fn mark(erasure: &ErasureRecord) -> String {
+/// What a database shows an erasure by.
+pub(crate) fn mark(erasure: &ErasureRecord) -> String {
     format!("erased:{}", erasure.id)
 }
 

@@ -533,6 +533,7 @@ impl Store for SqliteStore {
         erasure: ErasureRecord,
         replaced: Vec<ReplacedOpenings>,
     ) -> BoxFuture<'_, Result<(), Error>> {
+        let mark = erasure::mark(&erasure);
         Box::pin(async move {
             self.desk
                 .enqueue(Job::Store, true, move |writer: &mut Writer| {
@@ -540,7 +541,8 @@ impl Store for SqliteStore {
                 })
                 .await?;
             // A checkpoint cannot be part of a transaction, so it comes after.
-            self.outside(Writer::wipe_log).await
+            self.outside(Writer::wipe_log).await?;
+            self.write(move |writer| writer.wiped(&mark)).await
         })
     }
 

@@ -126,6 +126,9 @@ fn holding(directory: &Path, bytes: &[u8]) -> Vec<PathBuf> {
     let files = fs::read_dir(directory).unwrap();
     let mut found: Vec<PathBuf> = files.map(|file| file.unwrap().path()).collect();
     found.retain(|file| {
+        if file.is_dir() {
+            return false;
+        }
         let text = fs::read(file).unwrap();
         text.windows(bytes.len()).any(|window| window == bytes)
     });
@@ -462,13 +465,7 @@ async fn an_erasure_that_a_crash_interrupts_is_completed_when_the_store_is_opene
             world.keys.destroy_subject_key(&subject).await.unwrap();
         }
         let left = directory.path().join("left");
-        fs::create_dir(&left).unwrap();
-        for entry in fs::read_dir(directory.path()).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_file() && !path.to_string_lossy().ends_with("-shm") {
-                fs::copy(&path, left.join(path.file_name().unwrap())).unwrap();
-            }
-        }
+        copy_files(directory.path(), &left);
         assert!(!holding(&left, &envelope[12..42]).is_empty());
         let world = World::open(&left.join("agents.db"), Durability::Full);
         assert_eq!(world.is_erased(run).await, steps > 0);
@@ -612,5 +609,50 @@ async fn a_waiting_run_that_lost_its_content_is_listed_and_ends_with_a_reason() 
         };
         assert_eq!(code, "content_erased");
         assert_eq!(model.calls(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_a_reader_kept_is_emptied_when_the_store_is_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("agents.db");
+    let options = Options {
+        patience: std::time::Duration::from_millis(50),
+        ..Options::with_durability(Durability::Full)
+    };
+    let store = SqliteStore::open(&file, options).unwrap();
+    let keys = store.keys();
+    let world = World::new(Arc::new(store), keys);
+    let run = world.say("s", None, "text").await;
+    let envelope = world.envelope(world.input(run).await).await.unwrap();
+    let trace = &envelope[12..42];
+    let reader = rusqlite::Connection::open(&file).unwrap();
+    reader
+        .execute_batch("BEGIN; SELECT count(*) FROM runs")
+        .unwrap();
+    let kept = world.runtime.erase(Erasure::Session("s".into())).await;
+    assert_eq!(kept.unwrap_err().code(), "store_busy");
+    assert!(world.is_erased(run).await);
+    let left = directory.path().join("left");
+    copy_files(directory.path(), &left);
+    assert!(!holding(&left, trace).is_empty());
+    let reopened = World::open(&left.join("agents.db"), Durability::Full);
+    assert!(holding(&left, trace).is_empty());
+    assert!(reopened.is_erased(run).await);
+    // Erasing again does it too, once nobody reads.
+    reader.execute_batch("COMMIT").unwrap();
+    assert!(!holding(directory.path(), trace).is_empty());
+    world.erase(Erasure::Session("s".into())).await;
+    assert!(holding(directory.path(), trace).is_empty());
+}
+
+/// What a killed process leaves behind.
+fn copy_files(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() && !path.to_string_lossy().ends_with("-shm") {
+            fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+        }
     }
 }

@@ -18,6 +18,10 @@ impl Writer {
         erasure::perform(&self.connection, record, replaced)
     }
 
+    pub(crate) fn wiped(&mut self, mark: &str) -> Result<(), Error> {
+        erasure::mark_wiped(&self.connection, mark)
+    }
+
     /// Empties the write-ahead log; outside any transaction.
     pub(crate) fn wipe_log(&mut self) -> Result<(), Error> {
         self.connection
