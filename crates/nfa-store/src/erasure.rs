@@ -30,7 +30,7 @@ enum Standing {
 pub(crate) fn complete(
     store: &mut Connection,
     file: &Path,
-    mut keys: Option<&mut KeyFile>,
+    keys: Option<&mut KeyFile>,
 ) -> Result<(), Error> {
     let erasures = ErasureList::of(file).read()?;
     let mut destroyed = false;
@@ -56,7 +56,7 @@ pub(crate) fn complete(
             }
         }
         transaction.commit().map_err(sqlite)?;
-        let keys_wiped = keys.as_deref_mut().map_or(Ok(()), KeyFile::wipe_log);
+        let keys_wiped = keys.map_or(Ok(()), KeyFile::wipe_log);
         // Where another process reads just now, the next opening tries again.
         if keys_wiped.and_then(|()| wipe_log(store)).is_ok() {
             for erasure in unfinished {

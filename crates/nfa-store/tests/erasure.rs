@@ -1,6 +1,6 @@
 //! Erasing: no file keeps a copy, every other proof holds, and neither a crash nor a backup brings it back.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
