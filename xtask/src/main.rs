@@ -114,5 +114,10 @@ fn provision() -> Result<()> {
         "verifier  {}",
         Environment::get(&cache, &VERIFIER)?.python().display()
     );
+    match provision::chromium::get(&cache) {
+        Ok(chromium) => println!("browser   {}", chromium.display()),
+        Err(failure) if failure.is_refusal() => say(failure),
+        Err(failure) => return Err(failure),
+    }
     Ok(())
 }

@@ -29,8 +29,13 @@ pub(crate) fn get(cache: &Cache) -> Result<PathBuf> {
     if let Some(found) = find() {
         return Ok(found);
     }
-    if !is_root_of_debian() {
-        return Err(Failure::refusal("there is no Chromium here").fix(
+    let why_not = match (cache.may_install, is_root_of_debian()) {
+        (true, true) => None,
+        (false, _) => Some("there is no Chromium here, and NFA_NO_INSTALL is set"),
+        (true, false) => Some("there is no Chromium here, nor Debian's apt-get as root"),
+    };
+    if let Some(why_not) = why_not {
+        return Err(Failure::refusal(why_not).fix(
             "install one (Debian: apt-get install chromium), or set NFA_CHROMIUM to its program",
         ));
     }
