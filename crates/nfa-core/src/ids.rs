@@ -409,6 +409,12 @@ impl Subject {
         Self(["run:", encode_hex(&id.0, &mut hex)].concat().into())
     }
 
+    /// What befell an agent outside its runs, as its log tells.
+    pub fn log(id: LogId) -> Self {
+        let mut hex = [0; 32];
+        Self(["log:", encode_hex(&id.0, &mut hex)].concat().into())
+    }
+
     /// The subject as stored, `kind:name`.
     pub fn as_str(&self) -> &str {
         &self.0

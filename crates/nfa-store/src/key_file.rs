@@ -172,12 +172,19 @@ impl KeyFile {
         ))
     }
 
-    pub(crate) fn log_seed(&self, log: LogId, fresh: [u8; 32]) -> Result<[u8; 32], Error> {
+    pub(crate) fn log_seed(
+        &self,
+        log: LogId,
+        generation: u32,
+        fresh: [u8; 32],
+    ) -> Result<[u8; 32], Error> {
         self.connection
-            .prepare_cached("INSERT OR IGNORE INTO log_seeds (log, seed) VALUES (?1, ?2)")
-            .and_then(|mut statement| statement.execute((log.0, fresh)))
+            .prepare_cached(
+                "INSERT OR IGNORE INTO log_seeds (log, generation, seed) VALUES (?1, ?2, ?3)",
+            )
+            .and_then(|mut statement| statement.execute((log.0, generation, fresh)))
             .map_err(sqlite)?;
-        log_seed(&self.connection, log)?
+        log_seed(&self.connection, log, generation)?
             .ok_or_else(|| internal("a seed that was just stored is not there"))
     }
 
@@ -225,12 +232,16 @@ pub(crate) fn run_key(connection: &Connection, id: i64) -> Result<Option<Subject
         .transpose()
 }
 
-pub(crate) fn log_seed(connection: &Connection, log: LogId) -> Result<Option<[u8; 32]>, Error> {
+pub(crate) fn log_seed(
+    connection: &Connection,
+    log: LogId,
+    generation: u32,
+) -> Result<Option<[u8; 32]>, Error> {
     connection
-        .prepare_cached("SELECT seed FROM log_seeds WHERE log = ?1")
+        .prepare_cached("SELECT seed FROM log_seeds WHERE log = ?1 AND generation = ?2")
         .and_then(|mut statement| {
             statement
-                .query_row([log.0], |row| Ok(bytes(row, 0)))
+                .query_row((log.0, generation), |row| Ok(bytes(row, 0)))
                 .optional()
         })
         .map_err(sqlite)?

@@ -182,13 +182,30 @@ impl Keys for FileKeys {
     }
 
     fn log_seed<'a>(&'a self, log: &'a LogId) -> BoxFuture<'a, Result<[u8; 32], Error>> {
+        self.make_log_seed(log, 0)
+    }
+
+    fn later_log_seed<'a>(
+        &'a self,
+        log: &'a LogId,
+        generation: u32,
+    ) -> BoxFuture<'a, Result<Option<[u8; 32]>, Error>> {
+        let seed = key_file::log_seed(&self.reader(), *log, generation);
+        Box::pin(std::future::ready(seed))
+    }
+
+    fn make_log_seed<'a>(
+        &'a self,
+        log: &'a LogId,
+        generation: u32,
+    ) -> BoxFuture<'a, Result<[u8; 32], Error>> {
         Box::pin(async move {
-            let known = key_file::log_seed(&self.reader(), *log)?;
+            let known = key_file::log_seed(&self.reader(), *log, generation)?;
             if let Some(seed) = known {
                 return Ok(seed);
             }
             let (log, fresh) = (*log, random()?);
-            self.write(true, move |keys| keys.log_seed(log, fresh))
+            self.write(true, move |keys| keys.log_seed(log, generation, fresh))
                 .await
         })
     }

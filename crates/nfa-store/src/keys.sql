@@ -16,9 +16,12 @@ CREATE TABLE run_keys (
     key BLOB NOT NULL
 );
 
+-- Generation 0 is a log's first key; each rotation makes the next.
 CREATE TABLE log_seeds (
-    log  BLOB PRIMARY KEY,
-    seed BLOB NOT NULL
+    log        BLOB NOT NULL,
+    generation INTEGER NOT NULL,
+    seed       BLOB NOT NULL,
+    PRIMARY KEY (log, generation)
 ) WITHOUT ROWID;
 
 CREATE TABLE signed_heads (

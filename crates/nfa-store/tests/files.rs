@@ -286,6 +286,13 @@ async fn holds_keys(keys: &dyn Keys) {
     let seed = keys.log_seed(&one).await.unwrap();
     assert_eq!(keys.log_seed(&one).await.unwrap(), seed);
     assert_ne!(keys.log_seed(&two).await.unwrap(), seed);
+    assert_eq!(keys.later_log_seed(&one, 1).await.unwrap(), None);
+    let later = keys.make_log_seed(&one, 1).await.unwrap();
+    assert_ne!(later, seed);
+    assert_eq!(keys.make_log_seed(&one, 1).await.unwrap(), later);
+    assert_eq!(keys.later_log_seed(&one, 1).await.unwrap(), Some(later));
+    assert_eq!(keys.later_log_seed(&two, 1).await.unwrap(), None);
+    assert_eq!(keys.log_seed(&one).await.unwrap(), seed);
 
     assert_eq!(keys.last_signed(&one).await.unwrap(), None);
     keys.record_signed(&one, 4, &[4; 32]).await.unwrap();

@@ -33,8 +33,18 @@ pub trait Keys: Send + Sync {
     /// Destroys the key of `subject`, durably: what was sealed under it can never be read again.
     fn destroy_subject_key<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Result<(), Error>>;
 
-    /// The Ed25519 seed that signs the checkpoints of `log`, made if there is none.
+    /// The Ed25519 seed of the first key that signs the checkpoints of `log`, made if there is none.
     fn log_seed<'a>(&'a self, log: &'a LogId) -> BoxFuture<'a, Result<[u8; 32], Error>>;
+
+    /// The seed of a later key of `log`, if there is one; generation 1 is the first that a rotation made.
+    fn later_log_seed<'a>(
+        &'a self,
+        log: &'a LogId,
+        generation: u32,
+    ) -> BoxResult<'a, Option<[u8; 32]>>;
+
+    /// The same, made if there is none, and durable before a leaf can name the key.
+    fn make_log_seed<'a>(&'a self, log: &'a LogId, generation: u32) -> BoxResult<'a, [u8; 32]>;
 
     /// Size and root of the newest head of `log` that was signed, if any. Kept apart from the log itself, so that a log
     /// that was put back to an earlier state is noticed.
@@ -83,7 +93,7 @@ pub fn check_signed_head(last: SignedHead, size: u64, root: &[u8; 32]) -> Result
 #[derive(Debug, Default)]
 pub struct MemoryKeys {
     subjects: Mutex<HashMap<Subject, SubjectKey>>,
-    logs: Mutex<HashMap<LogId, [u8; 32]>>,
+    logs: Mutex<HashMap<(LogId, u32), [u8; 32]>>,
     signed: Mutex<HashMap<LogId, SignedHead>>,
 }
 
@@ -138,13 +148,27 @@ impl Keys for MemoryKeys {
     }
 
     fn log_seed<'a>(&'a self, log: &'a LogId) -> BoxFuture<'a, Result<[u8; 32], Error>> {
+        self.make_log_seed(log, 0)
+    }
+
+    fn later_log_seed<'a>(
+        &'a self,
+        log: &'a LogId,
+        generation: u32,
+    ) -> BoxResult<'a, Option<[u8; 32]>> {
+        let logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        let seed = logs.get(&(*log, generation)).copied();
+        Box::pin(std::future::ready(Ok(seed)))
+    }
+
+    fn make_log_seed<'a>(&'a self, log: &'a LogId, generation: u32) -> BoxResult<'a, [u8; 32]> {
         Box::pin(async move {
             let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(seed) = logs.get(log) {
+            if let Some(seed) = logs.get(&(*log, generation)) {
                 return Ok(*seed);
             }
             let seed = random_key()?;
-            logs.insert(*log, seed);
+            logs.insert((*log, generation), seed);
             Ok(seed)
         })
     }

@@ -10,6 +10,7 @@ mod model;
 mod store;
 mod store_refusal;
 mod tool;
+mod witness;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -31,6 +32,7 @@ pub use store::{
 };
 pub use store_refusal::StoreRefusal;
 pub use tool::{IntoTool, Reconciled, Tool, ToolError, ToolOutput};
+pub use witness::{Witness, WitnessAnswer, WitnessRequest};
 
 /// A boxed future, as ports return it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

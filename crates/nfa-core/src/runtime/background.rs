@@ -52,14 +52,59 @@ pub(super) async fn watch_inboxes(shared: Weak<Shared>, closed: Cancellation) {
     }
 }
 
-/// Sequences and signs what was drafted, soon after it was.
-pub(super) async fn keep_sequencing(sequencer: Arc<Sequencer>, closed: Cancellation) {
+/// Records a heartbeat in every log that this process uses.
+pub(super) async fn keep_beating(shared: Weak<Shared>, every: Duration, closing: Cancellation) {
+    loop {
+        tokio::select! {
+            () = closing.cancelled() => return,
+            () = tokio::time::sleep(every) => {}
+        }
+        let Some(here) = shared.upgrade() else { return };
+        let logs: Vec<_> = {
+            let logs = here.logs.lock().unwrap_or_else(PoisonError::into_inner);
+            logs.values().copied().collect()
+        };
+        if let Some(sequencer) = &here.sequencer {
+            for log in logs {
+                // The next one tells as much; a store that fails is reported by whoever waits for it.
+                let _ = here.beat(sequencer, log, None).await;
+            }
+        }
+    }
+}
+
+/// Asks witnesses for their signatures under new checkpoints.
+pub(super) async fn keep_witnessing(sequencer: Arc<Sequencer>, closed: Cancellation) {
+    let Some(witnessing) = sequencer.witnessing() else {
+        return;
+    };
+    loop {
+        tokio::select! {
+            () = closed.cancelled() => return,
+            () = witnessing.wake.notified() => {}
+        }
+        tokio::select! {
+            () = closed.cancelled() => return,
+            // A log that this fails for is asked for again at its next checkpoint.
+            _ = sequencer.witness_noted() => {}
+        }
+    }
+}
+
+/// Sequences and signs what was drafted, soon after it was; where the store is shared, also what other
+/// processes drafted for the logs that this one holds.
+pub(super) async fn keep_sequencing(
+    sequencer: Arc<Sequencer>,
+    shared: Option<Duration>,
+    closed: Cancellation,
+) {
     /// How long drafts of many runs gather before they are sequenced together.
     const GATHER: Duration = Duration::from_millis(50);
     loop {
         tokio::select! {
             () = closed.cancelled() => return,
             () = sequencer.wake.notified() => {}
+            () = others(shared) => sequencer.note_held().await,
         }
         tokio::select! {
             () = closed.cancelled() => return,
@@ -69,5 +114,13 @@ pub(super) async fn keep_sequencing(sequencer: Arc<Sequencer>, closed: Cancellat
             // Noted again: the next wake, receipt or close reports it.
             tokio::time::sleep(GATHER * 10).await;
         }
+    }
+}
+
+/// Until it is time to look for what other processes drafted.
+async fn others(shared: Option<Duration>) {
+    match shared {
+        Some(every) => tokio::time::sleep(every * 5).await,
+        None => std::future::pending().await,
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::agent::{Agent, Code};
+use super::proof::AgentLogs;
 use crate::error::{Category, Component, Error};
 use crate::ids::ProgramHash;
 use crate::ports::{Model, Tool};
@@ -33,6 +34,8 @@ pub(super) struct Bound {
     tools: HashMap<Arc<str>, Arc<dyn Tool>>,
     models: BTreeMap<Arc<str>, Arc<dyn Model>>,
     code: Arc<Code>,
+    /// The logs of its agents, once they are known to tell of it.
+    pub(super) logs: tokio::sync::OnceCell<Arc<AgentLogs>>,
 }
 
 impl Bound {
@@ -168,6 +171,7 @@ impl Bindings {
             tools,
             models,
             code,
+            logs: tokio::sync::OnceCell::new(),
         });
         let hash = bound.program.hash();
         self.bound

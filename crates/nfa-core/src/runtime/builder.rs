@@ -11,11 +11,11 @@ use super::background;
 use super::bind::{Bindings, ModelProvider, ToolProvider};
 use super::lease::LeaseClock;
 use super::lifecycle::Runtime;
-use super::proof::Sequencer;
+use super::proof::{OwnLeaves, Sequencer, Witnessing};
 use super::shared::Shared;
 use crate::error::{Category, Component, Error};
 use crate::memory_store::MemoryStore;
-use crate::ports::{Cancellation, Clock, Keys, MemoryKeys, Store, SystemClock};
+use crate::ports::{Cancellation, Clock, Keys, MemoryKeys, Store, SystemClock, Witness};
 
 /// Makes a [`Runtime`].
 pub struct RuntimeBuilder {
@@ -31,6 +31,9 @@ pub struct RuntimeBuilder {
     concurrency: usize,
     events: usize,
     grace: Duration,
+    witnesses: Vec<Arc<dyn Witness>>,
+    witness_timeout: Duration,
+    heartbeat: Option<Duration>,
 }
 
 impl RuntimeBuilder {
@@ -48,6 +51,9 @@ impl RuntimeBuilder {
             concurrency: 1024,
             events: 64,
             grace: Duration::from_secs(10),
+            witnesses: Vec::new(),
+            witness_timeout: Duration::from_secs(5),
+            heartbeat: None,
         }
     }
 
@@ -128,10 +134,32 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Somebody who signs that the logs only grow; asked after each checkpoint, in the background.
+    #[must_use]
+    pub fn witness(mut self, witness: Arc<dyn Witness>) -> Self {
+        self.witnesses.push(witness);
+        self
+    }
+
+    /// How long a witness may take; a checkpoint does without the signature of one that is late. Default: 5
+    /// seconds.
+    #[must_use]
+    pub fn witness_timeout(mut self, patience: Duration) -> Self {
+        self.witness_timeout = patience;
+        self
+    }
+
+    /// How often a heartbeat is recorded in the log of every agent that runs here. Default: never.
+    #[must_use]
+    pub fn heartbeat(mut self, every: Duration) -> Self {
+        self.heartbeat = Some(every.max(Duration::from_millis(1)));
+        self
+    }
+
     /// Opens the runtime on the current tokio runtime.
     ///
     /// # Errors
-    /// `no_tokio_runtime` outside one.
+    /// `no_tokio_runtime` outside one; `key_malformed` when a witness's key is none.
     pub fn build(self) -> Result<Runtime, Error> {
         let handle = Handle::try_current().map_err(|error| {
             Error::new(
@@ -159,14 +187,25 @@ impl RuntimeBuilder {
             Duration::from_secs(u64::from(u32::MAX))
         };
         let lease = LeaseClock::new(ttl, several);
+        let own = Arc::new(OwnLeaves::new(
+            Arc::clone(&store),
+            Arc::clone(&keys),
+            Arc::clone(&clock),
+        ));
+        let witnessing = match self.witnesses.is_empty() {
+            true => None,
+            false => Some(Witnessing::new(self.witnesses, self.witness_timeout)?),
+        };
         let sequencer = self.proof.then(|| {
             let (store, keys, owner) = (Arc::clone(&store), Arc::clone(&keys), Arc::clone(&owner));
             Arc::new(Sequencer::new(
                 store,
                 keys,
+                Arc::clone(&own),
                 owner,
                 lease.ttl_ms(),
                 self.origin,
+                witnessing,
             ))
         });
         let transactional = store.capabilities().transactional;
@@ -187,6 +226,7 @@ impl RuntimeBuilder {
             tasks: TaskTracker::new(),
             handle,
             sequencer,
+            own,
             logs: Mutex::default(),
             event_capacity: self.events,
             poll: self.poll,
@@ -205,8 +245,22 @@ impl RuntimeBuilder {
         if let Some(sequencer) = &shared.sequencer {
             shared.handle.spawn(background::keep_sequencing(
                 Arc::clone(sequencer),
+                several.then_some(self.poll),
                 shared.closed.clone(),
             ));
+            if sequencer.witnessing().is_some() {
+                shared.handle.spawn(background::keep_witnessing(
+                    Arc::clone(sequencer),
+                    shared.closed.clone(),
+                ));
+            }
+            if let Some(every) = self.heartbeat {
+                shared.handle.spawn(background::keep_beating(
+                    Arc::downgrade(&shared),
+                    every,
+                    shared.closing.clone(),
+                ));
+            }
         }
         Ok(Runtime::from_shared(shared))
     }

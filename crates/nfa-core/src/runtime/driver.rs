@@ -14,7 +14,7 @@ use super::journal::Journal;
 use super::lease::lease_lapsed;
 use super::memory::Sealer;
 use super::perform::{self, CallResult, Done, ModelCall, Surroundings, ToolCallWork};
-use super::proof::{ChainKeeper, Evidence, RunLogs};
+use super::proof::{Asked, ChainKeeper, Evidence, RunLogs};
 use crate::content::Content;
 use crate::engine::{CallStatus, Changes, Command, ContentSink, Entry, Input, Run, Signal, Stamp};
 use crate::error::Error;
@@ -352,8 +352,12 @@ impl Task {
             }
             Done::Call {
                 result: CallResult::Failed(error),
+                evidence: call,
                 ..
             } => {
+                if let Some(call) = call {
+                    evidence = Evidence::Call(Box::new(call));
+                }
                 return self
                     .make(
                         &Input::CallFailed {
@@ -412,10 +416,16 @@ impl Task {
         let mut sealer = Sealer::new(&here.memory);
         let mut entries = Vec::new();
         let mut changes = Changes::default();
+        let mut drafts = Vec::new();
         if here.live.posted.swap(false, Ordering::SeqCst) {
             for item in here.shared.store.inbox(self.run.id()).await? {
                 self.journal.acknowledged.push(Arc::clone(&item.id));
                 let stamp = self.stamp();
+                let asked = match &self.logs {
+                    Some(_) => Asked::by(&self.run, &item.signal),
+                    None => None,
+                };
+                let before = entries.len();
                 let more = self.run.advance(
                     stamp,
                     &Input::Signal(&item.signal),
@@ -423,6 +433,12 @@ impl Task {
                     &mut entries,
                 )?;
                 merge(&mut changes, more);
+                let answered = entries.get(before);
+                if let (Some(asked), Some(entry), Some(logs)) = (asked, answered, &mut self.logs) {
+                    let store = &*here.shared.store;
+                    asked.load(store, entry, &here.memory.content).await?;
+                    drafts.extend(logs.approval(&self.run, entry, asked, &mut sealer)?);
+                }
             }
         }
         if here.live.cancel.is_cancelled() {
@@ -443,7 +459,7 @@ impl Task {
             here.shared.clock.now(),
             entries,
             blobs,
-            Vec::new(),
+            drafts,
         );
         Ok(Some(Made { changes, batch }))
     }

@@ -363,7 +363,7 @@ impl Runtime {
             Some(name) => Some(self.existing_log(name).await?),
             None => None,
         };
-        super::proof::bundle(&*self.shared.store, &content, run, log).await
+        super::proof::bundle(&*self.shared.store, &self.shared.own, &content, run, log).await
     }
 
     /// The proof log of an agent: its name, key, size and newest checkpoint.
@@ -379,7 +379,7 @@ impl Runtime {
         }
     }
 
-    async fn existing_log(&self, agent: &str) -> Result<LogId, Error> {
+    pub(super) async fn existing_log(&self, agent: &str) -> Result<LogId, Error> {
         self.shared.store.existing_log(agent).await?.ok_or_else(|| {
             Error::new(
                 Component::Proof,
@@ -409,7 +409,13 @@ impl Runtime {
             shared.tasks.wait().await;
         }
         let sequenced = match &shared.sequencer {
-            Some(sequencer) => sequencer.run_noted().await,
+            Some(sequencer) => {
+                let sequenced = sequencer.run_noted().await;
+                // Each is waited for no longer than its patience; one that fails leaves its signature out.
+                let _ = sequencer.witness_noted().await;
+                sequencer.release().await;
+                sequenced
+            }
             None => Ok(()),
         };
         shared.closed.cancel();

@@ -6,6 +6,7 @@
 
 mod active;
 mod agent;
+mod agents;
 mod background;
 mod bind;
 mod builder;
@@ -21,6 +22,7 @@ mod journal;
 mod lease;
 mod lifecycle;
 mod live;
+mod logs;
 mod memory;
 mod perform;
 mod proof;
@@ -30,13 +32,14 @@ mod shared;
 mod start;
 
 pub use agent::{Agent, AgentBuilder, IntoAgentRef, IntoModel, ModelChoice};
+pub use agents::{AgentState, Beacon};
 pub use bind::{ModelProvider, ToolProvider};
 pub use builder::RuntimeBuilder;
 pub use erase::{Erased, Erasure};
 pub use event::{Event, OutcomeStatus, OutcomeSummary};
 pub use handle::{Ask, Outcome, RunHandle};
 pub use lifecycle::{Runtime, SignalSent};
-pub use proof::{LeafReceipt, LogInfo, Receipt, ReceiptState};
+pub use proof::{ConsistencyProof, LeafReceipt, LogExport, LogInfo, LogKey, Receipt, ReceiptState};
 pub(crate) use proof::without_field;
 pub use resume::ResumeOptions;
 pub use start::{RunBuilder, WhenBusy};

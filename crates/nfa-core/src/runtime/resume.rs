@@ -120,7 +120,7 @@ async fn folded(
         let user = memory.content.fetch(&*shared.store, user).await.ok();
         memory.user = user.map(|user| user.text().into());
     }
-    let logs = run_logs(shared, &bound, Some(id)).await?;
+    let logs = run_logs(shared, &bound, Some((id, &entries))).await?;
     if record.session.is_none()
         && let Some(logs) = &logs
     {

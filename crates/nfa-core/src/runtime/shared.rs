@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::bind::{Bindings, Bound};
 use super::lease::LeaseClock;
 use super::live::Live;
-use super::proof::{RunLogs, Sequencer};
+use super::proof::{OwnLeaves, RunLogs, Sequencer};
 use crate::content::{Sealing, SubjectKey, SubjectVault, content_erased, entropy_unavailable};
 use crate::error::{Category, Component, Error};
 use crate::ids::{LogId, RunId, Subject};
@@ -35,6 +35,7 @@ pub(super) struct Shared {
     pub(super) tasks: TaskTracker,
     pub(super) handle: Handle,
     pub(super) sequencer: Option<Arc<Sequencer>>,
+    pub(super) own: Arc<OwnLeaves>,
     pub(super) logs: Mutex<HashMap<Arc<str>, LogId>>,
     pub(super) event_capacity: usize,
     pub(super) poll: Duration,
@@ -66,6 +67,13 @@ impl Shared {
     pub(super) fn note_drafts(&self, logs: Option<&RunLogs>) {
         if let (Some(sequencer), Some(logs)) = (&self.sequencer, logs) {
             logs.ids().for_each(|log| sequencer.note(log));
+        }
+    }
+
+    /// Says that a log has new drafts.
+    pub(super) fn note_log(&self, log: LogId) {
+        if let Some(sequencer) = &self.sequencer {
+            sequencer.note(log);
         }
     }
 
@@ -110,15 +118,15 @@ impl Shared {
             .cloned()
     }
 
+    /// The log of an agent, if it was asked for before.
+    pub(super) fn known_log(&self, agent: &Arc<str>) -> Option<LogId> {
+        let logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+        logs.get(agent).copied()
+    }
+
     /// The log of an agent, remembered.
     pub(super) async fn log_of(&self, agent: &Arc<str>) -> Result<LogId, Error> {
-        let known = self
-            .logs
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(agent)
-            .copied();
-        if let Some(log) = known {
+        if let Some(log) = self.known_log(agent) {
             return Ok(log);
         }
         let log = self.store.log(agent).await?;

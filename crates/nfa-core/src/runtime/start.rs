@@ -1,6 +1,5 @@
 //! Starting runs: admission, resuming, and runs that other runs start.
 
-use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +14,7 @@ use super::journal::Journal;
 use super::live::Live;
 use super::memory::{Opening, RunMemory, Sealer};
 use super::perform::Surroundings;
-use super::proof::{ChainKeeper, RunLogs};
+use super::proof::{AgentLogs, ChainKeeper, RunLogs};
 use super::shared::Shared;
 use crate::content::{Content, Message, entropy_unavailable};
 use crate::engine::{Begin, Changes, ContentSink, Entry, Run, Stamp};
@@ -94,7 +93,8 @@ impl RunBuilder {
     /// returns (law L12).
     ///
     /// # Errors
-    /// `session_busy`, `not_registered`, `model_unknown_provider`, `runtime_closed`, and what the store gives.
+    /// `session_busy`, `agent_paused`, `agent_terminated`, `not_registered`, `model_unknown_provider`,
+    /// `runtime_closed`, and what the store gives.
     pub async fn start(self) -> Result<RunHandle, Error> {
         self.admit(true).await
     }
@@ -168,6 +168,8 @@ pub(super) async fn admit(
     cancel_on_drop: bool,
 ) -> Result<RunHandle, Error> {
     shared.check_open()?;
+    let agent = &proposal.bound.program.start().spec.name;
+    shared.check_active(agent).await?;
     let head = match &proposal.session {
         Some(id) => shared.store.session(id).await?,
         None => None,
@@ -288,20 +290,33 @@ pub(super) fn session_busy(open: RunId) -> Error {
 pub(super) async fn run_logs(
     shared: &Shared,
     bound: &Bound,
-    run: Option<RunId>,
+    earlier: Option<(RunId, &[Entry])>,
 ) -> Result<Option<RunLogs>, Error> {
     if !shared.proves() {
         return Ok(None);
     }
-    let mut logs = HashMap::new();
-    for agent in bound.program.spec().agents.keys() {
-        logs.insert(Arc::clone(agent), shared.log_of(agent).await?);
+    let logs = bound
+        .logs
+        .get_or_try_init(|| agent_logs(shared, bound))
+        .await?;
+    let mut logs = RunLogs::new(Arc::clone(logs));
+    if let Some((run, entries)) = earlier {
+        logs.take_up(&shared.store.leaves(run).await?, entries);
     }
-    let earlier = match run {
-        Some(run) => shared.store.leaves(run).await?,
-        None => Vec::new(),
-    };
-    Ok(Some(RunLogs::new(logs, &earlier)))
+    Ok(Some(logs))
+}
+
+/// The logs of a program's agents, each of which tells of the program from here on.
+async fn agent_logs(shared: &Shared, bound: &Bound) -> Result<Arc<AgentLogs>, Error> {
+    let mut logs = AgentLogs::default();
+    for agent in bound.program.spec().agents.keys() {
+        let log = shared.log_of(agent).await?;
+        if shared.own.deploy(log, bound.program.hash()).await? {
+            shared.note_log(log);
+        }
+        logs.insert(Arc::clone(agent), log);
+    }
+    Ok(Arc::new(logs))
 }
 
 /// Everything that driving a run takes.

@@ -76,10 +76,16 @@ pub(crate) async fn every_turn_and_call_is_proved(runtime: &Runtime, journals: &
     }
     for (log, (agent, _)) in &logs {
         let info = runtime.log_info(agent).await.unwrap();
-        let leaves = &indices[log];
+        let leaves = indices.get_mut(log).unwrap();
+        let own = runtime.store().log_leaves(*log, 0, 1000).await.unwrap();
+        assert!(!own.is_empty(), "log {log} does not tell of its agent");
+        for (draft, index) in own {
+            let other = leaves.insert(index.unwrap(), draft.leaf.to_vec());
+            assert_eq!(other, None, "two leaves at one index of log {log}");
+        }
         assert!(
             leaves.keys().copied().eq(0..info.size),
-            "log {log} of {agent} has leaves that belong to no run"
+            "log {log} of {agent} has leaves that nobody knows"
         );
         let mut tree = Frontier::<Sha256>::from_peaks(0, Vec::new()).unwrap();
         for leaf in leaves.values() {

@@ -50,7 +50,9 @@ impl Writer {
         let log = self.log_row(draft.log)?;
         let found = self
             .connection
-            .prepare_cached("SELECT entry + 1 FROM drafts WHERE run = ?1 ORDER BY number DESC LIMIT 1")
+            .prepare_cached(
+                "SELECT entry + 1 FROM drafts WHERE run = ?1 ORDER BY number DESC LIMIT 1",
+            )
             .and_then(|mut statement| {
                 statement
                     .query_row([-log], |row| Ok(unsigned(row, 0)))

@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nfa_proof::{FieldId, Leaf, LeafHeader, LeafKind};
+use serde_json::json;
+use smallvec::SmallVec;
 
 use super::chain::ContextChain;
 use super::openings::{self, FieldOpening, Source};
 use super::proof_error;
 use super::receipt::{LeafReceipt, Receipt};
 use crate::content::entropy_unavailable;
-use crate::engine::{CallStatus, Entry, Fact, Run};
+use crate::engine::{CallStatus, Command, Entry, Fact, Question, Run, Signal};
 use crate::error::Error;
-use crate::ids::{Address, LogId, RunId};
-use crate::ports::{LeafDraft, Model};
+use crate::ids::{Address, LogId, RunId, StepPath};
+use crate::ports::{LeafDraft, Model, Store};
+use crate::runtime::cache::ContentCache;
 use crate::runtime::memory::Sealer;
 use crate::spec::{AgentSpec, CompiledTool};
 
@@ -64,32 +67,63 @@ pub(in crate::runtime) struct CallEvidence {
     pub(in crate::runtime) duration: Duration,
 }
 
+/// The log of each agent of a program.
+pub(in crate::runtime) type AgentLogs = HashMap<Arc<str>, LogId>;
+
 /// The proof logs of a run's agents, and the leaves drafted so far.
 pub(in crate::runtime) struct RunLogs {
-    logs: HashMap<Arc<str>, LogId>,
-    /// The latest interaction, which tool calls and the next interaction name as their cause.
-    latest: Option<[u8; 32]>,
+    logs: Arc<AgentLogs>,
+    /// The latest interaction of each frame, which its tool calls and its next interaction name as their
+    /// cause.
+    latest: SmallVec<[(StepPath, [u8; 32]); 1]>,
     drafted: Vec<(LogId, u64)>,
 }
 
 impl RunLogs {
-    pub(in crate::runtime) fn new(
-        logs: HashMap<Arc<str>, LogId>,
-        earlier: &[(LeafDraft, Option<u64>)],
-    ) -> Self {
-        let latest = earlier.iter().rev().find_map(|(draft, _)| {
-            let leaf = Leaf::decode(&draft.leaf).ok()?;
-            (leaf.header().kind == LeafKind::Interaction).then(|| leaf.id())
-        });
-        let drafted = earlier
-            .iter()
-            .map(|(draft, _)| (draft.log, draft.entry))
-            .collect();
+    pub(in crate::runtime) fn new(logs: Arc<AgentLogs>) -> Self {
         Self {
             logs,
-            latest,
-            drafted,
+            latest: SmallVec::new(),
+            drafted: Vec::new(),
         }
+    }
+
+    /// Takes up where the leaves of a run's earlier entries end.
+    pub(in crate::runtime) fn take_up(
+        &mut self,
+        earlier: &[(LeafDraft, Option<u64>)],
+        entries: &[Entry],
+    ) {
+        for (draft, _) in earlier {
+            self.drafted.push((draft.log, draft.entry));
+            let at = usize::try_from(draft.entry).unwrap_or(usize::MAX);
+            let fact = entries.get(at).map(|entry| &entry.fact);
+            if let Some(Fact::ModelFinished { step, .. }) = fact
+                && let Ok(leaf) = Leaf::decode(&draft.leaf)
+            {
+                self.keep_latest(step, leaf.id());
+            }
+        }
+    }
+
+    fn keep_latest(&mut self, step: &StepPath, id: [u8; 32]) {
+        let frame = step.parent().unwrap_or_default();
+        match self.latest.iter_mut().find(|(of, _)| *of == frame) {
+            Some((_, latest)) => *latest = id,
+            None => self.latest.push((frame, id)),
+        }
+    }
+
+    /// The latest interaction of the step's frame, or of the nearest frame around it that had one.
+    fn cause(&self, step: &StepPath) -> Option<[u8; 32]> {
+        let mut frame = step.parent();
+        while let Some(at) = frame {
+            if let Some((_, id)) = self.latest.iter().find(|(of, _)| *of == at) {
+                return Some(*id);
+            }
+            frame = at.parent();
+        }
+        None
     }
 
     pub(in crate::runtime) fn ids(&self) -> impl Iterator<Item = LogId> + '_ {
@@ -134,6 +168,7 @@ impl RunLogs {
         sealer: &mut Sealer<'_>,
     ) -> Result<Option<LeafDraft>, Error> {
         let Fact::ModelFinished {
+            step,
             answer,
             finish,
             usage,
@@ -170,7 +205,7 @@ impl RunLogs {
         if let Some(user) = &sealer.memory.user {
             fields.push((FieldId::USER, Source::Inline(user.as_bytes().to_vec())));
         }
-        let parent = self.latest;
+        let parent = self.cause(step);
         let (draft, id) = self.draft(
             LeafKind::Interaction,
             &turn.agent.name,
@@ -180,7 +215,7 @@ impl RunLogs {
             fields,
             sealer,
         )?;
-        self.latest = Some(id);
+        self.keep_latest(step, id);
         Ok(Some(draft))
     }
 
@@ -191,22 +226,24 @@ impl RunLogs {
         call: &CallEvidence,
         sealer: &mut Sealer<'_>,
     ) -> Result<Option<LeafDraft>, Error> {
-        let Fact::CallFinished {
-            step,
-            status,
-            result,
-        } = &entry.fact
-        else {
-            return Ok(None);
+        let (step, is_ok, outcome) = match &entry.fact {
+            Fact::CallFinished {
+                step,
+                status: CallStatus::Ok,
+                result,
+            } => (step, true, (FieldId::OUTPUT, Source::Result(*result))),
+            Fact::CallFinished { step, result, .. } => {
+                (step, false, (FieldId::ERROR, Source::Result(*result)))
+            }
+            Fact::CallFailed { step, error } => {
+                let error = serde_json::to_vec(error).unwrap_or_default();
+                (step, false, (FieldId::ERROR, Source::Inline(error)))
+            }
+            _ => return Ok(None),
         };
         let text = |text: &str| Source::Inline(text.as_bytes().to_vec());
         let key = crate::ports::idempotency_key(run.id(), step);
-        let outcome = if *status == CallStatus::Ok {
-            FieldId::OUTPUT
-        } else {
-            FieldId::ERROR
-        };
-        let fields = vec![
+        let mut fields = vec![
             (FieldId::TOOL, text(&call.tool.spec.name)),
             (
                 FieldId::ARGUMENTS,
@@ -215,15 +252,8 @@ impl RunLogs {
                     call: call.call,
                 },
             ),
-            (outcome, Source::Result(*result)),
-            (
-                FieldId::SUCCESS,
-                text(if *status == CallStatus::Ok {
-                    "true"
-                } else {
-                    "false"
-                }),
-            ),
+            outcome,
+            (FieldId::SUCCESS, text(if is_ok { "true" } else { "false" })),
             (
                 FieldId::DURATION,
                 text(&call.duration.as_millis().to_string()),
@@ -246,10 +276,75 @@ impl RunLogs {
                 Source::Inline(run.program().hash().0.to_vec()),
             ),
         ];
-        let parent = self.latest;
+        if let Some(version) = call.tool.spec.labels.get("version") {
+            fields.push((FieldId::TOOL_VERSION, text(version)));
+        }
+        let parent = self.cause(step);
         let (draft, _) = self.draft(
             LeafKind::ToolCall,
             &call.agent,
+            run,
+            entry,
+            parent,
+            fields,
+            sealer,
+        )?;
+        Ok(Some(draft))
+    }
+
+    /// The leaf of a person's decision.
+    pub(in crate::runtime) fn approval(
+        &mut self,
+        run: &Run,
+        entry: &Entry,
+        asked: Asked,
+        sealer: &mut Sealer<'_>,
+    ) -> Result<Option<LeafDraft>, Error> {
+        let Fact::Answered {
+            step,
+            answer,
+            words,
+        } = &entry.fact
+        else {
+            return Ok(None);
+        };
+        let content = &sealer.memory.content;
+        let known = |address: &Address| content.get(address).is_some();
+        let request = json!({ "question": asked.question, "step": step });
+        let fields = [
+            Some((
+                FieldId::PROGRAM_HASH,
+                Source::Inline(run.program().hash().0.to_vec()),
+            )),
+            Some((
+                FieldId::METADATA,
+                Source::Inline(json!({ "entry": entry.seq }).to_string().into_bytes()),
+            )),
+            Some((
+                FieldId::TOOL,
+                Source::Inline(asked.tool.spec.name.as_bytes().to_vec()),
+            )),
+            known(&asked.answer).then_some((
+                FieldId::ARGUMENTS,
+                Source::Arguments {
+                    answer: asked.answer,
+                    call: asked.call,
+                },
+            )),
+            Some((
+                FieldId::REQUEST,
+                Source::Inline(request.to_string().into_bytes()),
+            )),
+            Some((FieldId::DECISION, Source::Inline(name_of(answer)))),
+            words
+                .filter(known)
+                .map(|words| (FieldId::COMMENT, Source::Texts(vec![words]))),
+        ];
+        let fields = fields.into_iter().flatten().collect();
+        let (parent, agent) = (self.cause(step), run.agent_at(step));
+        let (draft, _) = self.draft(
+            LeafKind::Approval,
+            &agent,
             run,
             entry,
             parent,
@@ -309,7 +404,62 @@ impl RunLogs {
     }
 }
 
-fn fresh_salts(count: usize) -> Result<Vec<[u8; 32]>, Error> {
+/// What a person was asked, as long as they have not answered.
+pub(in crate::runtime) struct Asked {
+    question: Question,
+    tool: Arc<CompiledTool>,
+    answer: Address,
+    call: u32,
+}
+
+impl Asked {
+    /// What a signal would answer.
+    pub(in crate::runtime) fn by(run: &Run, signal: &Signal) -> Option<Self> {
+        let (Signal::Approve { step } | Signal::Deny { step, .. } | Signal::Answer { step, .. }) =
+            signal
+        else {
+            return None;
+        };
+        let asked = run.pending().find_map(|command| match command {
+            Command::AskHuman {
+                step: asks,
+                question,
+                tool,
+                answer,
+                call,
+            } if asks == step => Some(Self {
+                question: *question,
+                tool: Arc::clone(tool),
+                answer: *answer,
+                call: *call,
+            }),
+            _ => None,
+        });
+        asked
+    }
+
+    /// Loads what the leaf of the answer commits to, as far as it was not erased.
+    pub(in crate::runtime) async fn load(
+        &self,
+        store: &dyn Store,
+        entry: &Entry,
+        content: &ContentCache,
+    ) -> Result<(), Error> {
+        let words = match &entry.fact {
+            Fact::Answered { words, .. } => *words,
+            _ => None,
+        };
+        for address in words.into_iter().chain([self.answer]) {
+            match content.load(store, std::iter::once(address)).await {
+                Err(error) if error.code() != "content_erased" => return Err(error),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn fresh_salts(count: usize) -> Result<Vec<[u8; 32]>, Error> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).map_err(entropy_unavailable)?;
     let mut stream = blake3::Hasher::new_derive_key("nfa 2026-11 salts");

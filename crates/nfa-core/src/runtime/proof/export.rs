@@ -5,6 +5,7 @@ use std::convert::Infallible;
 
 use nfa_proof::{Bundle, Leaf, LeafProof, NodeReader, Note, Sha256, inclusion_proof};
 
+use super::own::OwnLeaves;
 use super::sequencer::{log_corrupt, peaks};
 use super::{openings, proof_error};
 use crate::content::content_erased;
@@ -16,6 +17,7 @@ use crate::runtime::cache::ContentCache;
 /// The bundle of a run's leaves in one log, every field disclosed that is not erased.
 pub(in crate::runtime) async fn bundle(
     store: &dyn Store,
+    own: &OwnLeaves,
     content: &ContentCache,
     run: RunId,
     log: Option<LogId>,
@@ -42,7 +44,63 @@ pub(in crate::runtime) async fn bundle(
         disclose(store, content, draft, &leaf, &mut proof).await?;
         proofs.push(proof);
     }
+    // Whoever knows only an earlier key of the log follows it to the one that signed.
+    let (events, _) = own.key_events(log).await?;
+    for event in events {
+        for (draft, index) in store.log_leaves(log, event.number, 1).await? {
+            if let Some(index) = index.filter(|index| *index < checkpoint.size) {
+                proofs.push(disclosed(store, own, &draft, index, checkpoint.size).await?);
+            }
+        }
+    }
+    proofs.sort_by_key(|proof| proof.index);
     Bundle::new(note, proofs).map_err(proof_error)
+}
+
+/// The bundle of a log's leaves that belong to no run: the newest, and every key event.
+pub(in crate::runtime) async fn agent_bundle(
+    store: &dyn Store,
+    own: &OwnLeaves,
+    log: LogId,
+) -> Result<Bundle, Error> {
+    /// How many of the newest leaves a bundle shows; a bundle has at most 1,024.
+    const NEWEST: u64 = 512;
+    let checkpoint = store.log_head(log).await?.checkpoint;
+    let checkpoint = checkpoint.ok_or_else(|| log_not_checkpointed(log))?;
+    let note = Note::parse(checkpoint.note.as_bytes()).map_err(proof_error)?;
+    let (events, next) = own.key_events(log).await?;
+    let first = next.saturating_sub(NEWEST);
+    let mut leaves = Vec::new();
+    for event in events.iter().filter(|event| event.number < first) {
+        leaves.extend(store.log_leaves(log, event.number, 1).await?);
+    }
+    leaves.extend(store.log_leaves(log, first, NEWEST as usize).await?);
+    let mut proofs = Vec::with_capacity(leaves.len());
+    for (draft, index) in &leaves {
+        if let Some(index) = index.filter(|index| *index < checkpoint.size) {
+            proofs.push(disclosed(store, own, draft, index, checkpoint.size).await?);
+        }
+    }
+    if proofs.is_empty() {
+        return Err(log_not_checkpointed(log));
+    }
+    proofs.sort_by_key(|proof| proof.index);
+    Bundle::new(note, proofs).map_err(proof_error)
+}
+
+/// The proof of a leaf that belongs to no run, everything disclosed.
+async fn disclosed(
+    store: &dyn Store,
+    own: &OwnLeaves,
+    draft: &LeafDraft,
+    index: u64,
+    size: u64,
+) -> Result<LeafProof, Error> {
+    let leaf = Leaf::decode(&draft.leaf).map_err(proof_error)?;
+    let path = prove(store, draft.log, index, size).await?;
+    let mut proof = LeafProof::new(&leaf, index, path);
+    proof.disclosed = own.open(draft).await?;
+    Ok(proof)
 }
 
 async fn disclose(
@@ -123,6 +181,15 @@ async fn prove(
         .collect();
     inclusion_proof::<Sha256, _>(index, size, &Nodes(nodes))
         .map_err(|error| log_corrupt(log, &error.to_string()))
+}
+
+fn log_not_checkpointed(log: LogId) -> Error {
+    Error::new(
+        Component::Proof,
+        Category::Transient,
+        "not_checkpointed",
+        format!("no signed checkpoint covers what befell the agent of log {log} yet: try again"),
+    )
 }
 
 fn not_recorded(run: RunId) -> Error {

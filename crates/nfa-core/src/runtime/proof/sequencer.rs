@@ -4,11 +4,14 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use nfa_proof::{Checkpoint, Frontier, Note, Sha256, Signer};
+use nfa_proof::{Checkpoint, Frontier, Note, Sha256};
 use tokio::sync::Notify;
 
+use super::own::OwnLeaves;
 use super::proof_error;
 use super::receipt::{LeafReceipt, LogInfo, Receipt, ReceiptState};
+use super::rotation::Generations;
+use super::witnessing::Witnessing;
 use crate::error::{Category, Component, Error};
 use crate::ids::{LogId, RunId};
 use crate::ports::{
@@ -20,11 +23,13 @@ const BATCH: usize = 4096;
 
 /// Sequences the logs of one store.
 pub(in crate::runtime) struct Sequencer {
-    store: Arc<dyn Store>,
-    keys: Arc<dyn Keys>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) keys: Arc<dyn Keys>,
+    pub(super) own: Arc<OwnLeaves>,
     owner: Arc<str>,
     ttl_ms: u64,
     origin: Arc<str>,
+    witnessing: Option<Witnessing>,
     dirty: Mutex<BTreeSet<LogId>>,
     pub(in crate::runtime) wake: Notify,
     logs: tokio::sync::Mutex<HashMap<LogId, State>>,
@@ -34,23 +39,27 @@ pub(in crate::runtime) struct Sequencer {
 struct State {
     epoch: u64,
     frontier: Frontier<Sha256>,
-    signer: Signer,
+    keys: Generations,
 }
 
 impl Sequencer {
     pub(in crate::runtime) fn new(
         store: Arc<dyn Store>,
         keys: Arc<dyn Keys>,
+        own: Arc<OwnLeaves>,
         owner: Arc<str>,
         ttl_ms: u64,
         origin: Arc<str>,
+        witnessing: Option<Witnessing>,
     ) -> Self {
         Self {
             store,
             keys,
+            own,
             owner,
             ttl_ms,
             origin,
+            witnessing,
             dirty: Mutex::default(),
             wake: Notify::new(),
             logs: tokio::sync::Mutex::default(),
@@ -67,6 +76,12 @@ impl Sequencer {
         if new {
             self.wake.notify_one();
         }
+    }
+
+    /// Notes the logs that this process holds, for which others may have drafted.
+    pub(in crate::runtime) async fn note_held(&self) {
+        let held: Vec<LogId> = self.logs.lock().await.keys().copied().collect();
+        held.into_iter().for_each(|log| self.note(log));
     }
 
     /// Sequences and signs every log that was noted. A log that another process sequences is left to it.
@@ -114,6 +129,7 @@ impl Sequencer {
             Entry::Occupied(held) => held.into_mut(),
             Entry::Vacant(free) => free.insert(self.take_over(log).await?),
         };
+        let mut keys_may_change = false;
         loop {
             let drafts = self.store.unsequenced(log, BATCH).await?;
             if drafts.is_empty() {
@@ -124,6 +140,7 @@ impl Sequencer {
             let mut nodes = Vec::with_capacity(drafts.len() * 2);
             let mut leaves = Vec::with_capacity(drafts.len());
             for (draft, leaf) in &drafts {
+                keys_may_change |= leaf.run == RunId([0; 16]);
                 let hash = nfa_proof::HasherKind::Sha256.leaf(&leaf.leaf);
                 let index = frontier
                     .append(hash, |node| {
@@ -151,6 +168,9 @@ impl Sequencer {
                 .await?;
             state.frontier = frontier;
         }
+        if keys_may_change {
+            state.keys = self.generations(log).await?.0;
+        }
         self.sign(log, state).await
     }
 
@@ -170,13 +190,49 @@ impl Sequencer {
         let origin = self.origin_of(log);
         let checkpoint = Checkpoint::new::<Sha256>(&origin, size, root).map_err(proof_error)?;
         let mut note = Note::new(checkpoint.to_text()).map_err(proof_error)?;
-        note.sign(&state.signer).map_err(proof_error)?;
+        for signer in state.keys.signers(size) {
+            note.sign(signer).map_err(proof_error)?;
+        }
         let record = CheckpointRecord {
             size,
             root,
             note: note.to_string().into(),
         };
-        self.store.record_checkpoint(log, state.epoch, record).await
+        self.store
+            .record_checkpoint(log, state.epoch, record)
+            .await?;
+        if let Some(witnessing) = &self.witnessing {
+            witnessing.note(log);
+        }
+        Ok(())
+    }
+
+    pub(in crate::runtime) fn witnessing(&self) -> Option<&Witnessing> {
+        self.witnessing.as_ref()
+    }
+
+    /// Keeps a checkpoint again, under which there are more signatures now. Fenced like the checkpoint
+    /// itself: another sequencer's is not written over.
+    pub(super) async fn keep_cosigned(
+        &self,
+        log: LogId,
+        checkpoint: CheckpointRecord,
+    ) -> Result<(), Error> {
+        let logs = self.logs.lock().await;
+        let Some(state) = logs.get(&log) else {
+            return Ok(());
+        };
+        self.store
+            .record_checkpoint(log, state.epoch, checkpoint)
+            .await
+    }
+
+    /// Gives the right to sequence back, so that the next process need not wait until it lapses.
+    pub(in crate::runtime) async fn release(&self) {
+        for (log, _) in self.logs.lock().await.drain() {
+            // A lease that is over at once; where this fails, it lapses.
+            let _ = self.store.claim_log(log, &self.owner, 0).await;
+        }
     }
 
     async fn take_over(&self, log: LogId) -> Result<State, Error> {
@@ -192,11 +248,11 @@ impl Sequencer {
         let peaks = peaks.ok_or_else(|| log_corrupt(log, "a node of its right edge is missing"))?;
         let frontier = Frontier::from_peaks(head.size, peaks).map_err(proof_error)?;
         self.check_signed(log, &head, &frontier).await?;
-        let signer = self.signer(log).await?;
+        let (keys, _) = self.generations(log).await?;
         Ok(State {
             epoch: lease.epoch,
             frontier,
-            signer,
+            keys,
         })
     }
 
@@ -230,21 +286,20 @@ impl Sequencer {
         Ok(())
     }
 
-    async fn signer(&self, log: LogId) -> Result<Signer, Error> {
-        let seed = self.keys.log_seed(&log).await?;
-        Signer::from_seed(&self.origin_of(log), &seed).map_err(proof_error)
-    }
-
     pub(in crate::runtime) fn origin_of(&self, log: LogId) -> String {
         format!("{}/{log}", self.origin)
     }
 
     pub(in crate::runtime) async fn info(&self, log: LogId) -> Result<LogInfo, Error> {
         let head = self.store.log_head(log).await?;
+        let (keys, _) = self.generations(log).await?;
         Ok(LogInfo {
             log,
             origin: self.origin_of(log),
-            verifier_key: self.signer(log).await?.verifier_key().to_string(),
+            verifier_key: keys
+                .speaker()
+                .map(|signer| signer.verifier_key().to_string())
+                .unwrap_or_default(),
             size: head.size,
             checkpoint: head
                 .checkpoint
