@@ -9,6 +9,7 @@
 )]
 
 mod chat;
+mod logs;
 mod people;
 mod printed;
 mod proof;

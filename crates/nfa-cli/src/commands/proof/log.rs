@@ -44,7 +44,7 @@ pub(super) async fn export(
 }
 
 pub(super) fn print_consistency(proof: &ConsistencyProof, out: &mut Out) {
-    let hashes: Vec<String> = proof.proof.iter().map(|hash| base64(hash)).collect();
+    let hashes: Vec<String> = proof.proof.iter().map(base64).collect();
     let (from_root, to_root) = (base64(&proof.from_root), base64(&proof.to_root));
     if out.json() {
         out.record(&json!({
