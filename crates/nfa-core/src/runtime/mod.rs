@@ -39,7 +39,7 @@ pub use erase::{Erased, Erasure};
 pub use event::{Event, OutcomeStatus, OutcomeSummary};
 pub use handle::{Ask, Outcome, RunHandle};
 pub use lifecycle::{Runtime, SignalSent};
-pub use proof::{ConsistencyProof, LeafReceipt, LogExport, LogInfo, LogKey, Receipt, ReceiptState};
 pub(crate) use proof::without_field;
+pub use proof::{ConsistencyProof, LeafReceipt, LogExport, LogInfo, LogKey, Receipt, ReceiptState};
 pub use resume::ResumeOptions;
 pub use start::{RunBuilder, WhenBusy};

@@ -143,10 +143,7 @@ pub(crate) fn log_leaves(
     collect_leaves(rows, RunId([0; 16]))
 }
 
-fn collect_leaves(
-    mut rows: Rows<'_>,
-    run: RunId,
-) -> Result<Vec<(LeafDraft, Option<u64>)>, Error> {
+fn collect_leaves(mut rows: Rows<'_>, run: RunId) -> Result<Vec<(LeafDraft, Option<u64>)>, Error> {
     let mut leaves = Vec::new();
     while let Some(row) = rows.next().map_err(sqlite)? {
         let leaf: Vec<u8> = row.get(2).map_err(sqlite)?;

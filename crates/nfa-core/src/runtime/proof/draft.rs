@@ -420,7 +420,7 @@ impl Asked {
         else {
             return None;
         };
-        let asked = run.pending().find_map(|command| match command {
+        run.pending().find_map(|command| match command {
             Command::AskHuman {
                 step: asks,
                 question,
@@ -434,8 +434,7 @@ impl Asked {
                 call: *call,
             }),
             _ => None,
-        });
-        asked
+        })
     }
 
     /// Loads what the leaf of the answer commits to, as far as it was not erased.

@@ -15,17 +15,17 @@ mod sequencer;
 mod witnessing;
 
 pub(super) use chain::{ChainKeeper, ContextChain};
-pub(super) use draft::{AgentLogs, Asked, CallEvidence, Evidence, RunLogs, TurnEvidence};
 pub use consistency::ConsistencyProof;
 pub(super) use consistency::consistency;
+pub(super) use draft::{AgentLogs, Asked, CallEvidence, Evidence, RunLogs, TurnEvidence};
 pub(super) use export::{agent_bundle, bundle};
 pub use export_tiles::LogExport;
 pub(super) use export_tiles::tiles;
 pub(super) use own::OwnLeaves;
 pub use receipt::{LeafReceipt, LogInfo, Receipt, ReceiptState};
-pub use rotation::LogKey;
 pub(super) use redact::sources;
 pub(crate) use redact::without_field;
+pub use rotation::LogKey;
 pub(super) use sequencer::Sequencer;
 pub(super) use witnessing::Witnessing;
 
