@@ -166,7 +166,9 @@ impl TestWitness {
         let mut keys = lock(&self.keys).clone();
         keys.retain(|key| key.name() == origin);
         if keys.is_empty() {
-            return Err(refusal(
+            return Err(Error::new(
+                Component::Proof,
+                Category::Conflict,
                 "witness_log_unknown",
                 format!("the log {origin:?} is not known here"),
             ));

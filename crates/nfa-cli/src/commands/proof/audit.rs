@@ -20,10 +20,12 @@ pub(super) fn audit(
     let known = known.iter().map(|file| note(file));
     let known = known.collect::<Result<Vec<_>, _>>()?;
     let audit = nfa_proof::audit(&LogFolder::new(folder), policy, &known).map_err(|error| {
-        unreadable(
+        unreadable(Error::new(
+            Component::Cli,
+            Category::Input,
             "log_unreadable",
             format!("the exported log cannot be read: {error}"),
-        )
+        ))
     })?;
     if out.json() {
         let mut record = serde_json::to_value(&audit).unwrap_or_default();
@@ -46,20 +48,27 @@ pub(super) fn audit(
 fn note(file: &Path) -> Result<Note, Failure> {
     let bytes = std::fs::read(file).map_err(|error| {
         let name = file.display();
-        unreadable(
+        unreadable(Error::new(
+            Component::Cli,
+            Category::Input,
             "checkpoint_unreadable",
             format!("{name}: expected a signed checkpoint: {error}"),
-        )
+        ))
     })?;
     Note::parse(&bytes).map_err(|error| {
         let message = format!("{}: {}", file.display(), error.message());
-        unreadable(error.code(), message)
+        unreadable(Error::new(
+            Component::Proof,
+            Category::Input,
+            error.code(),
+            message,
+        ))
     })
 }
 
-fn unreadable(code: &'static str, message: String) -> Failure {
+fn unreadable(error: Error) -> Failure {
     Failure {
-        error: Error::new(Component::Cli, Category::Input, code, message),
+        error,
         exit: Exit::ProofUnreadable,
     }
 }
