@@ -43,10 +43,11 @@
 mod log_folder;
 mod open;
 
+pub use log_folder::LogFolder;
 pub use nfa_core::runtime::{
-    Agent, AgentBuilder, Ask, ConsistencyProof, Event, LeafReceipt, LogExport, LogInfo, ModelProvider, Outcome, OutcomeStatus,
-    OutcomeSummary, Receipt, ReceiptState, ResumeOptions, RunBuilder, RunHandle, SignalSent,
-    ToolProvider, WhenBusy,
+    Agent, AgentBuilder, Ask, ConsistencyProof, Event, LeafReceipt, LogExport, LogInfo,
+    ModelProvider, Outcome, OutcomeStatus, OutcomeSummary, Receipt, ReceiptState, ResumeOptions,
+    RunBuilder, RunHandle, SignalSent, ToolProvider, WhenBusy,
 };
 pub use nfa_core::{
     Category, Component, Error, content, engine, error, ids, memory_store, ports, spec,
@@ -61,7 +62,6 @@ pub use nfa_tools as tools;
 pub use nfa_tools::__private;
 #[cfg(feature = "macros")]
 pub use nfa_tools::tool;
-pub use log_folder::LogFolder;
 pub use open::{Runtime, RuntimeOptions};
 
 /// What most programs import.

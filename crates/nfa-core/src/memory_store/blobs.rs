@@ -200,7 +200,10 @@ mod tests {
             let bytes = arena.at(Place::new(0));
             bytes.windows(word.len()).any(|window| window == word)
         };
-        for (one, word) in all.iter().zip([&b"first"[..], b"second", b"third", b"fourth"]) {
+        for (one, word) in all
+            .iter()
+            .zip([&b"first"[..], b"second", b"third", b"fourth"])
+        {
             assert!(holds(&arena, word));
             blobs.remove(&mut arena, &mut scratch, &one.address);
             assert!(!holds(&arena, word));

@@ -202,9 +202,15 @@ pub(super) async fn keep_leaves_that_belong_to_no_run(bench: &mut Bench) -> Outc
     let expected = [(kept(log, 0), Some(4)), (kept(log, 1), Some(0))];
     ensure!(all == expected, "expected {expected:?}, found {all:?}");
     let later = good(bench.store.log_leaves(log, 1, 10).await)?;
-    ensure!(later.as_slice() == expected.get(1..).unwrap_or_default(), "from 1 on: {later:?}");
+    ensure!(
+        later.as_slice() == expected.get(1..).unwrap_or_default(),
+        "from 1 on: {later:?}"
+    );
     let first = good(bench.store.log_leaves(log, 0, 1).await)?;
-    ensure!(first.first() == expected.first() && first.len() == 1, "at most one: {first:?}");
+    ensure!(
+        first.first() == expected.first() && first.len() == 1,
+        "at most one: {first:?}"
+    );
     let others = good(bench.store.log_leaves(other, 0, 10).await)?;
     ensure!(
         others == [(kept(other, 0), None)],
