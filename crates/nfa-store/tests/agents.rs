@@ -94,15 +94,16 @@ async fn log(runtime: &Runtime) -> LogId {
 /// The kinds of the leaves that belong to no run.
 async fn own(runtime: &Runtime) -> Vec<LeafKind> {
     let log = log(runtime).await;
-    let leaves = runtime.store().log_leaves(log, 0, 100).await.unwrap();
-    for (number, (draft, index)) in leaves.iter().enumerate() {
+    let mut leaves = runtime.store().log_leaves(log, 0, 100).await.unwrap();
+    // A heartbeat may have been drafted since the log was asked.
+    leaves.retain(|(_, index)| index.is_some());
+    for (number, (draft, _)) in leaves.iter().enumerate() {
         let leaf = Leaf::decode(&draft.leaf).unwrap();
         assert_eq!(leaf.header().sequence, number as u64);
         assert_eq!(
             (leaf.header().session, leaf.header().run),
             ([0; 16], [0; 16])
         );
-        assert!(index.is_some(), "{leaf:?} has no index");
     }
     let kind = |draft: &[u8]| Leaf::decode(draft).unwrap().header().kind;
     leaves.iter().map(|(draft, _)| kind(&draft.leaf)).collect()
