@@ -169,16 +169,22 @@ impl RunHandle {
         Ok(())
     }
 
+    /// Drops the events that were not pulled, and waits for the end.
+    async fn drain(&mut self) -> Result<(), Error> {
+        while self.pull().await.is_some() {}
+        match self.finished {
+            Some(_) => Ok(()),
+            None => self.finish().await,
+        }
+    }
+
     /// How the run ended. Events that were not pulled are dropped.
     ///
     /// # Errors
     /// What kept the run from being driven on; a run that failed, was cancelled or hit a limit is no error
     /// but an outcome.
     pub async fn outcome(&mut self) -> Result<Outcome, Error> {
-        while self.pull().await.is_some() {}
-        if self.finished.is_none() {
-            self.finish().await?;
-        }
+        self.drain().await?;
         match &self.finished {
             Some(Ok(outcome)) => Ok(outcome.clone()),
             Some(Err(error)) => Err(crate::error::ErrorReport::from(error).into()),
@@ -188,10 +194,7 @@ impl RunHandle {
 
     /// As [`RunHandle::outcome`], for a handle that is not needed afterwards.
     pub(super) async fn into_outcome(mut self) -> Result<Outcome, Error> {
-        while self.pull().await.is_some() {}
-        if self.finished.is_none() {
-            self.finish().await?;
-        }
+        self.drain().await?;
         self.finished.take().unwrap_or_else(|| Err(driver_gone()))
     }
 
