@@ -145,3 +145,22 @@ CREATE TABLE checkpoints (
     note TEXT NOT NULL,
     PRIMARY KEY (log, size)
 ) WITHOUT ROWID;
+
+-- Checkpoints on their way to anchors, and those that are there. State: 0 pending, 1 anchored, 2 verified.
+CREATE TABLE anchors (
+    anchor   TEXT NOT NULL,
+    log      INTEGER NOT NULL,
+    size     INTEGER NOT NULL,
+    root     BLOB NOT NULL,
+    note     TEXT NOT NULL,
+    state    INTEGER NOT NULL,
+    ticket   TEXT,
+    evidence BLOB,
+    since    INTEGER NOT NULL,
+    due      INTEGER NOT NULL,
+    tries    INTEGER NOT NULL,
+    failure  TEXT,
+    PRIMARY KEY (anchor, log, size)
+) WITHOUT ROWID;
+CREATE INDEX anchors_due ON anchors (anchor, due) WHERE state < 2;
+CREATE INDEX anchors_log ON anchors (log, size);

@@ -10,9 +10,10 @@ use nfa_core::content::Sealed;
 use nfa_core::engine::Entry;
 use nfa_core::ids::{Address, LogId, ProgramHash, RunId, SessionId, StepPath, Subject, Timestamp};
 use nfa_core::ports::{
-    Batch, BoxFuture, CheckpointRecord, Clock, Durability, ErasureRecord, InboxItem, Keys,
-    LeafDraft, Lease, LogDraft, LogHead, MemoryKeys, Posted, ReplacedOpenings, RunFilter,
-    RunRecord, SequencedBatch, SessionHead, SessionItem, Store, StoreCapabilities, StoreRefusal,
+    AnchorBacklog, AnchorClaim, AnchorRecord, Batch, BoxFuture, CheckpointRecord, Clock,
+    Durability, ErasureRecord, InboxItem, Keys, LeafDraft, Lease, LogDraft, LogHead, MemoryKeys,
+    Posted, ReplacedOpenings, RunFilter, RunRecord, SequencedBatch, SessionHead, SessionItem,
+    Store, StoreCapabilities, StoreRefusal,
 };
 use nfa_core::{Category, Component, Error};
 use tokio::sync::oneshot;
@@ -517,6 +518,44 @@ impl Store for SqliteStore {
     fn leaves(&self, run: RunId) -> BoxFuture<'_, Result<Vec<(LeafDraft, Option<u64>)>, Error>> {
         self.readers
             .ask(move |connection| reader::leaves(connection, run))
+    }
+
+    fn anchor_backlog<'a>(
+        &'a self,
+        anchor: &'a str,
+    ) -> BoxFuture<'a, Result<AnchorBacklog, Error>> {
+        let anchor = anchor.to_owned();
+        self.readers
+            .ask(move |connection| reader::anchor_backlog(connection, &anchor))
+    }
+
+    fn enqueue_anchor<'a>(
+        &'a self,
+        anchor: &'a str,
+        log: LogId,
+        checkpoint: CheckpointRecord,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        let anchor = anchor.to_owned();
+        self.write(move |writer| writer.enqueue_anchor(&anchor, log, &checkpoint, now))
+    }
+
+    fn claim_anchors(&self, claim: AnchorClaim) -> BoxFuture<'_, Result<Vec<AnchorRecord>, Error>> {
+        self.write(move |writer| writer.claim_anchors(&claim))
+    }
+
+    fn record_anchor(&self, record: AnchorRecord) -> BoxFuture<'_, Result<(), Error>> {
+        self.write(move |writer| writer.record_anchor(&record))
+    }
+
+    fn anchors(
+        &self,
+        log: LogId,
+        above: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<AnchorRecord>, Error>> {
+        self.readers
+            .ask(move |connection| reader::anchors(connection, log, above, limit))
     }
 
     fn note_erasure(&self, erasure: ErasureRecord) -> BoxFuture<'_, Result<(), Error>> {

@@ -30,7 +30,7 @@ async fn conforms(durability: Durability) {
     .await;
     assert!(report.failures.is_empty(), "{report}");
     let skipped = if durability == Durability::Memory {
-        3
+        4
     } else {
         0
     };

@@ -1,7 +1,8 @@
-//! Scripted models, a fake LLM server with faults, a witness, and conformance suites for every port.
+//! Scripted models, a fake LLM server with faults, a witness, an anchor, and conformance suites for every port.
 
 #![deny(missing_docs)]
 
+pub mod anchor;
 pub mod conformance;
 pub mod scripted;
 pub mod server;

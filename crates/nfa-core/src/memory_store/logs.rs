@@ -360,7 +360,19 @@ impl Logs {
         Ok(LogHead {
             size: log.size,
             checkpoint: log.newest.clone(),
+            anchored: 0,
         })
+    }
+
+    /// The root that was signed for a size.
+    pub(super) fn root(&self, log: LogId, size: u64) -> Result<Option<[u8; 32]>, StoreRefusal> {
+        Ok(self.log(log)?.roots.get(&size).copied())
+    }
+
+    /// Every log that has a checkpoint, with the newest.
+    pub(super) fn checkpoints(&self) -> impl Iterator<Item = (LogId, &CheckpointRecord)> {
+        let logs = self.by_id.iter();
+        logs.filter_map(|(log, state)| Some((*log, state.newest.as_ref()?)))
     }
 
     pub(super) fn nodes(

@@ -6,6 +6,7 @@
 //! and named by its place there: an idle session is hardly more than what was said in it. What is few or
 //! short-lived (leases, timers, inboxes, programs) is kept as it is.
 
+mod anchors;
 mod arena;
 mod blobs;
 mod commit;
@@ -31,9 +32,10 @@ use crate::engine::Entry;
 use crate::error::Error;
 use crate::ids::{Address, LogId, ProgramHash, RunId, SessionId, StepPath, Subject, Timestamp};
 use crate::ports::{
-    Batch, BoxFuture, CheckpointRecord, Clock, Durability, ErasureRecord, InboxItem, LeafDraft,
-    Lease, LogDraft, LogHead, Posted, ReplacedOpenings, RunFilter, RunRecord, SequencedBatch,
-    SessionHead, SessionItem, Store, StoreCapabilities, StoreRefusal, SystemClock,
+    AnchorBacklog, AnchorClaim, AnchorRecord, Batch, BoxFuture, BoxResult, CheckpointRecord, Clock,
+    Durability, ErasureRecord, InboxItem, LeafDraft, Lease, LogDraft, LogHead, Posted,
+    ReplacedOpenings, RunFilter, RunRecord, SequencedBatch, SessionHead, SessionItem, Store,
+    StoreCapabilities, StoreRefusal, SystemClock,
 };
 use state::State;
 
@@ -252,7 +254,7 @@ impl Store for MemoryStore {
     }
 
     fn log_head(&self, log: LogId) -> BoxFuture<'_, Result<LogHead, Error>> {
-        self.with(|state, _| state.logs.head(log))
+        self.with(|state, _| state.log_head(log))
     }
 
     fn log_nodes<'a>(
@@ -274,6 +276,38 @@ impl Store for MemoryStore {
 
     fn leaves(&self, run: RunId) -> BoxFuture<'_, Result<Vec<(LeafDraft, Option<u64>)>, Error>> {
         self.with(|state, _| state.leaves(run))
+    }
+
+    fn anchor_backlog<'a>(&'a self, anchor: &'a str) -> BoxResult<'a, AnchorBacklog> {
+        self.with(|state, _| Ok::<_, Error>(state.anchor_backlog(anchor)))
+    }
+
+    fn enqueue_anchor<'a>(
+        &'a self,
+        anchor: &'a str,
+        log: LogId,
+        checkpoint: CheckpointRecord,
+        now: Timestamp,
+    ) -> BoxResult<'a, ()> {
+        self.with(|state, _| state.enqueue_anchor(anchor, log, checkpoint, now))
+    }
+
+    fn claim_anchors(&self, claim: AnchorClaim) -> BoxResult<'_, Vec<AnchorRecord>> {
+        self.with(|state, _| Ok::<_, Error>(state.anchors.claim(&claim)))
+    }
+
+    fn record_anchor(&self, record: AnchorRecord) -> BoxResult<'_, ()> {
+        self.with(|state, _| {
+            state.anchors.record(record);
+            Ok::<_, Error>(())
+        })
+    }
+
+    fn anchors(&self, log: LogId, above: u64, limit: usize) -> BoxResult<'_, Vec<AnchorRecord>> {
+        self.with(|state, _| {
+            state.logs.check_known(log)?;
+            Ok::<_, StoreRefusal>(state.anchors.of_log(log, above, limit))
+        })
     }
 
     fn note_erasure(&self, _: ErasureRecord) -> BoxFuture<'_, Result<(), Error>> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::anchors::Outboxes;
 use super::arena::Arena;
 use super::blobs::Blobs;
 use super::leases::Held;
@@ -36,6 +37,7 @@ pub(super) struct State {
     pub(super) inboxes: HashMap<RunId, Inbox>,
     pub(super) timers: Timers,
     pub(super) logs: Logs,
+    pub(super) anchors: Outboxes,
 }
 
 /// What was posted to one run.

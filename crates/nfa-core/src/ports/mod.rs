@@ -2,6 +2,7 @@
 //!
 //! Only types of this crate, the standard library, `serde_json` and `bytes` appear in them.
 
+mod anchor;
 mod clock;
 mod context;
 mod erasure;
@@ -15,6 +16,10 @@ mod witness;
 use std::future::Future;
 use std::pin::Pin;
 
+pub use anchor::{
+    Anchor, AnchorBacklog, AnchorClaim, AnchorEvidence, AnchorRecord, AnchorState, AnchorStatus,
+    AnchorSubmission, AnchorTicket, GrownLog, KeccakEvidence,
+};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub(crate) use context::idempotency_key;
 pub use context::{CallContext, Cancellation, Dependencies};

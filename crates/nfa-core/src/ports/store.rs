@@ -7,7 +7,10 @@ use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{BoxFuture, BoxResult, ErasureRecord, ReplacedOpenings, StoreRefusal};
+use super::{
+    AnchorBacklog, AnchorClaim, AnchorRecord, BoxFuture, BoxResult, ErasureRecord,
+    ReplacedOpenings, StoreRefusal,
+};
 use crate::content::Sealed;
 use crate::engine::{Entry, Signal};
 use crate::error::Error;
@@ -161,6 +164,30 @@ pub trait Store: Send + Sync {
 
     /// The leaves of a run, in commit order, with their index where they have one.
     fn leaves(&self, run: RunId) -> BoxResult<'_, Vec<(LeafDraft, Option<u64>)>>;
+
+    /// What an anchor has before it, of all logs.
+    fn anchor_backlog<'a>(&'a self, anchor: &'a str) -> BoxResult<'a, AnchorBacklog>;
+
+    /// Puts a checkpoint into the outbox of an anchor, pending and due at `now`. One of that log and size which
+    /// is there stays as it is. Refuses (`checkpoint_conflict`) a root that is not the recorded one.
+    fn enqueue_anchor<'a>(
+        &'a self,
+        anchor: &'a str,
+        log: LogId,
+        checkpoint: CheckpointRecord,
+        now: Timestamp,
+    ) -> BoxResult<'a, ()>;
+
+    /// Takes up records that are due, the smallest sizes first, so that no other process takes them up until the
+    /// claim lapses. Verified ones never are due.
+    fn claim_anchors(&self, claim: AnchorClaim) -> BoxResult<'_, Vec<AnchorRecord>>;
+
+    /// Records what became of one. A verified one stays as it is; an unknown one is left out.
+    fn record_anchor(&self, record: AnchorRecord) -> BoxResult<'_, ()>;
+
+    /// The records of a log over more than `above` leaves, of all anchors, the smallest sizes first, at most
+    /// `limit`.
+    fn anchors(&self, log: LogId, above: u64, limit: usize) -> BoxResult<'_, Vec<AnchorRecord>>;
 
     /// Remembers an erasure durably, outside the database: before its keys are destroyed, and so that a
     /// database that is put back from a backup is erased again when it is opened.
@@ -567,4 +594,6 @@ pub struct LogHead {
     pub size: u64,
     /// The newest checkpoint.
     pub checkpoint: Option<CheckpointRecord>,
+    /// The most leaves of it that an anchor keeps, verified; 0 for none.
+    pub anchored: u64,
 }

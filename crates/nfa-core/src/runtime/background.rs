@@ -91,6 +91,27 @@ pub(super) async fn keep_witnessing(sequencer: Arc<Sequencer>, closed: Cancellat
     }
 }
 
+/// Gives checkpoints to anchors when they are due.
+pub(super) async fn keep_anchoring(sequencer: Arc<Sequencer>, closed: Cancellation) {
+    /// How long after a store that failed it is asked again.
+    const AGAIN: Duration = Duration::from_secs(5);
+    let Some(anchoring) = sequencer.anchoring() else {
+        return;
+    };
+    loop {
+        let next = tokio::select! {
+            () = closed.cancelled() => return,
+            // Whoever waits for an anchor is told of the store's failure.
+            next = sequencer.anchor_due() => next.unwrap_or(AGAIN),
+        };
+        tokio::select! {
+            () = closed.cancelled() => return,
+            () = anchoring.wake.notified() => {}
+            () = tokio::time::sleep(next) => {}
+        }
+    }
+}
+
 /// Sequences and signs what was drafted, soon after it was; where the store is shared, also what other
 /// processes drafted for the logs that this one holds.
 pub(super) async fn keep_sequencing(

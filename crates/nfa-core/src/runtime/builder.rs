@@ -11,11 +11,11 @@ use super::background;
 use super::bind::{Bindings, ModelProvider, ToolProvider};
 use super::lease::LeaseClock;
 use super::lifecycle::Runtime;
-use super::proof::{OwnLeaves, Sequencer, Witnessing};
+use super::proof::{AnchorPace, Anchoring, Outsiders, OwnLeaves, Sequencer, Witnessing};
 use super::shared::Shared;
 use crate::error::{Category, Component, Error};
 use crate::memory_store::MemoryStore;
-use crate::ports::{Cancellation, Clock, Keys, MemoryKeys, Store, SystemClock, Witness};
+use crate::ports::{Anchor, Cancellation, Clock, Keys, MemoryKeys, Store, SystemClock, Witness};
 
 /// Makes a [`Runtime`].
 pub struct RuntimeBuilder {
@@ -34,6 +34,9 @@ pub struct RuntimeBuilder {
     witnesses: Vec<Arc<dyn Witness>>,
     witness_timeout: Duration,
     heartbeat: Option<Duration>,
+    anchors: Vec<Arc<dyn Anchor>>,
+    anchor_pace: AnchorPace,
+    anchor_timeout: Duration,
 }
 
 impl RuntimeBuilder {
@@ -54,6 +57,12 @@ impl RuntimeBuilder {
             witnesses: Vec::new(),
             witness_timeout: Duration::from_secs(5),
             heartbeat: None,
+            anchors: Vec::new(),
+            anchor_pace: AnchorPace {
+                leaves: 100,
+                after: Duration::from_mins(5),
+            },
+            anchor_timeout: Duration::from_secs(10),
         }
     }
 
@@ -156,6 +165,30 @@ impl RuntimeBuilder {
         self
     }
 
+    /// Somewhere beyond this process's reach that keeps the roots of the logs; given checkpoints in the
+    /// background, out of an outbox in the store.
+    #[must_use]
+    pub fn anchor(mut self, anchor: Arc<dyn Anchor>) -> Self {
+        self.anchors.push(anchor);
+        self
+    }
+
+    /// When a log goes to the anchors: once it has `leaves` that did not, or `after` the first of those was
+    /// recorded. Default: 100 leaves, 5 minutes.
+    #[must_use]
+    pub fn anchor_every(mut self, leaves: u64, after: Duration) -> Self {
+        let leaves = leaves.max(1);
+        self.anchor_pace = AnchorPace { leaves, after };
+        self
+    }
+
+    /// How long an anchor may take over one answer; it is asked again later. Default: 10 seconds.
+    #[must_use]
+    pub fn anchor_timeout(mut self, patience: Duration) -> Self {
+        self.anchor_timeout = patience;
+        self
+    }
+
     /// Opens the runtime on the current tokio runtime.
     ///
     /// # Errors
@@ -196,6 +229,14 @@ impl RuntimeBuilder {
             true => None,
             false => Some(Witnessing::new(self.witnesses, self.witness_timeout)?),
         };
+        let anchoring = (!self.anchors.is_empty()).then(|| {
+            let clock = Arc::clone(&clock);
+            Anchoring::new(self.anchors, self.anchor_pace, self.anchor_timeout, clock)
+        });
+        let outsiders = Outsiders {
+            witnessing,
+            anchoring,
+        };
         let sequencer = self.proof.then(|| {
             let (store, keys, owner) = (Arc::clone(&store), Arc::clone(&keys), Arc::clone(&owner));
             Arc::new(Sequencer::new(
@@ -205,7 +246,7 @@ impl RuntimeBuilder {
                 owner,
                 lease.ttl_ms(),
                 self.origin,
-                witnessing,
+                outsiders,
             ))
         });
         let transactional = store.capabilities().transactional;
@@ -250,6 +291,12 @@ impl RuntimeBuilder {
             ));
             if sequencer.witnessing().is_some() {
                 shared.handle.spawn(background::keep_witnessing(
+                    Arc::clone(sequencer),
+                    shared.closed.clone(),
+                ));
+            }
+            if sequencer.anchoring().is_some() {
+                shared.handle.spawn(background::keep_anchoring(
                     Arc::clone(sequencer),
                     shared.closed.clone(),
                 ));

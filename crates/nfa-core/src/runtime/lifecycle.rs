@@ -332,10 +332,7 @@ impl Runtime {
         let sequencer = self.shared.sequencer()?;
         loop {
             let receipt = sequencer.receipt(run).await?;
-            if matches!(
-                receipt.state,
-                ReceiptState::Checkpointed | ReceiptState::None
-            ) {
+            if receipt.state >= ReceiptState::Checkpointed || receipt.state == ReceiptState::None {
                 return Ok(receipt);
             }
             for log in receipt.leaves.iter().map(|leaf| leaf.log) {

@@ -5,6 +5,7 @@ use nfa_proof::{TileSink, TileSource};
 use super::lifecycle::Runtime;
 use super::proof::{self, ConsistencyProof, LogExport, LogInfo};
 use crate::error::{Category, Component, Error};
+use crate::ports::AnchorRecord;
 
 impl Runtime {
     /// Writes the log of an agent as C2SP tlog-tiles to `files`, such as a folder that a web server serves:
@@ -68,6 +69,38 @@ impl Runtime {
         sequencer.info(info.log).await
     }
 }
+
+impl Runtime {
+    /// Gives the newest checkpoint of an agent's log to every anchor now, asks what became of the earlier ones,
+    /// and says where all that are not verified and the newest one that is stand.
+    ///
+    /// # Errors
+    /// `no_anchor`, `log_unknown`, `proof_off`, and what the store gives. What an anchor refuses is told by the
+    /// record.
+    pub async fn anchor(&self, agent: &str) -> Result<Vec<AnchorRecord>, Error> {
+        let info = self.log_info(agent).await?;
+        self.shared.sequencer()?.anchor_now(info.log).await?;
+        let head = self.shared.store.log_head(info.log).await?;
+        let above = head.anchored.saturating_sub(1);
+        self.shared
+            .store
+            .anchors(info.log, above, MOST_RECORDS)
+            .await
+    }
+
+    /// Where the checkpoints of an agent's log stand with the anchors: those over more than `above` leaves, the
+    /// smallest first, at most 1,000.
+    ///
+    /// # Errors
+    /// `log_unknown`, and what the store gives.
+    pub async fn anchors(&self, agent: &str, above: u64) -> Result<Vec<AnchorRecord>, Error> {
+        let log = self.existing_log(agent).await?;
+        self.shared.store.anchors(log, above, MOST_RECORDS).await
+    }
+}
+
+/// The most records of anchors that are listed at once.
+const MOST_RECORDS: usize = 1000;
 
 fn not_checkpointed(agent: &str) -> Error {
     Error::new(

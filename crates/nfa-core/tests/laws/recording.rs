@@ -9,9 +9,10 @@ use nfa_core::engine::Entry;
 use nfa_core::ids::{Address, LogId, ProgramHash, RunId, SessionId, StepPath, Subject, Timestamp};
 use nfa_core::memory_store::MemoryStore;
 use nfa_core::ports::{
-    Batch, BoxFuture, CallContext, CheckpointRecord, Clock, InboxItem, LeafDraft, Lease, LogDraft,
-    LogHead, Model, ModelRequest, ModelStream, Posted, RunFilter, RunRecord, SequencedBatch,
-    SessionHead, SessionItem, Store, StoreCapabilities, SystemClock, Tool, ToolError, ToolOutput,
+    AnchorBacklog, AnchorClaim, AnchorRecord, Batch, BoxFuture, BoxResult, CallContext,
+    CheckpointRecord, Clock, InboxItem, LeafDraft, Lease, LogDraft, LogHead, Model, ModelRequest,
+    ModelStream, Posted, RunFilter, RunRecord, SequencedBatch, SessionHead, SessionItem, Store,
+    StoreCapabilities, SystemClock, Tool, ToolError, ToolOutput,
 };
 use nfa_core::spec::{Approval, Effect, ToolSpec};
 use nfa_core::{Category, Component, Error};
@@ -297,6 +298,32 @@ impl Store for Recording {
 
     fn leaves(&self, run: RunId) -> BoxFuture<'_, Result<Vec<(LeafDraft, Option<u64>)>, Error>> {
         self.inner.leaves(run)
+    }
+
+    fn anchor_backlog<'a>(&'a self, anchor: &'a str) -> BoxResult<'a, AnchorBacklog> {
+        self.inner.anchor_backlog(anchor)
+    }
+
+    fn enqueue_anchor<'a>(
+        &'a self,
+        anchor: &'a str,
+        log: LogId,
+        checkpoint: CheckpointRecord,
+        now: Timestamp,
+    ) -> BoxResult<'a, ()> {
+        self.inner.enqueue_anchor(anchor, log, checkpoint, now)
+    }
+
+    fn claim_anchors(&self, claim: AnchorClaim) -> BoxResult<'_, Vec<AnchorRecord>> {
+        self.inner.claim_anchors(claim)
+    }
+
+    fn record_anchor(&self, record: AnchorRecord) -> BoxResult<'_, ()> {
+        self.inner.record_anchor(record)
+    }
+
+    fn anchors(&self, log: LogId, above: u64, limit: usize) -> BoxResult<'_, Vec<AnchorRecord>> {
+        self.inner.anchors(log, above, limit)
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), Error>> {

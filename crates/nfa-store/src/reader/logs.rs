@@ -7,6 +7,7 @@ use nfa_core::ports::{CheckpointRecord, LeafDraft, LogHead, StoreRefusal};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Rows};
 
+use super::anchors::anchored_size;
 use crate::codec::{bytes, integer, unsigned};
 use crate::failure::sqlite;
 
@@ -24,7 +25,7 @@ pub(crate) fn existing_log(connection: &Connection, agent: &str) -> Result<Optio
 }
 
 /// The row and size of a log.
-fn log_row(connection: &Connection, log: LogId) -> Result<(i64, u64), Error> {
+pub(super) fn log_row(connection: &Connection, log: LogId) -> Result<(i64, u64), Error> {
     let (row, size) = connection
         .prepare_cached("SELECT id, size FROM logs WHERE log = ?1")
         .and_then(|mut statement| {
@@ -181,7 +182,11 @@ pub(crate) fn log_head(connection: &Connection, log: LogId) -> Result<LogHead, E
         }),
         None => None,
     };
-    Ok(LogHead { size, checkpoint })
+    Ok(LogHead {
+        size,
+        checkpoint,
+        anchored: anchored_size(connection, row)?,
+    })
 }
 
 pub(crate) fn log_nodes(

@@ -1,5 +1,6 @@
 //! A few threads that read, each over its own connection, so that no async thread waits for a disk.
 
+mod anchors;
 mod logs;
 mod runs;
 mod sessions;
@@ -16,6 +17,7 @@ use crate::failure::internal;
 use crate::queue::Queue;
 use crate::writer::{Desk, Job};
 
+pub(crate) use anchors::*;
 pub(crate) use logs::*;
 pub(crate) use runs::*;
 pub(crate) use sessions::*;

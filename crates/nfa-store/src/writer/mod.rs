@@ -2,6 +2,7 @@
 //! completed together: a hundred runs share one sync of the disk. One that is refused undoes nothing of the
 //! others.
 
+mod anchors;
 mod commit;
 mod desk;
 mod erase;

@@ -15,6 +15,7 @@
 //! ```
 
 mod admission;
+mod anchors;
 mod atomicity;
 mod bench;
 mod concurrency;
@@ -180,6 +181,10 @@ const CASES: &[Case] = cases![
     false logs::keep_nodes,
     false logs::refuse_a_second_root_for_a_size,
     false logs::refuse_drafts_of_unknown_logs,
+    false anchors::go_to_an_outbox_once,
+    false anchors::are_taken_up_by_one_until_it_lapses,
+    false anchors::are_kept_once_verified,
+    false anchors::refuse_what_no_checkpoint_says,
     false atomicity::a_failing_session_undoes_everything,
     false atomicity::a_failing_draft_undoes_everything,
     false atomicity::a_failing_neighbour_undoes_nothing,
@@ -192,6 +197,7 @@ const CASES: &[Case] = cases![
     false reopening::refuses_calls_after_close,
     true reopening::shows_the_same_after_reopening,
     true reopening::keeps_what_was_enqueued_before_close,
+    true anchors::last,
     true erasure::is_completed_when_opened_again,
 ];
 

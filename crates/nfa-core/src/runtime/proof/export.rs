@@ -5,6 +5,7 @@ use std::convert::Infallible;
 
 use nfa_proof::{Bundle, Leaf, LeafProof, NodeReader, Note, Sha256, inclusion_proof};
 
+use super::anchored::with_anchors;
 use super::own::OwnLeaves;
 use super::sequencer::{log_corrupt, peaks};
 use super::{openings, proof_error};
@@ -34,10 +35,12 @@ pub(in crate::runtime) async fn bundle(
         .ok_or_else(|| not_checkpointed(run))?;
     let note = Note::parse(checkpoint.note.as_bytes()).map_err(proof_error)?;
     let mut proofs = Vec::with_capacity(leaves.len());
+    let mut last = 0;
     for (draft, index) in &leaves {
         let index = index
             .filter(|index| *index < checkpoint.size)
             .ok_or_else(|| not_checkpointed(run))?;
+        last = index.max(last);
         let path = prove(store, log, index, checkpoint.size).await?;
         let leaf = Leaf::decode(&draft.leaf).map_err(proof_error)?;
         let mut proof = LeafProof::new(&leaf, index, path);
@@ -54,7 +57,8 @@ pub(in crate::runtime) async fn bundle(
         }
     }
     proofs.sort_by_key(|proof| proof.index);
-    Bundle::new(note, proofs).map_err(proof_error)
+    let bundle = Bundle::new(note, proofs).map_err(proof_error)?;
+    with_anchors(bundle, store, log, last, checkpoint.size).await
 }
 
 /// The bundle of a log's leaves that belong to no run: the newest, and every key event.
@@ -85,7 +89,9 @@ pub(in crate::runtime) async fn agent_bundle(
         return Err(log_not_checkpointed(log));
     }
     proofs.sort_by_key(|proof| proof.index);
-    Bundle::new(note, proofs).map_err(proof_error)
+    let last = proofs.last().map_or(0, |proof| proof.index);
+    let bundle = Bundle::new(note, proofs).map_err(proof_error)?;
+    with_anchors(bundle, store, log, last, checkpoint.size).await
 }
 
 /// The proof of a leaf that belongs to no run, everything disclosed.

@@ -1,5 +1,7 @@
 //! Proof of prompt: leaves as a projection of entries, drafted with them, sequenced and signed later.
 
+mod anchored;
+mod anchoring;
 mod chain;
 mod consistency;
 mod draft;
@@ -14,6 +16,7 @@ mod rotation;
 mod sequencer;
 mod witnessing;
 
+pub(super) use anchoring::{AnchorPace, Anchoring};
 pub(super) use chain::{ChainKeeper, ContextChain};
 pub use consistency::ConsistencyProof;
 pub(super) use consistency::consistency;
@@ -26,7 +29,7 @@ pub use receipt::{LeafReceipt, LogInfo, Receipt, ReceiptState};
 pub(super) use redact::sources;
 pub(crate) use redact::without_field;
 pub use rotation::LogKey;
-pub(super) use sequencer::Sequencer;
+pub(super) use sequencer::{Outsiders, Sequencer};
 pub(super) use witnessing::Witnessing;
 
 use crate::error::{Category, Component, Error};

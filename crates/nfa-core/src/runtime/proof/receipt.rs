@@ -22,6 +22,8 @@ pub enum ReceiptState {
     Sequenced,
     /// A signed checkpoint covers it.
     Checkpointed,
+    /// An anchor keeps a checkpoint that covers it.
+    Anchored,
 }
 
 /// One leaf of a receipt.
@@ -82,6 +84,7 @@ impl fmt::Display for Receipt {
             ReceiptState::Recorded => "recorded",
             ReceiptState::Sequenced => "sequenced",
             ReceiptState::Checkpointed => "checkpointed",
+            ReceiptState::Anchored => "anchored",
         };
         let leaves = self.leaves.len();
         write!(

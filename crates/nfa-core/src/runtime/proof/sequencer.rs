@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use nfa_proof::{Checkpoint, Frontier, Note, Sha256};
 use tokio::sync::Notify;
 
+use super::anchoring::Anchoring;
 use super::own::OwnLeaves;
 use super::proof_error;
 use super::receipt::{LeafReceipt, LogInfo, Receipt, ReceiptState};
@@ -29,10 +30,17 @@ pub(in crate::runtime) struct Sequencer {
     owner: Arc<str>,
     ttl_ms: u64,
     origin: Arc<str>,
-    witnessing: Option<Witnessing>,
+    outsiders: Outsiders,
     dirty: Mutex<BTreeSet<LogId>>,
     pub(in crate::runtime) wake: Notify,
     logs: tokio::sync::Mutex<HashMap<LogId, State>>,
+}
+
+/// Those who are shown what was signed.
+#[derive(Default)]
+pub(in crate::runtime) struct Outsiders {
+    pub(in crate::runtime) witnessing: Option<Witnessing>,
+    pub(in crate::runtime) anchoring: Option<Anchoring>,
 }
 
 /// A log whose lease this process has, or had.
@@ -50,7 +58,7 @@ impl Sequencer {
         owner: Arc<str>,
         ttl_ms: u64,
         origin: Arc<str>,
-        witnessing: Option<Witnessing>,
+        outsiders: Outsiders,
     ) -> Self {
         Self {
             store,
@@ -59,7 +67,7 @@ impl Sequencer {
             owner,
             ttl_ms,
             origin,
-            witnessing,
+            outsiders,
             dirty: Mutex::default(),
             wake: Notify::new(),
             logs: tokio::sync::Mutex::default(),
@@ -201,14 +209,21 @@ impl Sequencer {
         self.store
             .record_checkpoint(log, state.epoch, record)
             .await?;
-        if let Some(witnessing) = &self.witnessing {
+        if let Some(witnessing) = self.witnessing() {
             witnessing.note(log);
+        }
+        if let Some(anchoring) = self.anchoring() {
+            anchoring.note(log, size);
         }
         Ok(())
     }
 
     pub(in crate::runtime) fn witnessing(&self) -> Option<&Witnessing> {
-        self.witnessing.as_ref()
+        self.outsiders.witnessing.as_ref()
+    }
+
+    pub(in crate::runtime) fn anchoring(&self) -> Option<&Anchoring> {
+        self.outsiders.anchoring.as_ref()
     }
 
     /// Keeps a checkpoint again, under which there are more signatures now. Fenced like the checkpoint
@@ -248,6 +263,7 @@ impl Sequencer {
         let peaks = peaks.ok_or_else(|| log_corrupt(log, "a node of its right edge is missing"))?;
         let frontier = Frontier::from_peaks(head.size, peaks).map_err(proof_error)?;
         self.check_signed(log, &head, &frontier).await?;
+        self.check_anchored(log, &frontier).await?;
         let (keys, _) = self.generations(log).await?;
         Ok(State {
             epoch: lease.epoch,
@@ -267,15 +283,7 @@ impl Sequencer {
             return Ok(());
         };
         if size > head.size {
-            return Err(Error::new(
-                Component::Proof,
-                Category::Configuration,
-                "log_rolled_back",
-                format!(
-                    "log {log} has {} leaves, but a checkpoint over {size} was signed: restore the newer store",
-                    head.size
-                ),
-            ));
+            return Err(log_rolled_back(log, head.size, size, "signed"));
         }
         if size == head.size && root != frontier.root() {
             return Err(log_corrupt(
@@ -309,24 +317,21 @@ impl Sequencer {
 
     /// Where the leaves of a run stand now.
     pub(in crate::runtime) async fn receipt(&self, run: RunId) -> Result<Receipt, Error> {
-        let mut signed: HashMap<LogId, u64> = HashMap::new();
+        let mut heads: HashMap<LogId, (u64, u64)> = HashMap::new();
         let mut leaves = Vec::new();
         for (draft, index) in self.store.leaves(run).await? {
-            let signed = match signed.get(&draft.log) {
-                Some(size) => *size,
+            let (signed, anchored) = match heads.get(&draft.log) {
+                Some(known) => *known,
                 None => {
-                    let size = self
-                        .store
-                        .log_head(draft.log)
-                        .await?
-                        .checkpoint
-                        .map_or(0, |newest| newest.size);
-                    signed.insert(draft.log, size);
-                    size
+                    let head = self.store.log_head(draft.log).await?;
+                    let signed = head.checkpoint.map_or(0, |newest| newest.size);
+                    heads.insert(draft.log, (signed, head.anchored));
+                    (signed, head.anchored)
                 }
             };
             let state = match index {
                 None => ReceiptState::Recorded,
+                Some(index) if index < anchored => ReceiptState::Anchored,
                 Some(index) if index < signed => ReceiptState::Checkpointed,
                 Some(_) => ReceiptState::Sequenced,
             };
@@ -353,6 +358,17 @@ pub(super) fn peaks(size: u64) -> Vec<(u8, u64)> {
             place
         })
         .collect()
+}
+
+pub(super) fn log_rolled_back(log: LogId, found: u64, known: u64, how: &str) -> Error {
+    Error::new(
+        Component::Proof,
+        Category::Configuration,
+        "log_rolled_back",
+        format!(
+            "log {log} has {found} leaves, but a checkpoint over {known} was {how}: restore the newer store"
+        ),
+    )
 }
 
 pub(super) fn log_corrupt(log: LogId, what: &str) -> Error {

@@ -10,7 +10,7 @@ use super::bench::{Bench, OWNER, TTL, blob, draft, good, refused, step};
 use super::{Outcome, ensure};
 
 /// A log with three drafts of two runs, claimed by [`OWNER`] under epoch 1; gives their numbers.
-async fn drafted(bench: &Bench) -> Result<(LogId, Vec<u64>), String> {
+pub(super) async fn drafted(bench: &Bench) -> Result<(LogId, Vec<u64>), String> {
     let log = good(bench.store.log("agent").await)?;
     let (one, two) = (bench.admit(1).await?, bench.admit(2).await?);
     let mut batch = step(one, 1, 1, 2);
@@ -29,7 +29,7 @@ async fn drafted(bench: &Bench) -> Result<(LogId, Vec<u64>), String> {
     Ok((log, drafts.iter().map(|(number, _)| *number).collect()))
 }
 
-fn sequenced(log: LogId, expected_size: u64, drafts: &[u64]) -> SequencedBatch {
+pub(super) fn sequenced(log: LogId, expected_size: u64, drafts: &[u64]) -> SequencedBatch {
     SequencedBatch {
         log,
         epoch: 1,
@@ -46,7 +46,7 @@ fn sequenced(log: LogId, expected_size: u64, drafts: &[u64]) -> SequencedBatch {
     }
 }
 
-fn checkpoint(size: u64, root: u8) -> CheckpointRecord {
+pub(super) fn checkpoint(size: u64, root: u8) -> CheckpointRecord {
     CheckpointRecord {
         size,
         root: [root; 32],
@@ -286,6 +286,7 @@ pub(super) async fn refuse_a_second_root_for_a_size(bench: &mut Bench) -> Outcom
     let expected = LogHead {
         size: 3,
         checkpoint: Some(checkpoint(3, 3)),
+        anchored: 0,
     };
     ensure!(head == expected, "expected {expected:?}, found {head:?}");
     Ok(())

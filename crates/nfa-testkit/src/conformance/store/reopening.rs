@@ -39,7 +39,7 @@ async fn picture(store: &Arc<dyn Store>) -> Result<String, String> {
 }
 
 /// Closes the store and opens it again.
-async fn reopen(bench: &mut Bench) -> Outcome {
+pub(super) async fn reopen(bench: &mut Bench) -> Outcome {
     good(bench.store.close().await)?;
     let Some(reopen) = &bench.reopen else {
         return Err("the candidate cannot be opened again".to_owned());
