@@ -45,7 +45,7 @@ mod open;
 
 pub use log_folder::LogFolder;
 pub use nfa_core::runtime::{
-    Agent, AgentBuilder, Ask, ConsistencyProof, Event, LeafReceipt, LogExport, LogInfo,
+    Agent, AgentBuilder, Ask, ConsistencyProof, Decision, Event, LeafReceipt, LogExport, LogInfo,
     ModelProvider, Outcome, OutcomeStatus, OutcomeSummary, Receipt, ReceiptState, ResumeOptions,
     RunBuilder, RunHandle, SignalSent, ToolProvider, WhenBusy,
 };

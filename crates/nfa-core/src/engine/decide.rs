@@ -205,21 +205,23 @@ impl Run {
             _ => None,
         };
         match signal {
-            Signal::Approve { step } => {
+            Signal::Approve { step, by } => {
                 if asking(step).is_some() {
                     facts.push(Fact::Answered {
                         step: step.clone(),
                         answer: AnswerKind::Approved,
                         words: None,
+                        by: *by,
                     });
                 }
             }
-            Signal::Deny { step, reason } => {
+            Signal::Deny { step, reason, by } => {
                 if let Some(question) = asking(step) {
                     facts.push(Fact::Answered {
                         step: step.clone(),
                         answer: AnswerKind::Denied,
                         words: *reason,
+                        by: *by,
                     });
                     let (status, text) = match question {
                         Question::Approval => {
@@ -244,12 +246,13 @@ impl Run {
                     });
                 }
             }
-            Signal::Answer { step, content } => {
+            Signal::Answer { step, content, by } => {
                 if asking(step).is_some() {
                     facts.push(Fact::Answered {
                         step: step.clone(),
                         answer: AnswerKind::Given,
                         words: Some(*content),
+                        by: *by,
                     });
                     facts.push(Fact::CallFinished {
                         step: step.clone(),

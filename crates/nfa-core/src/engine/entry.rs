@@ -133,6 +133,9 @@ pub enum Fact {
         /// Their words.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         words: Option<Address>,
+        /// Who says so, as content.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Address>,
     },
     /// The conversation goes on with another agent.
     HandedOver {
@@ -363,6 +366,9 @@ pub enum Signal {
     Approve {
         /// The step that asks.
         step: StepPath,
+        /// Who says so, as content.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Address>,
     },
     /// No.
     Deny {
@@ -371,6 +377,9 @@ pub enum Signal {
         /// Why, as content.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<Address>,
+        /// Who says so, as content.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Address>,
     },
     /// The result that the step should have.
     Answer {
@@ -378,6 +387,9 @@ pub enum Signal {
         step: StepPath,
         /// The answer, as content.
         content: Address,
+        /// Who says so, as content.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<Address>,
     },
     /// Stop.
     Cancel {

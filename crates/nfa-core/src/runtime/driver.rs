@@ -314,15 +314,18 @@ impl Task {
             Done::Dropped { .. } => return Ok(None),
             Done::TimeCame { .. } => Input::TimeCame { step },
             Done::Model {
-                result: Ok((answer, turn)),
+                result: Ok(answer),
+                evidence: turn,
                 ..
             } => {
                 let content = sealer.put(&Content::Answer(Arc::clone(&answer)))?;
-                self.chains.keep(step, &turn);
-                if step.depth() == 1 && here.memory.whole {
-                    self.journal.context = turn.chain().to_head();
+                if let Some(turn) = turn {
+                    self.chains.keep(step, &turn);
+                    if step.depth() == 1 && here.memory.whole {
+                        self.journal.context = turn.chain().to_head();
+                    }
+                    evidence = Evidence::Turn(turn);
                 }
-                evidence = Evidence::Turn(Box::new(turn));
                 reported = answer;
                 Input::ModelAnswered {
                     step,
@@ -332,9 +335,13 @@ impl Task {
             }
             Done::Model {
                 result: Err(error),
+                evidence: turn,
                 partial,
                 ..
             } => {
+                if let Some(turn) = turn {
+                    evidence = Evidence::Turn(turn);
+                }
                 let partial = (!partial.is_empty())
                     .then(|| sealer.put(&Content::Text { text: partial }))
                     .transpose()?;

@@ -1,4 +1,4 @@
-//! The runtime as a whole: running, resuming, signalling, closing.
+//! The runtime as a whole: running, resuming, reading, closing.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,11 +13,11 @@ use super::proof::{LogInfo, Receipt, ReceiptState};
 use super::resume::{ResumeOptions, read_journal, resume, run_unknown};
 use super::shared::Shared;
 use super::start::RunBuilder;
-use crate::content::{Content, Message, Sealed, content_erased};
-use crate::engine::{Entry, Signal};
+use crate::content::{Content, Message, content_erased};
+use crate::engine::Entry;
 use crate::error::{Category, Component, Error};
-use crate::ids::{Address, LogId, RunId, StepPath, Subject};
-use crate::ports::{InboxItem, RunFilter, RunRecord, RunStatus, Store};
+use crate::ids::{Address, LogId, RunId};
+use crate::ports::{RunFilter, RunRecord, RunStatus, Store};
 
 /// Where agents run. Cheap to clone; all clones are one runtime.
 #[derive(Clone)]
@@ -31,18 +31,6 @@ impl fmt::Debug for Runtime {
             .field("owner", &self.shared.owner)
             .finish_non_exhaustive()
     }
-}
-
-/// What became of a signal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SignalSent {
-    /// The run is being driven, here or elsewhere, and takes it in.
-    Delivered,
-    /// It waits in the inbox; nobody drives the run: resume it.
-    Waiting,
-    /// The run has stopped, and takes nothing in.
-    Stopped,
 }
 
 impl Runtime {
@@ -129,136 +117,6 @@ impl Runtime {
             }
         }
         Ok(resumed)
-    }
-
-    /// Says yes to a step that asks.
-    ///
-    /// # Errors
-    /// `run_unknown`, and what the store gives.
-    pub async fn approve(&self, run: RunId, step: StepPath) -> Result<SignalSent, Error> {
-        self.signal(run, Signal::Approve { step }, Vec::new()).await
-    }
-
-    /// Says no to a step that asks; the model is told why.
-    ///
-    /// # Errors
-    /// As [`Runtime::approve`].
-    pub async fn deny(
-        &self,
-        run: RunId,
-        step: StepPath,
-        reason: Option<&str>,
-    ) -> Result<SignalSent, Error> {
-        let (reason, blobs) = match reason {
-            Some(text) => {
-                let (address, blob) = self.words(run, text, true).await?;
-                (Some(address), vec![blob])
-            }
-            None => (None, Vec::new()),
-        };
-        self.signal(run, Signal::Deny { step, reason }, blobs).await
-    }
-
-    /// Gives a step that asks its result.
-    ///
-    /// # Errors
-    /// As [`Runtime::approve`].
-    pub async fn answer(
-        &self,
-        run: RunId,
-        step: StepPath,
-        text: &str,
-    ) -> Result<SignalSent, Error> {
-        let (content, blob) = self.words(run, text, false).await?;
-        self.signal(run, Signal::Answer { step, content }, vec![blob])
-            .await
-    }
-
-    /// Stops a run, wherever it is driven. One that nobody drives is stopped here.
-    ///
-    /// # Errors
-    /// As [`Runtime::approve`].
-    pub async fn cancel(&self, run: RunId) -> Result<SignalSent, Error> {
-        let sent = self
-            .signal(run, Signal::Cancel { reason: None }, Vec::new())
-            .await?;
-        if sent != SignalSent::Waiting {
-            return Ok(sent);
-        }
-        match resume(&self.shared, run, ResumeOptions::default(), false, false).await {
-            Ok(mut handle) => handle.outcome().await.map(|_| SignalSent::Delivered),
-            Err(error) if error.code() == "lease_held" => Ok(SignalSent::Delivered),
-            Err(error) => Err(error),
-        }
-    }
-
-    async fn words(
-        &self,
-        run: RunId,
-        text: &str,
-        is_error: bool,
-    ) -> Result<(Address, (Subject, Sealed)), Error> {
-        let record = self
-            .shared
-            .store
-            .run(run)
-            .await?
-            .ok_or_else(|| run_unknown(run))?;
-        let vault = self.shared.vault(&record.subject).await?;
-        let content = Content::ToolOutput {
-            text: text.to_owned(),
-            is_error,
-        };
-        let sealed = vault.seal(&super::memory::encode(&content)?)?;
-        Ok((sealed.address, (record.subject, sealed)))
-    }
-
-    async fn signal(
-        &self,
-        run: RunId,
-        signal: Signal,
-        blobs: Vec<(Subject, Sealed)>,
-    ) -> Result<SignalSent, Error> {
-        let record = self
-            .shared
-            .store
-            .run(run)
-            .await?
-            .ok_or_else(|| run_unknown(run))?;
-        if record.status.is_terminal() {
-            return Ok(SignalSent::Stopped);
-        }
-        let mut id = [0; 16];
-        getrandom::fill(&mut id).map_err(crate::content::entropy_unavailable)?;
-        let id: Arc<str> = RunId(id).to_string().into();
-        let at = self.shared.clock.now();
-        self.shared
-            .store
-            .post(
-                InboxItem {
-                    id,
-                    run,
-                    signal,
-                    at,
-                },
-                blobs,
-            )
-            .await?;
-        if let Some(live) = self.shared.live(run) {
-            live.post();
-            return Ok(SignalSent::Delivered);
-        }
-        let record = self
-            .shared
-            .store
-            .run(run)
-            .await?
-            .ok_or_else(|| run_unknown(run))?;
-        Ok(if record.owner.is_some() {
-            SignalSent::Delivered
-        } else {
-            SignalSent::Waiting
-        })
     }
 
     /// One run as the store lists it.

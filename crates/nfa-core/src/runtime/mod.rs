@@ -29,6 +29,7 @@ mod proof;
 mod report;
 mod resume;
 mod shared;
+mod signals;
 mod start;
 
 pub use agent::{Agent, AgentBuilder, IntoAgentRef, IntoModel, ModelChoice};
@@ -38,8 +39,9 @@ pub use builder::RuntimeBuilder;
 pub use erase::{Erased, Erasure};
 pub use event::{Event, OutcomeStatus, OutcomeSummary};
 pub use handle::{Ask, Outcome, RunHandle};
-pub use lifecycle::{Runtime, SignalSent};
+pub use lifecycle::Runtime;
 pub(crate) use proof::without_field;
 pub use proof::{ConsistencyProof, LeafReceipt, LogExport, LogInfo, LogKey, Receipt, ReceiptState};
 pub use resume::ResumeOptions;
+pub use signals::{Decision, SignalSent};
 pub use start::{RunBuilder, WhenBusy};

@@ -98,7 +98,9 @@ impl Surroundings {
 pub(super) enum Done {
     Model {
         step: StepPath,
-        result: Result<(Arc<ModelAnswer>, TurnEvidence), Error>,
+        result: Result<Arc<ModelAnswer>, Error>,
+        /// How the model was asked, if it was.
+        evidence: Option<Box<TurnEvidence>>,
         partial: String,
     },
     Call {
@@ -164,8 +166,10 @@ pub(super) async fn call_model(
 ) -> Done {
     let step = call.step.clone();
     let mut partial = String::new();
+    let mut evidence = None;
     let result = {
-        let work = AssertUnwindSafe(turn(&here, call, &cancellation, &mut partial)).catch_unwind();
+        let work = turn(&here, call, &cancellation, &mut evidence, &mut partial);
+        let work = AssertUnwindSafe(work).catch_unwind();
         tokio::select! {
             biased;
             () = cancellation.cancelled() => return Done::Dropped { step },
@@ -175,6 +179,7 @@ pub(super) async fn call_model(
     Done::Model {
         step,
         result,
+        evidence,
         partial,
     }
 }
@@ -183,8 +188,9 @@ async fn turn(
     here: &Surroundings,
     call: ModelCall,
     cancellation: &Cancellation,
+    evidence: &mut Option<Box<TurnEvidence>>,
     partial: &mut String,
-) -> Result<(Arc<ModelAnswer>, TurnEvidence), Error> {
+) -> Result<Arc<ModelAnswer>, Error> {
     let agent = &call.agent.spec;
     let model = Arc::clone(here.bound.model(&agent.name)?);
     let history: &[Exchange] = if call.root { &here.memory.history } else { &[] };
@@ -196,11 +202,12 @@ async fn turn(
     let instructions = call.agent.instructions.as_ref();
     let messages = context::messages(instructions, exchanges, content)?;
     let skipped = usize::from(instructions.is_some());
-    let mut evidence = call.chain.evidence(
+    let asked = call.chain.evidence(
         here,
         &call.agent,
         &call.conversation,
         messages.get(skipped..).unwrap_or_default(),
+        &*model,
     );
     let request = ModelRequest {
         messages,
@@ -214,6 +221,7 @@ async fn turn(
         deltas: here.events.is_some(),
     };
     let context = here.context(&call.step, call.attempt, &agent.name, cancellation);
+    let asked = evidence.insert(Box::new(asked));
     let started = Instant::now();
     let answer = listen(
         here,
@@ -224,9 +232,9 @@ async fn turn(
         call.attempt,
         partial,
     )
-    .await?;
-    evidence.finish(&*model, started.elapsed());
-    Ok((answer, evidence))
+    .await;
+    asked.took(started.elapsed());
+    answer
 }
 
 /// Follows one answer to its end.

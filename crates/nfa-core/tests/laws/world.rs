@@ -369,13 +369,21 @@ impl World {
         if question == Question::Interrupted {
             self.asked_again += 1;
             if self.denies {
-                return Happened::Said(Signal::Deny { step, reason: None });
+                return Happened::Said(Signal::Deny {
+                    step,
+                    reason: None,
+                    by: None,
+                });
             }
             return Happened::Said(if self.effects.contains_key(&step.to_string()) {
                 let content = self.result(tool, &step, false);
-                Signal::Answer { step, content }
+                Signal::Answer {
+                    step,
+                    content,
+                    by: None,
+                }
             } else {
-                Signal::Approve { step }
+                Signal::Approve { step, by: None }
             });
         }
         let Some(Content::Answer(answer)) = self.sink.0.get(&answer) else {
@@ -384,12 +392,20 @@ impl World {
         let call = answer.message.tool_calls().nth(call as usize).unwrap();
         let arguments: Value = serde_json::from_str(&call.arguments).unwrap();
         Happened::Said(match arguments["person"].as_str() {
-            Some("deny") => Signal::Deny { step, reason: None },
+            Some("deny") => Signal::Deny {
+                step,
+                reason: None,
+                by: None,
+            },
             Some("answer") => {
                 let content = self.result("a person", &step, false);
-                Signal::Answer { step, content }
+                Signal::Answer {
+                    step,
+                    content,
+                    by: None,
+                }
             }
-            _ => Signal::Approve { step },
+            _ => Signal::Approve { step, by: None },
         })
     }
 

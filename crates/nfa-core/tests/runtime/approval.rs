@@ -1,10 +1,11 @@
 use nfa_core::ports::{BoxFuture, CallContext, Tool, ToolError, ToolOutput};
-use nfa_core::runtime::{Agent, OutcomeStatus, ResumeOptions, SignalSent};
+use nfa_core::runtime::{Agent, Decision, OutcomeStatus, ResumeOptions, SignalSent};
 use nfa_core::spec::{Approval, Effect, ToolSpec};
+use nfa_proof::{FieldId, LeafKind};
 use nfa_testkit::scripted::Turn;
 use serde_json::{Value, json};
 
-use crate::support::{model, runtime, tool};
+use crate::support::{disclosed, model, runtime, tool};
 
 #[tokio::test]
 async fn a_call_waits_for_a_yes() {
@@ -144,5 +145,40 @@ async fn a_resumed_run_gets_its_dependencies_anew() {
             .parts
             .clone();
         assert_eq!(serde_json::to_value(results).unwrap()[0]["text"], expected);
+    }
+}
+
+#[tokio::test]
+async fn the_proof_says_who_decided() {
+    for (decision, word) in [
+        (Decision::approve(), "approved"),
+        (Decision::deny(None), "denied"),
+        (Decision::answer("paid by hand"), "given"),
+    ] {
+        let runtime = runtime();
+        let (pay, _) = tool("pay", Effect::AtMostOnce, |_| Ok(json!("paid")));
+        let agent = Agent::builder("helper")
+            .model(model([Turn::call("pay", "{}"), Turn::text("done")]))
+            .tool(pay.asking())
+            .build()
+            .unwrap();
+        let outcome = runtime.run(&agent, "pay").outcome().await.unwrap();
+        let (run, step) = (outcome.run(), outcome.asks()[0].step.clone());
+        let decided = runtime.decide(run, step, decision.by("alice"));
+        assert_eq!(decided.await.unwrap(), SignalSent::Waiting);
+        let mut handle = runtime.resume(run).await.unwrap();
+        assert_eq!(handle.outcome().await.unwrap().text(), "done");
+        runtime.checkpointed(run).await.unwrap();
+        let bundle = runtime.proof(run, None).await.unwrap();
+        let mut said = disclosed(&bundle, LeafKind::Approval);
+        assert_eq!(said.len(), 1);
+        let said = said.remove(0);
+        assert_eq!(said[&FieldId::DECISION], word.as_bytes());
+        assert_eq!(said[&FieldId::APPROVER], b"alice");
+        // A leaf has no string of a caller in clear.
+        for leaf in bundle.leaves() {
+            let shown = leaf.leaf.windows(5).any(|bytes| bytes == b"alice");
+            assert!(!shown);
+        }
     }
 }

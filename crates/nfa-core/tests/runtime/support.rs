@@ -1,9 +1,11 @@
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use nfa_core::ports::{BoxFuture, CallContext, Tool, ToolError, ToolOutput};
 use nfa_core::runtime::{Event, RunHandle, Runtime};
 use nfa_core::spec::{Approval, Effect, ToolSpec};
+use nfa_proof::{Bundle, FieldId, Leaf, LeafKind};
 use nfa_testkit::scripted::{ScriptedModel, Turn};
 use serde_json::{Value, json};
 
@@ -92,4 +94,20 @@ pub(crate) async fn events(handle: &mut RunHandle) -> Vec<Event> {
         events.push(event.unwrap());
     }
     events
+}
+
+/// What each leaf of a kind discloses, in the order of their indices.
+pub(crate) fn disclosed(bundle: &Bundle, kind: LeafKind) -> Vec<BTreeMap<FieldId, Vec<u8>>> {
+    let leaves = bundle.leaves().iter().filter(|proof| {
+        let leaf = Leaf::decode(&proof.leaf).unwrap();
+        leaf.header().kind == kind
+    });
+    leaves
+        .map(|proof| {
+            let openings = proof.disclosed.iter();
+            openings
+                .map(|opening| (opening.field, opening.value.clone()))
+                .collect()
+        })
+        .collect()
 }

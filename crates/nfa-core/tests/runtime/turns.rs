@@ -1,10 +1,12 @@
 use nfa_core::ports::ToolError;
 use nfa_core::runtime::{Agent, Event, OutcomeStatus, ReceiptState};
 use nfa_core::spec::{Effect, Limits};
+use nfa_core::{Category, Component, Error};
+use nfa_proof::{FieldId, LeafKind};
 use nfa_testkit::scripted::{Gate, Turn};
 use serde_json::json;
 
-use crate::support::{add, events, model, runtime, tool};
+use crate::support::{add, disclosed, events, model, runtime, tool};
 
 #[tokio::test]
 async fn a_run_streams_its_answer_and_ends_with_a_receipt() {
@@ -307,4 +309,49 @@ async fn a_completed_run_gives_its_outcome_again_though_its_session_went_on() {
     let mut again = runtime.resume(first).await.unwrap();
     assert_eq!(again.outcome().await.unwrap().text(), "first");
     assert_eq!(scripted.calls(), 2);
+}
+
+#[tokio::test]
+async fn a_failed_call_of_a_model_is_recorded_with_what_it_was_sent_and_what_surfaced() {
+    let runtime = runtime();
+    let down = Error::new(
+        Component::Model,
+        Category::Input,
+        "model_down",
+        "it is down",
+    );
+    let agent = Agent::builder("helper")
+        .model(model([
+            Turn::text("half an answer")
+                .in_chunks_of(8)
+                .breaking_after(1, down),
+            Turn::text("done"),
+        ]))
+        .build()
+        .unwrap();
+    let mut handle = runtime.run(&agent, "How are you?").start().await.unwrap();
+    let run = handle.run();
+    events(&mut handle).await;
+    let outcome = handle.outcome().await.unwrap();
+    assert_eq!(outcome.status(), OutcomeStatus::Failed);
+    runtime.checkpointed(run).await.unwrap();
+    let bundle = runtime.proof(run, None).await.unwrap();
+    let turns = disclosed(&bundle, LeafKind::Interaction);
+    assert_eq!(turns.len(), 1);
+    assert_eq!(turns[0][&FieldId::PROMPT], b"How are you?");
+    assert_eq!(turns[0][&FieldId::SUCCESS], b"false");
+    assert_eq!(turns[0][&FieldId::RESPONSE], b"half an ");
+    let error: serde_json::Value = serde_json::from_slice(&turns[0][&FieldId::ERROR]).unwrap();
+    assert_eq!(error["code"], "model_down");
+
+    // Resumed, it is asked again, and that is another interaction.
+    let mut handle = runtime.resume(run).await.unwrap();
+    assert_eq!(handle.outcome().await.unwrap().text(), "done");
+    runtime.checkpointed(run).await.unwrap();
+    let bundle = runtime.proof(run, None).await.unwrap();
+    let turns = disclosed(&bundle, LeafKind::Interaction);
+    assert_eq!(turns.len(), 2);
+    assert_eq!(turns[1][&FieldId::RESPONSE], b"done");
+    assert!(!turns[1].contains_key(&FieldId::ERROR));
+    assert_eq!(turns[0][&FieldId::CONTEXT], turns[1][&FieldId::CONTEXT]);
 }

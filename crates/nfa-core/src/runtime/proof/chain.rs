@@ -9,7 +9,7 @@ use super::draft::TurnEvidence;
 use crate::content::Message;
 use crate::engine::Exchange;
 use crate::ids::{Address, StepPath};
-use crate::ports::ContextHead;
+use crate::ports::{ContextHead, Model};
 use crate::runtime::perform::Surroundings;
 use crate::spec::CompiledAgent;
 
@@ -30,6 +30,7 @@ impl ContextChain {
         agent: &CompiledAgent,
         conversation: &[Exchange],
         messages: &[Arc<Message>],
+        model: &dyn Model,
     ) -> TurnEvidence {
         let mut head = self.head;
         if self.wanted {
@@ -45,7 +46,12 @@ impl ContextChain {
             messages: messages.len(),
             wanted: self.wanted,
         };
-        TurnEvidence::new(Arc::clone(&agent.spec), chain, prompt_of(conversation))
+        TurnEvidence::new(
+            Arc::clone(&agent.spec),
+            chain,
+            prompt_of(conversation),
+            model,
+        )
     }
 
     pub(super) fn head(&self) -> &[u8; 32] {

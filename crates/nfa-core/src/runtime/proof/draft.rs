@@ -38,18 +38,22 @@ pub(in crate::runtime) struct TurnEvidence {
 }
 
 impl TurnEvidence {
-    pub(super) fn new(agent: Arc<AgentSpec>, chain: ContextChain, prompt: Vec<Address>) -> Self {
+    pub(super) fn new(
+        agent: Arc<AgentSpec>,
+        chain: ContextChain,
+        prompt: Vec<Address>,
+        model: &dyn Model,
+    ) -> Self {
         Self {
             agent,
             chain,
             prompt,
-            model: String::new(),
+            model: model.name().to_owned(),
             duration: Duration::ZERO,
         }
     }
 
-    pub(in crate::runtime) fn finish(&mut self, model: &dyn Model, duration: Duration) {
-        model.name().clone_into(&mut self.model);
+    pub(in crate::runtime) fn took(&mut self, duration: Duration) {
         self.duration = duration;
     }
 
@@ -167,29 +171,15 @@ impl RunLogs {
         turn: TurnEvidence,
         sealer: &mut Sealer<'_>,
     ) -> Result<Option<LeafDraft>, Error> {
-        let Fact::ModelFinished {
-            step,
-            answer,
-            finish,
-            usage,
-            calls,
-            ..
-        } = &entry.fact
-        else {
-            return Ok(None);
-        };
         let json = |value: Result<Vec<u8>, _>| Source::Inline(value.unwrap_or_default());
         let mut fields = vec![
             (FieldId::PROMPT, Source::Texts(turn.prompt)),
-            (FieldId::RESPONSE, Source::Texts(vec![*answer])),
             (FieldId::CONTEXT, Source::Inline(turn.chain.head().to_vec())),
             (FieldId::MODEL, Source::Inline(turn.model.into_bytes())),
             (
                 FieldId::PARAMETERS,
                 json(serde_json::to_vec(&turn.agent.model.settings)),
             ),
-            (FieldId::USAGE, json(serde_json::to_vec(usage))),
-            (FieldId::FINISH, Source::Inline(name_of(finish))),
             (
                 FieldId::DURATION,
                 Source::Inline(turn.duration.as_millis().to_string().into_bytes()),
@@ -199,9 +189,42 @@ impl RunLogs {
                 Source::Inline(run.program().hash().0.to_vec()),
             ),
         ];
-        if !calls.is_empty() {
-            fields.push((FieldId::TOOLS, Source::Calls(*answer)));
-        }
+        let (step, answered) = match &entry.fact {
+            Fact::ModelFinished {
+                step,
+                answer,
+                finish,
+                usage,
+                calls,
+                ..
+            } => {
+                fields.extend([
+                    (FieldId::RESPONSE, Source::Texts(vec![*answer])),
+                    (FieldId::USAGE, json(serde_json::to_vec(usage))),
+                    (FieldId::FINISH, Source::Inline(name_of(finish))),
+                ]);
+                if !calls.is_empty() {
+                    fields.push((FieldId::TOOLS, Source::Calls(*answer)));
+                }
+                (step, true)
+            }
+            Fact::ModelFailed {
+                step,
+                error,
+                partial,
+            } => {
+                // What was sent was sent, and what surfaced was seen.
+                fields.extend([
+                    (FieldId::SUCCESS, Source::Inline(b"false".to_vec())),
+                    (FieldId::ERROR, json(serde_json::to_vec(error))),
+                ]);
+                if let Some(partial) = partial {
+                    fields.push((FieldId::RESPONSE, Source::Texts(vec![*partial])));
+                }
+                (step, false)
+            }
+            _ => return Ok(None),
+        };
         if let Some(user) = &sealer.memory.user {
             fields.push((FieldId::USER, Source::Inline(user.as_bytes().to_vec())));
         }
@@ -215,7 +238,9 @@ impl RunLogs {
             fields,
             sealer,
         )?;
-        self.keep_latest(step, id);
+        if answered {
+            self.keep_latest(step, id);
+        }
         Ok(Some(draft))
     }
 
@@ -304,6 +329,7 @@ impl RunLogs {
             step,
             answer,
             words,
+            by,
         } = &entry.fact
         else {
             return Ok(None);
@@ -339,6 +365,8 @@ impl RunLogs {
             words
                 .filter(known)
                 .map(|words| (FieldId::COMMENT, Source::Texts(vec![words]))),
+            by.filter(known)
+                .map(|by| (FieldId::APPROVER, Source::Texts(vec![by]))),
         ];
         let fields = fields.into_iter().flatten().collect();
         let (parent, agent) = (self.cause(step), run.agent_at(step));
@@ -415,8 +443,9 @@ pub(in crate::runtime) struct Asked {
 impl Asked {
     /// What a signal would answer.
     pub(in crate::runtime) fn by(run: &Run, signal: &Signal) -> Option<Self> {
-        let (Signal::Approve { step } | Signal::Deny { step, .. } | Signal::Answer { step, .. }) =
-            signal
+        let (Signal::Approve { step, .. }
+        | Signal::Deny { step, .. }
+        | Signal::Answer { step, .. }) = signal
         else {
             return None;
         };
@@ -444,11 +473,11 @@ impl Asked {
         entry: &Entry,
         content: &ContentCache,
     ) -> Result<(), Error> {
-        let words = match &entry.fact {
-            Fact::Answered { words, .. } => *words,
-            _ => None,
+        let said = match &entry.fact {
+            Fact::Answered { words, by, .. } => [*words, *by],
+            _ => [None, None],
         };
-        for address in words.into_iter().chain([self.answer]) {
+        for address in said.into_iter().flatten().chain([self.answer]) {
             match content.load(store, std::iter::once(address)).await {
                 Err(error) if error.code() != "content_erased" => return Err(error),
                 _ => {}

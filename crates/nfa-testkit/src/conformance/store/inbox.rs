@@ -13,6 +13,7 @@ fn signal(run: RunId, id: &str) -> InboxItem {
         run,
         signal: Signal::Approve {
             step: StepPath::root().child(2).child(1),
+            by: None,
         },
         at: Timestamp(11),
     }
