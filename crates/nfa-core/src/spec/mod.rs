@@ -2,7 +2,9 @@
 
 mod agent;
 mod canonical;
+mod compile;
 mod program;
+mod refusal;
 mod schema;
 mod shape;
 mod tool;
@@ -11,6 +13,7 @@ pub use agent::{
     AgentSpec, HistoryPolicy, Limits, MemoryPolicy, ModelSettings, ModelSpec, ToolRef,
 };
 pub use canonical::canonical_json;
-pub use program::{CompiledAgent, CompiledTool, Program, ProgramSpec, SPEC_VERSION, Target};
+pub use compile::{CompiledAgent, CompiledTool, Target};
+pub use program::{Program, ProgramSpec, SPEC_VERSION};
 pub use schema::Schema;
 pub use tool::{Approval, CommandSpec, Effect, ToolSpec};

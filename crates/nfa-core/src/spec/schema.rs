@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::program::invalid;
+use super::refusal::invalid;
 use super::shape::Shape;
 use crate::error::Error;
 
@@ -69,5 +69,21 @@ impl Schema {
             })
             .collect();
         Some(lines.join("\n"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn schemas_reach_neither_network_nor_files() {
+        for reference in ["https://example.com/schema.json", "file:///etc/hostname"] {
+            let error = Schema::compile(json!({ "$ref": reference })).unwrap_err();
+            assert_eq!(error.code(), "schema_invalid");
+        }
+        assert!(Schema::compile(json!({ "$defs": { "a": {} }, "$ref": "#/$defs/a" })).is_ok());
     }
 }
