@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use super::state::State;
+use super::logs::Logs;
 use crate::ids::{LogId, Timestamp};
 use crate::ports::{
     AnchorBacklog, AnchorClaim, AnchorRecord, AnchorState, CheckpointRecord, GrownLog, LogHead,
@@ -63,23 +63,22 @@ impl Outboxes {
         records.sort_by_key(|record| (record.checkpoint.size, record.anchor.clone()));
         records.into_iter().take(limit).cloned().collect()
     }
-}
 
-impl State {
-    pub(super) fn log_head(&self, log: LogId) -> Result<LogHead, StoreRefusal> {
-        let kept = self.anchors.above(log, 0).filter(|record| !is_open(record));
+    /// Where a log stands, with what anchors keep of it.
+    pub(super) fn head(&self, logs: &Logs, log: LogId) -> Result<LogHead, StoreRefusal> {
+        let kept = self.above(log, 0).filter(|record| !is_open(record));
         Ok(LogHead {
             anchored: kept
                 .map(|record| record.checkpoint.size)
                 .max()
                 .unwrap_or_default(),
-            ..self.logs.head(log)?
+            ..logs.head(log)?
         })
     }
 
-    pub(super) fn anchor_backlog(&self, anchor: &str) -> AnchorBacklog {
-        let outbox = self.anchors.0.get(anchor);
-        let grown = self.logs.checkpoints().filter_map(|(log, checkpoint)| {
+    pub(super) fn backlog(&self, logs: &Logs, anchor: &str) -> AnchorBacklog {
+        let outbox = self.0.get(anchor);
+        let grown = logs.checkpoints().filter_map(|(log, checkpoint)| {
             let mut sizes = outbox.into_iter().flat_map(|outbox| {
                 let sizes = outbox.range((log, 0)..=(log, u64::MAX));
                 sizes.map(|((_, size), _)| *size)
@@ -102,20 +101,21 @@ impl State {
         }
     }
 
-    pub(super) fn enqueue_anchor(
+    pub(super) fn enqueue(
         &mut self,
+        logs: &Logs,
         anchor: &str,
         log: LogId,
         checkpoint: CheckpointRecord,
         now: Timestamp,
     ) -> Result<(), StoreRefusal> {
-        if self.logs.root(log, checkpoint.size)? != Some(checkpoint.root) {
+        if logs.root(log, checkpoint.size)? != Some(checkpoint.root) {
             return Err(StoreRefusal::CheckpointConflict {
                 reason: "no checkpoint of this size with this root was recorded",
             });
         }
         let name: Arc<str> = anchor.into();
-        let outbox = self.anchors.0.entry(Arc::clone(&name)).or_default();
+        let outbox = self.0.entry(Arc::clone(&name)).or_default();
         outbox
             .entry((log, checkpoint.size))
             .or_insert_with(|| AnchorRecord {

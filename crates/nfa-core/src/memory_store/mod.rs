@@ -254,7 +254,7 @@ impl Store for MemoryStore {
     }
 
     fn log_head(&self, log: LogId) -> BoxFuture<'_, Result<LogHead, Error>> {
-        self.with(|state, _| state.log_head(log))
+        self.with(|state, _| state.anchors.head(&state.logs, log))
     }
 
     fn log_nodes<'a>(
@@ -279,7 +279,7 @@ impl Store for MemoryStore {
     }
 
     fn anchor_backlog<'a>(&'a self, anchor: &'a str) -> BoxResult<'a, AnchorBacklog> {
-        self.with(|state, _| Ok::<_, Error>(state.anchor_backlog(anchor)))
+        self.with(|state, _| Ok::<_, Error>(state.anchors.backlog(&state.logs, anchor)))
     }
 
     fn enqueue_anchor<'a>(
@@ -289,7 +289,10 @@ impl Store for MemoryStore {
         checkpoint: CheckpointRecord,
         now: Timestamp,
     ) -> BoxResult<'a, ()> {
-        self.with(|state, _| state.enqueue_anchor(anchor, log, checkpoint, now))
+        self.with(|state, _| {
+            let outboxes = &mut state.anchors;
+            outboxes.enqueue(&state.logs, anchor, log, checkpoint, now)
+        })
     }
 
     fn claim_anchors(&self, claim: AnchorClaim) -> BoxResult<'_, Vec<AnchorRecord>> {

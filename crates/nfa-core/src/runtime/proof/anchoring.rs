@@ -1,24 +1,20 @@
-//! Giving checkpoints to anchors: in the background, through an outbox, at least once.
+//! Talking to anchors: who they are, how long they may take, and what they give.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use nfa_proof::{AnchorStatement, Frontier, Leaf, Sha256, root_at, verify_anchor};
+use nfa_proof::{AnchorStatement, verify_anchor};
 use tokio::sync::Notify;
 
-use super::sequencer::{Sequencer, log_corrupt, log_rolled_back};
-use super::{nodes, proof_error};
+use super::proof_error;
 use crate::error::{Category, Component, Error};
 use crate::ids::{LogId, Timestamp};
 use crate::ports::{
-    Anchor, AnchorClaim, AnchorEvidence, AnchorRecord, AnchorState, AnchorStatus, AnchorSubmission,
-    CheckpointRecord, Clock, GrownLog, KeccakEvidence,
+    Anchor, AnchorEvidence, AnchorRecord, AnchorState, AnchorStatus, AnchorSubmission, Clock,
+    KeccakEvidence,
 };
-
-/// The most checkpoints that an anchor is given at once.
-const BATCH: usize = 256;
 
 /// How long after a try the next one is made, at first and at most.
 const FIRST_TRY: Duration = Duration::from_secs(1);
@@ -37,14 +33,14 @@ pub(in crate::runtime) struct AnchorPace {
 
 /// The anchors of a runtime.
 pub(in crate::runtime) struct Anchoring {
-    anchors: Vec<Arc<dyn Anchor>>,
-    pace: AnchorPace,
+    pub(super) anchors: Vec<Arc<dyn Anchor>>,
+    pub(super) pace: AnchorPace,
     patience: Duration,
-    clock: Arc<dyn Clock>,
+    pub(super) clock: Arc<dyn Clock>,
     pub(in crate::runtime) wake: Notify,
     /// From which size on a log is due, as far as is known here.
     due_from: Mutex<HashMap<LogId, u64>>,
-    turn: tokio::sync::Mutex<()>,
+    pub(super) turn: tokio::sync::Mutex<()>,
 }
 
 impl Anchoring {
@@ -74,7 +70,7 @@ impl Anchoring {
     }
 
     /// Until a call that nobody answers is given up, and those who claimed before it lapse.
-    fn hold(&self) -> Duration {
+    pub(super) fn hold(&self) -> Duration {
         self.patience * 2
     }
 
@@ -98,16 +94,17 @@ impl Anchoring {
         })
     }
 
-    /// Gives each pending record to the anchor, and asks what became of the others.
-    async fn work_off(
+    /// Gives each pending record to the anchor, asks what became of the others, and gives all as they stand
+    /// then.
+    pub(super) async fn work_off(
         &self,
-        sequencer: &Sequencer,
         anchor: &dyn Anchor,
         records: Vec<AnchorRecord>,
+        origin_of: impl Fn(LogId) -> String,
         now: Timestamp,
-    ) -> Result<(), Error> {
+    ) -> Vec<AnchorRecord> {
         let of = |record: &AnchorRecord| AnchorSubmission {
-            origin: sequencer.origin_of(record.log).into(),
+            origin: origin_of(record.log).into(),
             size: record.checkpoint.size,
             root: record.checkpoint.root,
             checkpoint: Arc::clone(&record.checkpoint.note),
@@ -151,145 +148,24 @@ impl Anchoring {
             }
         });
         done.extend(join_all(checked).await);
-        for record in done {
-            sequencer.store.record_anchor(record).await?;
-        }
-        Ok(())
+        done
     }
-}
 
-impl Sequencer {
-    /// Anchors what is due; gives how long it is until more is.
-    pub(in crate::runtime) async fn anchor_due(&self) -> Result<Duration, Error> {
-        let Some(anchoring) = self.anchoring() else {
-            return Ok(Duration::MAX);
-        };
-        let _turn = anchoring.turn.lock().await;
-        let now = anchoring.clock.now();
-        let mut next = later(now, anchoring.pace.after);
-        let mut outcome = Ok(());
-        let mut due_from: HashMap<LogId, u64> = HashMap::new();
-        for anchor in &anchoring.anchors {
-            let backlog = self.store.anchor_backlog(anchor.name()).await?;
-            for grown in backlog.grown {
-                let due = self.due(anchoring, &grown).await?;
-                let mut anchored = grown.anchored;
-                if due <= now {
-                    anchored = grown.checkpoint.size;
-                    self.enqueue(&**anchor, grown.log, grown.checkpoint, now)
-                        .await?;
-                } else {
-                    next = next.min(due);
-                }
-                let from = due_from.entry(grown.log).or_insert(u64::MAX);
-                *from = anchored.saturating_add(anchoring.pace.leaves).min(*from);
-            }
-            loop {
-                let claim = AnchorClaim {
-                    anchor: anchor.name().into(),
-                    log: None,
-                    due: now,
-                    until: later(now, anchoring.hold()),
-                    limit: BATCH,
-                };
-                let records = self.store.claim_anchors(claim).await?;
-                if records.is_empty() {
-                    break;
-                }
-                let done = anchoring.work_off(self, &**anchor, records, now).await;
-                outcome = outcome.and(done);
-            }
-            let backlog = self.store.anchor_backlog(anchor.name()).await?;
-            next = next.min(backlog.next_due.unwrap_or(next));
-        }
-        anchoring
-            .due_from
+    /// Which sizes of logs make them due, as the last look told.
+    pub(super) fn set_due_from(&self, sizes: HashMap<LogId, u64>) {
+        self.due_from
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .extend(due_from);
-        outcome.map(|()| Duration::from_millis(next.0.saturating_sub(anchoring.clock.now().0)))
+            .extend(sizes);
     }
 
-    /// Anchors the newest checkpoint of a log now, and looks at everything of it that is on its way.
-    pub(in crate::runtime) async fn anchor_now(&self, log: LogId) -> Result<(), Error> {
-        let anchoring = self.anchoring().ok_or_else(no_anchor)?;
-        let _turn = anchoring.turn.lock().await;
-        let now = anchoring.clock.now();
-        let newest = self.store.log_head(log).await?.checkpoint;
-        for anchor in &anchoring.anchors {
-            if let Some(checkpoint) = newest.clone() {
-                self.enqueue(&**anchor, log, checkpoint, now).await?;
-            }
-            let claim = AnchorClaim {
-                anchor: anchor.name().into(),
-                log: Some(log),
-                due: Timestamp(u64::MAX),
-                until: later(now, anchoring.hold()),
-                limit: BATCH,
-            };
-            let records = self.store.claim_anchors(claim).await?;
-            anchoring.work_off(self, &**anchor, records, now).await?;
-        }
-        anchoring.wake.notify_one();
-        Ok(())
-    }
-
-    async fn enqueue(
-        &self,
-        anchor: &dyn Anchor,
-        log: LogId,
-        checkpoint: CheckpointRecord,
-        now: Timestamp,
-    ) -> Result<(), Error> {
-        self.store
-            .enqueue_anchor(anchor.name(), log, checkpoint, now)
-            .await
-    }
-
-    /// When a log that grew is to be anchored.
-    async fn due(&self, anchoring: &Anchoring, grown: &GrownLog) -> Result<Timestamp, Error> {
-        if grown.checkpoint.size - grown.anchored >= anchoring.pace.leaves {
-            return Ok(Timestamp(0));
-        }
-        let first = self.store.sequenced(grown.log, grown.anchored, 1).await?;
-        let first = first
-            .first()
-            .ok_or_else(|| log_corrupt(grown.log, "a leaf is missing"))?;
-        let first = Leaf::decode(first).map_err(proof_error)?;
-        Ok(later(
-            Timestamp(first.header().time_ms),
-            anchoring.pace.after,
-        ))
-    }
-
-    /// Refuses a log that is behind what an anchor keeps, or differs from it. An anchor that gives no answer
-    /// keeps nobody from going on.
-    pub(super) async fn check_anchored(
-        &self,
-        log: LogId,
-        frontier: &Frontier<Sha256>,
-    ) -> Result<(), Error> {
-        let Some(anchoring) = self.anchoring() else {
-            return Ok(());
-        };
-        let origin = self.origin_of(log);
-        let asked = anchoring.anchors.iter().map(async |anchor| {
-            let newest = anchoring.in_time(&**anchor, anchor.newest(&origin)).await;
+    /// What each anchor that answers keeps of a log.
+    pub(super) async fn newest(&self, origin: &str) -> Vec<(u64, [u8; 32])> {
+        let asked = self.anchors.iter().map(async |anchor| {
+            let newest = self.in_time(&**anchor, anchor.newest(origin)).await;
             newest.ok().flatten()
         });
-        for (size, root) in join_all(asked).await.into_iter().flatten() {
-            if size > frontier.size() {
-                return Err(log_rolled_back(log, frontier.size(), size, "anchored"));
-            }
-            let here = nodes::make(&*self.store, log, |nodes| root_at::<Sha256, _>(size, nodes));
-            if here.await? != root {
-                return Err(log_corrupt(
-                    log,
-                    &format!("its root over {size} leaves differs from the one that was anchored"),
-                ));
-            }
-        }
-        Ok(())
+        join_all(asked).await.into_iter().flatten().collect()
     }
 }
 
@@ -382,18 +258,9 @@ fn tried(record: AnchorRecord, error: Option<&Error>, now: Timestamp) -> AnchorR
     }
 }
 
-fn later(now: Timestamp, by: Duration) -> Timestamp {
+pub(super) fn later(now: Timestamp, by: Duration) -> Timestamp {
     Timestamp(
         now.0
             .saturating_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX)),
-    )
-}
-
-fn no_anchor() -> Error {
-    Error::new(
-        Component::Proof,
-        Category::Configuration,
-        "no_anchor",
-        "the runtime was opened without an anchor: give it one",
     )
 }

@@ -6,8 +6,9 @@ use std::convert::Infallible;
 use nfa_proof::{Bundle, Leaf, LeafProof, NodeReader, Note, Sha256, inclusion_proof};
 
 use super::anchored::with_anchors;
+use super::log_error::log_corrupt;
+use super::nodes::peaks;
 use super::own::OwnLeaves;
-use super::sequencer::{log_corrupt, peaks};
 use super::{openings, proof_error};
 use crate::content::content_erased;
 use crate::error::{Category, Component, Error};

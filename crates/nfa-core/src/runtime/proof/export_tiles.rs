@@ -50,7 +50,7 @@ where
         let limit = usize::try_from(left).map_or(PAGE, |left| left.min(PAGE));
         let leaves = store.sequenced(log, export.size(), limit).await?;
         if leaves.is_empty() {
-            return Err(super::sequencer::log_corrupt(
+            return Err(super::log_error::log_corrupt(
                 log,
                 &format!("the leaf at index {} is missing", export.size()),
             ));

@@ -4,11 +4,15 @@ mod anchored;
 mod anchoring;
 mod chain;
 mod consistency;
+mod cosigning;
 mod draft;
 mod export;
 mod export_tiles;
+mod generations;
+mod log_error;
 mod nodes;
 mod openings;
+mod outbox;
 mod own;
 mod receipt;
 mod redact;
@@ -24,11 +28,12 @@ pub(super) use draft::{AgentLogs, Asked, CallEvidence, Evidence, RunLogs, TurnEv
 pub(super) use export::{agent_bundle, bundle};
 pub use export_tiles::LogExport;
 pub(super) use export_tiles::tiles;
+pub use generations::LogKey;
 pub(super) use own::OwnLeaves;
 pub use receipt::{LeafReceipt, LogInfo, Receipt, ReceiptState};
 pub(super) use redact::sources;
 pub(crate) use redact::without_field;
-pub use rotation::LogKey;
+
 pub(super) use sequencer::{Outsiders, Sequencer};
 pub(super) use witnessing::Witnessing;
 

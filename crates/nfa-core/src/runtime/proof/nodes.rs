@@ -6,7 +6,7 @@ use std::convert::Infallible;
 
 use nfa_proof::{NodeReader, ReadError};
 
-use super::sequencer::log_corrupt;
+use super::log_error::log_corrupt;
 use crate::error::Error;
 use crate::ids::LogId;
 use crate::ports::Store;
@@ -52,4 +52,18 @@ pub(super) async fn make<T>(
             nodes.read.insert(place, hash.ok_or_else(missing)?);
         }
     }
+}
+
+/// The complete subtrees that make up a tree of `size` leaves, largest first, as (level, index).
+pub(super) fn peaks(size: u64) -> Vec<(u8, u64)> {
+    let mut before = 0_u64;
+    (0..64_u8)
+        .rev()
+        .filter(|level| size >> level & 1 == 1)
+        .map(|level| {
+            let place = (level, before >> level);
+            before += 1 << level;
+            place
+        })
+        .collect()
 }

@@ -8,12 +8,14 @@ use nfa_proof::{Checkpoint, Frontier, Note, Sha256};
 use tokio::sync::Notify;
 
 use super::anchoring::Anchoring;
+use super::generations::Generations;
+use super::log_error::{log_corrupt, log_rolled_back};
+use super::nodes::peaks;
 use super::own::OwnLeaves;
 use super::proof_error;
 use super::receipt::{LeafReceipt, LogInfo, Receipt, ReceiptState};
-use super::rotation::Generations;
 use super::witnessing::Witnessing;
-use crate::error::{Category, Component, Error};
+use crate::error::Error;
 use crate::ids::{LogId, RunId};
 use crate::ports::{
     CheckpointRecord, Keys, LogHead, NodeRecord, SequencedBatch, SequencedLeaf, Store,
@@ -344,38 +346,4 @@ impl Sequencer {
         }
         Ok(Receipt::new(run, leaves))
     }
-}
-
-/// The complete subtrees that make up a tree of `size` leaves, largest first, as (level, index).
-pub(super) fn peaks(size: u64) -> Vec<(u8, u64)> {
-    let mut before = 0_u64;
-    (0..64_u8)
-        .rev()
-        .filter(|level| size >> level & 1 == 1)
-        .map(|level| {
-            let place = (level, before >> level);
-            before += 1 << level;
-            place
-        })
-        .collect()
-}
-
-pub(super) fn log_rolled_back(log: LogId, found: u64, known: u64, how: &str) -> Error {
-    Error::new(
-        Component::Proof,
-        Category::Configuration,
-        "log_rolled_back",
-        format!(
-            "log {log} has {found} leaves, but a checkpoint over {known} was {how}: restore the newer store"
-        ),
-    )
-}
-
-pub(super) fn log_corrupt(log: LogId, what: &str) -> Error {
-    Error::new(
-        Component::Proof,
-        Category::Internal,
-        "log_corrupt",
-        format!("log {log} cannot be gone on with: {what}; audit it"),
-    )
 }

@@ -8,7 +8,6 @@ use futures_util::future::join_all;
 use nfa_proof::{Note, NoteSignature, Sha256, VerifierKey, consistency_proof};
 use tokio::sync::Notify;
 
-use super::sequencer::Sequencer;
 use super::{nodes, proof_error};
 use crate::error::{Category, Component, Error};
 use crate::ids::LogId;
@@ -21,7 +20,7 @@ pub(in crate::runtime) struct Witnessing {
     due: Mutex<BTreeSet<LogId>>,
     pub(in crate::runtime) wake: Notify,
     /// Two who ask at once would each keep only what they were given.
-    turn: tokio::sync::Mutex<()>,
+    pub(super) turn: tokio::sync::Mutex<()>,
     /// What each witness signed last of each log, as far as is known here.
     last: Mutex<HashMap<(LogId, usize), u64>>,
 }
@@ -61,12 +60,12 @@ impl Witnessing {
         self.wake.notify_one();
     }
 
-    fn take_due(&self) -> BTreeSet<LogId> {
+    pub(super) fn take_due(&self) -> BTreeSet<LogId> {
         std::mem::take(&mut *self.due.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The checkpoint with the signatures of all witnesses that gave theirs in time; `None` when none is new.
-    async fn cosigned(
+    pub(super) async fn cosigned(
         &self,
         store: &dyn Store,
         log: LogId,
@@ -134,41 +133,6 @@ impl Witnessing {
             }
         }
         Err(refused(key, "it signed another size"))
-    }
-}
-
-impl Sequencer {
-    /// Asks the witnesses for their signatures under every checkpoint that they were not asked for.
-    pub(in crate::runtime) async fn witness_noted(&self) -> Result<(), Error> {
-        let Some(witnessing) = self.witnessing() else {
-            return Ok(());
-        };
-        let _turn = witnessing.turn.lock().await;
-        let mut outcome = Ok(());
-        for log in witnessing.take_due() {
-            outcome = outcome.and(self.witness_now(witnessing, log).await);
-        }
-        outcome
-    }
-
-    /// Asks the witnesses that did not sign the newest checkpoint of `log`, and keeps what they give.
-    pub(in crate::runtime) async fn witness(&self, log: LogId) -> Result<(), Error> {
-        let Some(witnessing) = self.witnessing() else {
-            return Ok(());
-        };
-        let _turn = witnessing.turn.lock().await;
-        self.witness_now(witnessing, log).await
-    }
-
-    async fn witness_now(&self, witnessing: &Witnessing, log: LogId) -> Result<(), Error> {
-        let Some(checkpoint) = self.store.log_head(log).await?.checkpoint else {
-            return Ok(());
-        };
-        let cosigned = witnessing.cosigned(&*self.store, log, &checkpoint).await?;
-        match cosigned {
-            Some(checkpoint) => self.keep_cosigned(log, checkpoint).await,
-            None => Ok(()),
-        }
     }
 }
 
