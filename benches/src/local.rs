@@ -47,19 +47,12 @@ fn answer(part: Part, finish: FinishReason) -> ModelAnswer {
 }
 
 pub(crate) fn calling() -> ModelAnswer {
-    let call = ToolCall {
-        id: "call_1".to_owned(),
-        name: "add".to_owned(),
-        arguments: r#"{"a":2,"b":40}"#.to_owned(),
-    };
+    let call = ToolCall::new("call_1", "add", r#"{"a":2,"b":40}"#);
     answer(Part::ToolCall(call), FinishReason::ToolCalls)
 }
 
 pub(crate) fn saying(text: &str) -> ModelAnswer {
-    let part = Part::Text {
-        text: text.to_owned(),
-    };
-    answer(part, FinishReason::Stop)
+    answer(Part::text(text), FinishReason::Stop)
 }
 
 /// Adds two integers.

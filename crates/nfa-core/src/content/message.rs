@@ -35,7 +35,7 @@ impl Message {
     pub fn text(role: Role, text: impl Into<String>) -> Self {
         Self {
             role,
-            parts: vec![Part::Text { text: text.into() }],
+            parts: vec![Part::text(text)],
         }
     }
 
@@ -59,7 +59,7 @@ impl Message {
         self.parts
             .iter()
             .filter_map(|part| match part {
-                Part::Text { text } => Some(text.as_str()),
+                Part::Text { text, .. } => Some(text.as_str()),
                 _ => None,
             })
             .collect()
@@ -95,14 +95,20 @@ pub enum Part {
     Text {
         /// The text.
         text: String,
+        /// Where the model says that it has it from.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        citations: Vec<Citation>,
+        /// What the provider wants back with it, such as a signature.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opaque: Option<Box<Opaque>>,
     },
     /// What a model thought before it spoke.
     Reasoning {
         /// The readable part; may be empty when the provider keeps it to itself.
         text: String,
-        /// What the provider wants back unchanged (a signature, encrypted reasoning).
+        /// What the provider wants back with it, such as a signature or encrypted reasoning.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        opaque: Option<Value>,
+        opaque: Option<Box<Opaque>>,
     },
     /// A call that the model asks for.
     ToolCall(ToolCall),
@@ -119,18 +125,74 @@ pub enum Part {
         media_type: String,
         /// An `https:` or `data:` URL.
         url: String,
+        /// The name of the file.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// What the provider wants back with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        opaque: Option<Box<Opaque>>,
     },
-    /// A provider's item that we don't read, kept to be sent back.
-    Opaque {
-        /// Which provider it belongs to.
-        provider: String,
-        /// The item, unchanged.
-        value: Value,
-    },
+    /// An item of a provider that we don't read.
+    Opaque(Opaque),
+}
+
+impl Part {
+    /// Plain text.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self::Text {
+            text: text.into(),
+            citations: Vec::new(),
+            opaque: None,
+        }
+    }
+
+    /// What a model thought.
+    pub fn reasoning(text: impl Into<String>) -> Self {
+        Self::Reasoning {
+            text: text.into(),
+            opaque: None,
+        }
+    }
+
+    /// An image, sound or file at an `https:` or `data:` URL.
+    pub fn media(media_type: impl Into<String>, url: impl Into<String>) -> Self {
+        Self::Media {
+            media_type: media_type.into(),
+            url: url.into(),
+            name: None,
+            opaque: None,
+        }
+    }
+}
+
+/// Something of a provider that nobody else reads, kept so that it can be sent back unchanged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Opaque {
+    /// Which provider it belongs to; no other is sent it.
+    pub provider: String,
+    /// The provider's JSON.
+    pub value: Value,
+}
+
+/// Where a model says that it has something from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Citation {
+    /// The page or document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// Its title.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The words there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<String>,
+    /// The provider's own form of it, with the places that it means.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opaque: Option<Box<Opaque>>,
 }
 
 /// A call of a tool, as a model made it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ToolCall {
     /// The provider's id of this call, unique within its answer.
     pub id: String,
@@ -138,6 +200,25 @@ pub struct ToolCall {
     pub name: String,
     /// The arguments exactly as the model wrote them: meant to be a JSON object, not yet checked.
     pub arguments: String,
+    /// What the provider wants back with it, such as a signature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opaque: Option<Box<Opaque>>,
+}
+
+impl ToolCall {
+    /// A call of the tool `name`.
+    pub fn new(
+        id: impl Into<String>,
+        name: impl Into<String>,
+        arguments: impl Into<String>,
+    ) -> Self {
+        Self {
+            id: id.into(),
+            name: name.into(),
+            arguments: arguments.into(),
+            opaque: None,
+        }
+    }
 }
 
 /// The result of a call, as the model reads it.
@@ -185,6 +266,9 @@ pub struct Usage {
     /// Of the tokens read, those that came from the provider's cache.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub cached_tokens: u64,
+    /// Of the tokens read, those that the provider put into its cache.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cache_write_tokens: u64,
     /// Of the tokens written, those spent on reasoning.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub reasoning_tokens: u64,
@@ -209,6 +293,7 @@ impl Usage {
         sum(&mut self.input_tokens, other.input_tokens);
         sum(&mut self.output_tokens, other.output_tokens);
         sum(&mut self.cached_tokens, other.cached_tokens);
+        sum(&mut self.cache_write_tokens, other.cache_write_tokens);
         sum(&mut self.reasoning_tokens, other.reasoning_tokens);
         sum(&mut self.cost_micro_usd, other.cost_micro_usd);
     }

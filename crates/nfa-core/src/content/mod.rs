@@ -9,7 +9,8 @@ mod message;
 mod vault;
 
 pub use message::{
-    Content, FinishReason, Message, ModelAnswer, Part, Role, ToolCall, ToolResult, Usage,
+    Citation, Content, FinishReason, Message, ModelAnswer, Opaque, Part, Role, ToolCall,
+    ToolResult, Usage,
 };
 pub use vault::{Sealed, Sealing, SubjectKey, SubjectVault};
 pub(crate) use vault::{content_erased, entropy_unavailable};

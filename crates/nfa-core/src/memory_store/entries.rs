@@ -257,7 +257,7 @@ fn put_usage(out: &mut Vec<u8>, usage: &Usage) {
 
 fn take_usage(record: &mut Reader<'_>) -> Option<Usage> {
     let mask = record.byte()?;
-    let mut numbers = [0; 5];
+    let mut numbers = [0; 6];
     for (bit, number) in numbers.iter_mut().enumerate() {
         if mask >> bit & 1 == 1 {
             *number = record.number()?;
@@ -269,6 +269,7 @@ fn take_usage(record: &mut Reader<'_>) -> Option<Usage> {
         cached_tokens,
         reasoning_tokens,
         cost_micro_usd,
+        cache_write_tokens,
     ] = numbers;
     Some(Usage {
         input_tokens,
@@ -276,16 +277,18 @@ fn take_usage(record: &mut Reader<'_>) -> Option<Usage> {
         cached_tokens,
         reasoning_tokens,
         cost_micro_usd,
+        cache_write_tokens,
     })
 }
 
-fn numbers_of(usage: Usage) -> [u64; 5] {
+fn numbers_of(usage: Usage) -> [u64; 6] {
     let Usage {
         input_tokens,
         output_tokens,
         cached_tokens,
         reasoning_tokens,
         cost_micro_usd,
+        cache_write_tokens,
     } = usage;
     [
         input_tokens,
@@ -293,6 +296,7 @@ fn numbers_of(usage: Usage) -> [u64; 5] {
         cached_tokens,
         reasoning_tokens,
         cost_micro_usd,
+        cache_write_tokens,
     ]
 }
 

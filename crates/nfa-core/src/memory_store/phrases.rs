@@ -140,14 +140,9 @@ mod tests {
                 .into(),
             )
         };
-        let text = Part::Text {
-            text: "Hi.".to_owned(),
-        };
-        let call = Part::ToolCall(ToolCall {
-            id: "1".to_owned(),
-            name: "add".to_owned(),
-            arguments: json!({ "a": 1 }).to_string(),
-        });
+        let text = Part::text("Hi.");
+        let arguments = json!({ "a": 1 }).to_string();
+        let call = Part::ToolCall(ToolCall::new("1", "add", arguments));
         let output = Content::ToolOutput {
             text: "Hi.".to_owned(),
             is_error: false,

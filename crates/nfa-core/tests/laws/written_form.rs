@@ -113,19 +113,35 @@ fn l1_events_read_back_as_they_were_written() {
 #[test]
 fn l1_content_reads_back_as_it_was_written() {
     let odd = json!({ "z": [1, -1, 1.5, 1e300], "a": { "$x": null } });
+    let kept = Box::new(Opaque {
+        provider: "p".to_owned(),
+        value: odd.clone(),
+    });
     let parts = vec![
         Part::Reasoning {
             text: "hm".to_owned(),
-            opaque: Some(odd.clone()),
+            opaque: Some(kept.clone()),
         },
-        Part::Opaque {
-            provider: "p".to_owned(),
-            value: odd.clone(),
+        Part::Text {
+            text: "it rains".to_owned(),
+            citations: vec![Citation {
+                url: Some("https://example.org".to_owned()),
+                title: None,
+                quote: Some("rain".to_owned()),
+                opaque: Some(kept.clone()),
+            }],
+            opaque: Some(kept.clone()),
         },
+        Part::Media {
+            media_type: "image/png".to_owned(),
+            url: "data:image/png;base64,AA==".to_owned(),
+            name: Some("a.png".to_owned()),
+            opaque: Some(kept.clone()),
+        },
+        Part::Opaque(*kept.clone()),
         Part::ToolCall(ToolCall {
-            id: "1".to_owned(),
-            name: "t".to_owned(),
-            arguments: "{\"n\":1.0}".to_owned(),
+            opaque: Some(kept),
+            ..ToolCall::new("1", "t", "{\"n\":1.0}")
         }),
     ];
     let mut message = Message::assistant("hi");

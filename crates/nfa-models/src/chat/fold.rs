@@ -330,11 +330,7 @@ impl Fold {
         self.calls.push(Building {
             index,
             started: false,
-            call: ToolCall {
-                id: String::new(),
-                name: String::new(),
-                arguments: String::new(),
-            },
+            call: ToolCall::new("", "", ""),
         });
         self.calls.len() - 1
     }
@@ -406,11 +402,8 @@ impl Fold {
                 parts.push(make(std::mem::take(text)));
             }
         };
-        take(&mut self.reasoning, |text| Part::Reasoning {
-            text,
-            opaque: None,
-        });
-        take(&mut self.text, |text| Part::Text { text });
+        take(&mut self.reasoning, Part::reasoning);
+        take(&mut self.text, Part::text);
         take(&mut self.refusal, |text| Part::Refusal { text });
         let refused = parts
             .iter()

@@ -351,7 +351,7 @@ impl Serialize for Spoken<'_> {
 /// The text of the parts, borrowed when one part holds it all.
 fn text(parts: &[Part]) -> Cow<'_, str> {
     let mut texts = parts.iter().filter_map(|part| match part {
-        Part::Text { text } | Part::Refusal { text } => Some(text.as_str()),
+        Part::Text { text, .. } | Part::Refusal { text } => Some(text.as_str()),
         _ => None,
     });
     let first = texts.next().unwrap_or_default();
@@ -462,10 +462,12 @@ impl Serialize for Parts<'_> {
         let mut list = serializer.serialize_seq(None)?;
         for part in self.0 {
             match part {
-                Part::Text { text } => {
+                Part::Text { text, .. } => {
                     list.serialize_element(&serde_json::json!({"type": "text", "text": text}))?;
                 }
-                Part::Media { media_type, url } => {
+                Part::Media {
+                    media_type, url, ..
+                } => {
                     let media = media(media_type, url).map_err(S::Error::custom)?;
                     list.serialize_element(&media)?;
                 }

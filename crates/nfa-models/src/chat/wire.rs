@@ -320,6 +320,7 @@ impl WireUsage {
             input_tokens: count(self.prompt_tokens),
             output_tokens: count(self.completion_tokens),
             cached_tokens: count(cached),
+            cache_write_tokens: 0,
             reasoning_tokens: count(
                 self.completion_tokens_details
                     .and_then(|details| details.reasoning_tokens),

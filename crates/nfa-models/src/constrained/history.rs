@@ -57,7 +57,7 @@ fn push<'a>(out: &mut Vec<Cow<'a, Message>>, message: &'a Message, wrapped: Opti
     match out.last_mut() {
         Some(last) if joins => {
             let parts = &mut last.to_mut().parts;
-            if let (Some(Part::Text { text }), [Part::Text { text: more }]) =
+            if let (Some(Part::Text { text, .. }), [Part::Text { text: more, .. }]) =
                 (parts.last_mut(), rendered.parts.as_slice())
             {
                 text.push_str("\n\n");
@@ -76,7 +76,7 @@ fn assistant(message: &Message, wrapped: Option<bool>) -> Message {
         .parts
         .iter()
         .filter_map(|part| match part {
-            Part::Text { text } | Part::Refusal { text } => Some(text.as_str()),
+            Part::Text { text, .. } | Part::Refusal { text } => Some(text.as_str()),
             _ => None,
         })
         .collect();
@@ -114,15 +114,13 @@ fn quoted(text: &str) -> String {
 
 fn results(message: &Message) -> Message {
     let parts = message.parts.iter().map(|part| match part {
-        Part::ToolResult(result) => Part::Text {
-            text: result_line(result),
-        },
+        Part::ToolResult(result) => Part::text(result_line(result)),
         other => other.clone(),
     });
     let mut merged: Vec<Part> = Vec::new();
     for part in parts {
         match (merged.last_mut(), part) {
-            (Some(Part::Text { text }), Part::Text { text: more }) => {
+            (Some(Part::Text { text, .. }), Part::Text { text: more, .. }) => {
                 text.push_str("\n\n");
                 text.push_str(&more);
             }
@@ -165,13 +163,7 @@ mod tests {
     use super::*;
 
     fn conversation() -> ModelRequest {
-        let call = |id: &str, arguments: &str| {
-            Part::ToolCall(ToolCall {
-                id: id.to_owned(),
-                name: "add".to_owned(),
-                arguments: arguments.to_owned(),
-            })
-        };
+        let call = |id: &str, arguments: &str| Part::ToolCall(ToolCall::new(id, "add", arguments));
         let result = |id: &str, is_error: bool| Message {
             role: Role::Tool,
             parts: vec![Part::ToolResult(ToolResult {

@@ -119,12 +119,7 @@ fn cases() -> Vec<(&'static str, ModelAnswer)> {
         ..Usage::default()
     };
     let mut both = answers::call("add", r#"{"a":1}"#);
-    both.message.parts.insert(
-        0,
-        Part::Text {
-            text: "I'll add.".to_owned(),
-        },
-    );
+    both.message.parts.insert(0, Part::text("I'll add."));
     vec![
         ("text_comes_through", answers::text("Hello, world.")),
         (

@@ -37,7 +37,9 @@ fn finish_of(parts: &[Part]) -> FinishReason {
 
 fn size(part: &Part) -> usize {
     match part {
-        Part::Text { text } | Part::Reasoning { text, .. } | Part::Refusal { text } => text.len(),
+        Part::Text { text, .. } | Part::Reasoning { text, .. } | Part::Refusal { text } => {
+            text.len()
+        }
         Part::ToolCall(call) => call.name.len() + call.arguments.len(),
         _ => 0,
     }
@@ -45,7 +47,7 @@ fn size(part: &Part) -> usize {
 
 /// An answer of text.
 pub fn text(text: impl Into<String>) -> ModelAnswer {
-    answer(vec![Part::Text { text: text.into() }])
+    answer(vec![Part::text(text)])
 }
 
 /// A refusal.
@@ -64,11 +66,7 @@ pub fn calls<'a, A: Into<String>>(calls: impl IntoIterator<Item = (&'a str, A)>)
         .into_iter()
         .enumerate()
         .map(|(at, (name, arguments))| {
-            Part::ToolCall(ToolCall {
-                id: format!("call_{}", at + 1),
-                name: name.to_owned(),
-                arguments: arguments.into(),
-            })
+            Part::ToolCall(ToolCall::new(format!("call_{}", at + 1), name, arguments))
         })
         .collect();
     answer(parts)

@@ -82,7 +82,7 @@ impl Turn {
     #[must_use]
     pub fn after_text(self, text: impl Into<String>) -> Self {
         let text = text.into();
-        self.edit(|answer| answer.message.parts.insert(0, Part::Text { text }))
+        self.edit(|answer| answer.message.parts.insert(0, Part::text(text)))
     }
 
     /// The same with thoughts before what it says.
@@ -90,10 +90,7 @@ impl Turn {
     pub fn after_reasoning(self, text: impl Into<String>) -> Self {
         let text = text.into();
         self.edit(|answer| {
-            answer
-                .message
-                .parts
-                .insert(0, Part::Reasoning { text, opaque: None });
+            answer.message.parts.insert(0, Part::reasoning(text));
         })
     }
 
@@ -216,7 +213,7 @@ impl Turn {
         let mut calls = 0;
         for part in &answer.message.parts {
             match part {
-                Part::Text { text } => {
+                Part::Text { text, .. } => {
                     deltas.extend(self.pieces(text).map(ModelDelta::Text));
                 }
                 Part::Reasoning { text, .. } => {

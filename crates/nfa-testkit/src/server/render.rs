@@ -311,7 +311,7 @@ fn body(answer: &ModelAnswer, reply: &Reply) -> Value {
     let mut calls = Vec::new();
     for part in &answer.message.parts {
         match part {
-            Part::Text { text } => content.push_str(text),
+            Part::Text { text, .. } => content.push_str(text),
             Part::Reasoning { text, .. } => reasoning.push_str(text),
             Part::Refusal { text } => refusal.push_str(text),
             Part::ToolCall(call) => {
@@ -396,7 +396,7 @@ fn events(answer: &ModelAnswer, reply: &Reply, usage: bool) -> Vec<String> {
                 .extend(pieces_of(text, reply.chunk).map(|piece| frame(json!({key: piece}), None)));
         };
         match part {
-            Part::Text { text: said } => text("content", said),
+            Part::Text { text: said, .. } => text("content", said),
             Part::Reasoning { text: said, .. } => text(reply.reasoning_key, said),
             Part::Refusal { text: said } => text("refusal", said),
             Part::ToolCall(call) => {

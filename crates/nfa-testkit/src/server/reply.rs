@@ -139,7 +139,7 @@ impl Reply {
     #[must_use]
     pub fn after_text(self, text: impl Into<String>) -> Self {
         let text = text.into();
-        self.edit(|answer| answer.message.parts.insert(0, Part::Text { text }))
+        self.edit(|answer| answer.message.parts.insert(0, Part::text(text)))
     }
 
     /// The same with thoughts before what it says.
@@ -147,10 +147,7 @@ impl Reply {
     pub fn after_reasoning(self, text: impl Into<String>) -> Self {
         let text = text.into();
         self.edit(|answer| {
-            answer
-                .message
-                .parts
-                .insert(0, Part::Reasoning { text, opaque: None });
+            answer.message.parts.insert(0, Part::reasoning(text));
         })
     }
 

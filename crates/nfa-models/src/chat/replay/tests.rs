@@ -183,13 +183,7 @@ fn reads_refusals_thoughts_parts_and_usage() {
     let answer = read_whole(body.as_bytes()).unwrap();
     assert_eq!(
         answer.message.parts,
-        [
-            Part::Reasoning {
-                text: "hm ".into(),
-                opaque: None
-            },
-            Part::Text { text: "yes".into() }
-        ]
+        [Part::reasoning("hm "), Part::text("yes"),]
     );
     let usage = answer.usage;
     assert_eq!(
@@ -264,7 +258,7 @@ proptest! {
         if let Ok(answer) = answer {
             let (text, reasoning, refusal, called) = folded(&whole);
             let join = |pick: fn(&Part) -> Option<&str>| answer.message.parts.iter().filter_map(pick).collect::<String>();
-            prop_assert_eq!(join(|part| match part { Part::Text { text } => Some(text), _ => None }), text);
+            prop_assert_eq!(join(|part| match part { Part::Text { text, .. } => Some(text), _ => None }), text);
             prop_assert_eq!(join(|part| match part { Part::Reasoning { text, .. } => Some(text), _ => None }), reasoning);
             prop_assert_eq!(join(|part| match part { Part::Refusal { text } => Some(text), _ => None }), refusal);
             let calls: Vec<_> = answer.message.tool_calls().map(|call| (call.name.clone(), call.arguments.clone())).collect();

@@ -19,13 +19,8 @@ fn written(request: &ModelRequest, dialect: Dialect, tool_calling: ToolCalling) 
 }
 
 fn conversation() -> ModelRequest {
-    let call = |id: &str, name: &str, arguments: &str| {
-        Part::ToolCall(ToolCall {
-            id: id.to_owned(),
-            name: name.to_owned(),
-            arguments: arguments.to_owned(),
-        })
-    };
+    let call =
+        |id: &str, name: &str, arguments: &str| Part::ToolCall(ToolCall::new(id, name, arguments));
     let result = |id: &str| {
         Part::ToolResult(ToolResult {
             call_id: id.to_owned(),
@@ -40,10 +35,7 @@ fn conversation() -> ModelRequest {
         Arc::new(Message {
             role: Role::Assistant,
             parts: vec![
-                Part::Reasoning {
-                    text: "hm".into(),
-                    opaque: None,
-                },
+                Part::reasoning("hm"),
                 call("a", "add", r#"{"a":1}"#),
                 call("b", "functions.add", "{cut"),
             ],
@@ -185,13 +177,7 @@ fn llama_cpp_gets_no_schema_beside_tools_and_deepseek_its_thoughts() {
 #[test]
 fn media_goes_as_parts_or_is_refused() {
     let ask = |media_type: &str, url: &str| {
-        let parts = vec![
-            Part::Text { text: "see".into() },
-            Part::Media {
-                media_type: media_type.into(),
-                url: url.into(),
-            },
-        ];
+        let parts = vec![Part::text("see"), Part::media(media_type, url)];
         ModelRequest::new(vec![Arc::new(Message {
             role: Role::User,
             parts,
