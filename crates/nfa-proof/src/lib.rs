@@ -85,12 +85,14 @@ mod tree;
 pub use anchor::{
     AnchorLeaf,
     multi::AnchorMultiproof,
-    statement::{ANCHOR_KIND, AnchorStatement},
+    statement::{ANCHOR_KIND, Anchor, AnchorStatement},
     tree::{AnchorTree, verify_anchor},
     uint256,
 };
 pub use bundle::{
-    Anchor, Bundle, ContextDisclosure, ContextPart, LeafProof, MAX_BUNDLE_BYTES, MAX_BUNDLE_LEAVES,
+    Bundle,
+    leaf_proof::{ContextDisclosure, ContextPart, LeafProof},
+    limits::{MAX_BUNDLE_BYTES, MAX_BUNDLE_LEAVES},
     report::{
         AnchorReport, AnchoredReport, ContextPartReport, DisclosedField, FieldName, KeyReport,
         LeafReport, LogReport, Report, SequenceGap, WitnessReport,
@@ -106,8 +108,11 @@ pub use leaf::{
     field::{FieldEncoding, FieldId},
 };
 pub use note::{
-    MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES, Note, NoteSignature, VerifiedSignature,
-    key::{CosignatureSigner, KeyKind, Signer, VerifierKey},
+    MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES, Note,
+    cosigner::CosignatureSigner,
+    key::{KeyKind, VerifiedSignature, VerifierKey},
+    signature::NoteSignature,
+    signer::Signer,
 };
 pub use policy::{KeyCutoff, VerifyPolicy};
 pub use tiles::{

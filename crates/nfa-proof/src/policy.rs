@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::error::{ErrorCode, ProofError};
 use crate::key_event::KeyEvent;
-use crate::note::key::{KeyKind, VerifierKey};
-use crate::note::{Note, VerifiedSignature};
+use crate::note::Note;
+use crate::note::key::{KeyKind, VerifiedSignature, VerifierKey};
 
 /// Whose signatures a verifier asks for.
 ///

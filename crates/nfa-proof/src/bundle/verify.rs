@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::leaf_proof::LeafProof;
 use super::report::{Report, Verified, VerifiedAnchor, VerifiedLeaf};
-use super::{Anchor, Bundle, LeafProof, wire};
-use crate::anchor::statement::AnchorStatement;
+use super::{Bundle, wire};
+use crate::anchor::statement::{Anchor, AnchorStatement};
 use crate::checkpoint::Checkpoint;
 use crate::commitment::commit;
 use crate::context::extend_context;
@@ -17,7 +18,17 @@ use crate::policy::{TrustedKeys, VerifyPolicy};
 use crate::tree::verify::verify_inclusion;
 use crate::tree::{Blake3, HasherKind, Sha256};
 
-pub(super) fn verify(bundle: &Bundle, policy: &VerifyPolicy) -> Result<Report, ProofError> {
+impl Bundle {
+    /// Checks everything that the bundle claims, and says what that proves.
+    ///
+    /// # Errors
+    /// The first rule that is broken, in the order of the page.
+    pub fn verify(&self, policy: &VerifyPolicy) -> Result<Report, ProofError> {
+        verify(self, policy)
+    }
+}
+
+fn verify(bundle: &Bundle, policy: &VerifyPolicy) -> Result<Report, ProofError> {
     let note = Note::parse(bundle.checkpoint.as_bytes())?;
     let checkpoint = Checkpoint::parse(note.text())?;
     same_log(bundle, &checkpoint)?;

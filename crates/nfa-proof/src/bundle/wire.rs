@@ -5,23 +5,17 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Digest as _;
 
-use super::{
-    Anchor, Bundle, ContextDisclosure, ContextPart, LeafProof, MAX_BUNDLE_BYTES, MAX_BUNDLE_LEAVES,
-};
+use super::leaf_proof::{ContextDisclosure, ContextPart, LeafProof};
+use super::{Bundle, limits};
+use crate::anchor::statement::Anchor;
 use crate::commitment::Opening;
 use crate::error::{ErrorCode, ProofError};
 use crate::json::{Base64, Integer, hashes};
 use crate::leaf::field::FieldId;
-use crate::leaf::{MAX_LEAF_BYTES, MAX_LEAF_FIELDS};
-use crate::note::MAX_NOTE_BYTES;
 use crate::tree::{Hash, HasherKind};
 
 const FORMAT: &str = "nfa-proof-bundle";
 const VERSION: u64 = 1;
-const MAX_PROOF: usize = 64;
-const MAX_ANCHORS: usize = 16;
-const MAX_ANCHOR_BYTES: usize = 64 * 1024;
-const MAX_ANCHOR_KIND: usize = 64;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -96,8 +90,40 @@ struct Peek {
     version: Option<serde_json::Value>,
 }
 
-pub(super) fn parse(bytes: &[u8]) -> Result<Bundle, ProofError> {
-    check_length(bytes)?;
+impl Bundle {
+    /// Reads a bundle. Only the bytes that [`to_vec`](Self::to_vec) makes are accepted, so a
+    /// changed space is refused like any other change.
+    ///
+    /// # Errors
+    /// One of the `bundle_…` codes.
+    pub fn from_slice(bytes: &[u8]) -> Result<Self, ProofError> {
+        limits::check_length(bytes)?;
+        let wire = read(bytes)?;
+        if to_json(&wire)? != bytes {
+            return Err(ProofError::new(
+                ErrorCode::BundleNotCanonical,
+                "the bundle is not canonical JSON; it was reformatted, export it again",
+            ));
+        }
+        let bundle = Self::from(wire);
+        limits::check(&bundle.checkpoint, &bundle.leaves, &bundle.anchors)?;
+        Ok(bundle)
+    }
+
+    /// The one encoding of this bundle: canonical JSON.
+    ///
+    /// # Errors
+    /// `bundle_too_large`.
+    pub fn to_vec(&self) -> Result<Vec<u8>, ProofError> {
+        let mut wire = Wire::from(self);
+        wire.digest = Some(Base64(sha2::Sha256::digest(to_json(&wire)?).into()));
+        let bytes = to_json(&wire)?;
+        limits::check_length(&bytes)?;
+        Ok(bytes)
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<Wire, ProofError> {
     let peek: Peek = serde_json::from_slice(bytes).map_err(|error| json(&error))?;
     if peek.format.as_ref().and_then(|format| format.as_str()) != Some(FORMAT) {
         return Err(ProofError::new(
@@ -118,102 +144,12 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Bundle, ProofError> {
             "the bundle has no `digest`",
         ));
     }
-    if to_json(&wire)? != bytes {
-        return Err(ProofError::new(
-            ErrorCode::BundleNotCanonical,
-            "the bundle is not canonical JSON; it was reformatted, export it again",
-        ));
-    }
-    let bundle = Bundle::from(wire);
-    check(&bundle)?;
-    Ok(bundle)
-}
-
-pub(super) fn encode(bundle: &Bundle) -> Result<Vec<u8>, ProofError> {
-    let mut wire = Wire::from(bundle);
-    wire.digest = Some(Base64(sha2::Sha256::digest(to_json(&wire)?).into()));
-    let bytes = to_json(&wire)?;
-    check_length(&bytes)?;
-    Ok(bytes)
+    Ok(wire)
 }
 
 /// SHA-256 of the canonical bundle without its `digest`.
 pub(super) fn digest(bundle: &Bundle) -> Result<Hash, ProofError> {
     Ok(sha2::Sha256::digest(to_json(&Wire::from(bundle))?).into())
-}
-
-/// What must hold of any bundle, read or made, before its proofs are looked at.
-pub(super) fn check(bundle: &Bundle) -> Result<(), ProofError> {
-    limit("leaves", bundle.leaves.len(), 1, MAX_BUNDLE_LEAVES)?;
-    limit(
-        "bytes of checkpoint",
-        bundle.checkpoint.len(),
-        1,
-        MAX_NOTE_BYTES,
-    )?;
-    limit("anchors", bundle.anchors.len(), 0, MAX_ANCHORS)?;
-    for anchor in &bundle.anchors {
-        limit(
-            "bytes of an anchor's kind",
-            anchor.kind.len(),
-            1,
-            MAX_ANCHOR_KIND,
-        )?;
-        limit("bytes of an anchor", anchor.data.len(), 0, MAX_ANCHOR_BYTES)?;
-    }
-    increasing(
-        "leaves by index",
-        bundle.leaves.iter().map(|leaf| leaf.index),
-    )?;
-    for leaf in &bundle.leaves {
-        limit("bytes of a leaf", leaf.leaf.len(), 0, MAX_LEAF_BYTES)?;
-        limit("hashes of a proof", leaf.proof.len(), 0, MAX_PROOF)?;
-        limit("disclosed fields", leaf.disclosed.len(), 0, MAX_LEAF_FIELDS)?;
-        limit("erased fields", leaf.erased.len(), 0, MAX_LEAF_FIELDS)?;
-        increasing(
-            "disclosed fields",
-            leaf.disclosed.iter().map(|opening| opening.field),
-        )?;
-        increasing("erased fields", leaf.erased.iter().copied())?;
-        if let Some(context) = &leaf.context {
-            let places = context.parts.iter().map(|part| (part.step, part.part));
-            increasing("context parts", places)?;
-        }
-    }
-    Ok(())
-}
-
-fn check_length(bytes: &[u8]) -> Result<(), ProofError> {
-    if bytes.len() <= MAX_BUNDLE_BYTES {
-        return Ok(());
-    }
-    Err(ProofError::new(
-        ErrorCode::BundleTooLarge,
-        format!(
-            "a bundle has at most {MAX_BUNDLE_BYTES} bytes, found {}",
-            bytes.len()
-        ),
-    ))
-}
-
-fn limit(what: &str, found: usize, least: usize, most: usize) -> Result<(), ProofError> {
-    if (least..=most).contains(&found) {
-        return Ok(());
-    }
-    Err(ProofError::new(
-        ErrorCode::BundleLimits,
-        format!("expected from {least} to {most} {what}, found {found}"),
-    ))
-}
-
-fn increasing<T: Ord>(what: &str, items: impl Iterator<Item = T>) -> Result<(), ProofError> {
-    if items.is_sorted_by(|a, b| a < b) {
-        return Ok(());
-    }
-    Err(ProofError::new(
-        ErrorCode::BundleOrder,
-        format!("expected {what} to be strictly increasing; one is twice or out of order"),
-    ))
 }
 
 fn to_json(wire: &Wire) -> Result<Vec<u8>, ProofError> {

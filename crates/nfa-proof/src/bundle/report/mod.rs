@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::LeafProof;
+use super::leaf_proof::LeafProof;
 use crate::anchor::statement::AnchorStatement;
 use crate::checkpoint::Checkpoint;
 use crate::encoding::{to_base64, to_hex};
 use crate::leaf::Leaf;
 use crate::leaf::field::{FieldEncoding, FieldId};
-use crate::note::VerifiedSignature;
+use crate::note::key::VerifiedSignature;
 use crate::policy::TrustedKey;
 use crate::time::rfc3339;
 

@@ -2,15 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::super::TileSource;
-use super::super::export::kept_sizes;
-use super::super::path::TilePath;
-use super::findings::Findings;
-use super::{fault, found};
+use super::findings::{Findings, fault, found, noted};
 use crate::checkpoint::Checkpoint;
 use crate::error::{ErrorCode, ProofError};
 use crate::note::Note;
 use crate::policy::{TrustedKeys, VerifyPolicy};
+use crate::tiles::TileSource;
+use crate::tiles::export::kept_sizes;
+use crate::tiles::path::TilePath;
 use crate::tree::Hash;
 
 /// Who signed the newest checkpoint.
@@ -45,7 +44,7 @@ pub(super) fn signatures(
     };
     if let Some(witnesses) = noted(policy.cosignatures(note), findings) {
         noted(policy.enough_witnesses(&witnesses), findings);
-        let key = |signature: &crate::note::VerifiedSignature| signature.key.to_string();
+        let key = |signature: &crate::note::key::VerifiedSignature| signature.key.to_string();
         signed.witnesses = witnesses.iter().map(key).collect();
     }
     signed
@@ -203,8 +202,4 @@ fn speaker(
     let keys = TrustedKeys::of(policy, checkpoint.origin())?;
     let speaker = keys.speaker(note, checkpoint.size())?;
     Ok(speaker.key.to_string())
-}
-
-fn noted<T>(result: Result<T, ProofError>, findings: &mut Findings) -> Option<T> {
-    result.map_err(|error| findings.add(None, &error)).ok()
 }

@@ -2,13 +2,14 @@
 
 mod checkpoints;
 mod findings;
+mod report;
 mod sessions;
 mod walk;
 
-pub use findings::{Audit, Finding};
+pub use findings::Finding;
+pub use report::Audit;
 
-use super::{TileError, TileSource};
-use crate::error::{ErrorCode, ProofError};
+use super::TileSource;
 use crate::note::Note;
 use crate::policy::VerifyPolicy;
 use crate::tree::{Blake3, HasherKind, Sha256};
@@ -57,20 +58,4 @@ pub fn audit<S: TileSource>(
         }
     };
     Ok(Audit::of(&checkpoint, signed, &expected, walked, findings))
-}
-
-/// A fault of the log becomes a finding; a fault of the source ends the audit.
-fn found<T, E>(result: Result<T, TileError<E>>, findings: &mut Findings) -> Result<Option<T>, E> {
-    match result {
-        Ok(value) => Ok(Some(value)),
-        Err(TileError::Proof(error)) => {
-            findings.add(None, &error);
-            Ok(None)
-        }
-        Err(TileError::Storage(error)) => Err(error),
-    }
-}
-
-fn fault(code: ErrorCode, what: impl Into<String>) -> ProofError {
-    ProofError::new(code, what)
 }

@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use super::super::TileSource;
-use super::super::export::Edge;
-use super::super::path::{TILE_WIDTH, TilePath, partial};
-use super::super::reader::TileReader;
 use super::checkpoints::Expected;
-use super::findings::Findings;
+use super::findings::{Findings, fault, found};
 use super::sessions::Sessions;
-use super::{fault, found};
 use crate::checkpoint::Checkpoint;
-use crate::error::ErrorCode;
+use crate::error::{ErrorCode, ProofError};
 use crate::leaf::Leaf;
+use crate::tiles::TileSource;
+use crate::tiles::export::Edge;
+use crate::tiles::path::{TILE_WIDTH, TilePath, partial, width_at};
+use crate::tiles::reader::TileReader;
 use crate::tree::{Hash, Hasher};
 
 /// How far the walk came.
@@ -68,7 +67,7 @@ pub(super) fn walk<H: Hasher, S: TileSource>(
             };
             let appended = edge.append(hash, |level, index, tile| {
                 full.push((level, index, tile.to_vec()));
-                Ok::<(), crate::ProofError>(())
+                Ok::<(), ProofError>(())
             });
             if let Err(error) = appended {
                 findings.add(Some(index), &error);
@@ -101,7 +100,7 @@ fn items<H: Hasher, S: TileSource>(
     match found(reader.entries(bundle), findings)? {
         Some(Some(leaves)) => return Ok(Some(leaves.into_iter().map(Item::Leaf).collect())),
         Some(None) => {
-            let (index, width) = (bundle, super::super::path::width_at(0, bundle, size));
+            let (index, width) = (bundle, width_at(0, bundle, size));
             let path = TilePath::Entries { index, width };
             let missing = fault(ErrorCode::EntriesMissing, format!("{path} is not there"));
             findings.add(None, &missing);
@@ -149,11 +148,11 @@ fn compare<H: Hasher, S: TileSource>(
     Ok(())
 }
 
-fn missing(level: u8, index: u64, size: u64) -> crate::ProofError {
+fn missing(level: u8, index: u64, size: u64) -> ProofError {
     let path = TilePath::Tile {
         level,
         index,
-        width: super::super::path::width_at(level, index, size),
+        width: width_at(level, index, size),
     };
     fault(ErrorCode::TileMissing, format!("{path} is not there"))
 }
