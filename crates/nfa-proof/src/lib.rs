@@ -75,6 +75,7 @@ pub mod fuzzing;
 mod json;
 mod key_event;
 mod leaf;
+mod log_keys;
 mod note;
 mod policy;
 mod shown;
@@ -94,8 +95,8 @@ pub use bundle::{
     leaf_proof::{ContextDisclosure, ContextPart, LeafProof},
     limits::{MAX_BUNDLE_BYTES, MAX_BUNDLE_LEAVES},
     report::{
-        AnchorReport, AnchoredReport, ContextPartReport, DisclosedField, FieldName, KeyReport,
-        LeafReport, LogReport, Report, SequenceGap, WitnessReport,
+        AnchorReport, AnchoredReport, ContextPartReport, DisclosedField, FieldName, LeafReport,
+        LogReport, Report, SequenceGap, WitnessReport,
     },
 };
 pub use checkpoint::Checkpoint;
@@ -107,6 +108,7 @@ pub use leaf::{
     LEAF_DOMAIN, LEAF_VERSION, Leaf, LeafHeader, LeafKind, MAX_LEAF_BYTES, MAX_LEAF_FIELDS,
     field::{FieldEncoding, FieldId},
 };
+pub use log_keys::KeyReport;
 pub use note::{
     MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES, Note,
     cosigner::CosignatureSigner,

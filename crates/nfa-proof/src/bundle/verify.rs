@@ -13,8 +13,9 @@ use crate::error::{ErrorCode, ProofError};
 use crate::key_event::{KeyEvent, SignedKeyEvent};
 use crate::leaf::field::FieldId;
 use crate::leaf::{Leaf, LeafKind};
+use crate::log_keys::TrustedKeys;
 use crate::note::Note;
-use crate::policy::{TrustedKeys, VerifyPolicy};
+use crate::policy::VerifyPolicy;
 use crate::tree::verify::verify_inclusion;
 use crate::tree::{Blake3, HasherKind, Sha256};
 

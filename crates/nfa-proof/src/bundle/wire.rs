@@ -10,8 +10,7 @@ use super::{Bundle, limits};
 use crate::anchor::statement::Anchor;
 use crate::commitment::Opening;
 use crate::error::{ErrorCode, ProofError};
-use crate::json::{Base64, Integer, hashes};
-use crate::leaf::field::FieldId;
+use crate::json::{Base64, Integer, JsonField, JsonOpening, hashes};
 use crate::tree::{Hash, HasherKind};
 
 const FORMAT: &str = "nfa-proof-bundle";
@@ -51,8 +50,8 @@ struct WireLeaf {
         skip_serializing_if = "Option::is_none"
     )]
     context: Option<WireContext>,
-    disclosed: Vec<WireOpening>,
-    erased: Vec<WireField>,
+    disclosed: Vec<JsonOpening>,
+    erased: Vec<JsonField>,
     index: Integer,
     leaf: Base64<Vec<u8>>,
     proof: Vec<Base64<Hash>>,
@@ -72,14 +71,6 @@ struct WirePart {
     part: Integer,
     salt: Base64<Hash>,
     step: Integer,
-    value: Base64<Vec<u8>>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WireOpening {
-    field: WireField,
-    salt: Base64<Hash>,
     value: Base64<Vec<u8>>,
 }
 
@@ -172,23 +163,6 @@ where
     T::deserialize(input).map(Some)
 }
 
-struct WireField(FieldId);
-
-impl Serialize for WireField {
-    fn serialize<S: Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
-        output.serialize_u16(self.0.number())
-    }
-}
-
-impl<'de> Deserialize<'de> for WireField {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        let field = FieldId::new(u16::deserialize(input)?);
-        field
-            .map(Self)
-            .ok_or_else(|| D::Error::custom("expected a field id from 1 to 65535"))
-    }
-}
-
 struct WireHasher(HasherKind);
 
 impl Serialize for WireHasher {
@@ -226,15 +200,10 @@ impl From<&Bundle> for Wire {
 
 impl From<&LeafProof> for WireLeaf {
     fn from(leaf: &LeafProof) -> Self {
-        let opening = |opening: &Opening| WireOpening {
-            field: WireField(opening.field),
-            salt: Base64(opening.salt),
-            value: Base64(opening.value.clone()),
-        };
         Self {
             context: leaf.context.as_ref().map(WireContext::from),
-            disclosed: leaf.disclosed.iter().map(opening).collect(),
-            erased: leaf.erased.iter().copied().map(WireField).collect(),
+            disclosed: leaf.disclosed.iter().map(JsonOpening::from).collect(),
+            erased: leaf.erased.iter().copied().map(JsonField).collect(),
             index: Integer(leaf.index),
             leaf: Base64(leaf.leaf.clone()),
             proof: hashes(&leaf.proof),
@@ -277,16 +246,11 @@ impl From<Wire> for Bundle {
 
 impl From<WireLeaf> for LeafProof {
     fn from(leaf: WireLeaf) -> Self {
-        let opening = |o: WireOpening| Opening {
-            field: o.field.0,
-            salt: o.salt.0,
-            value: o.value.0,
-        };
         Self {
             leaf: leaf.leaf.0,
             index: leaf.index.0,
             proof: leaf.proof.into_iter().map(|hash| hash.0).collect(),
-            disclosed: leaf.disclosed.into_iter().map(opening).collect(),
+            disclosed: leaf.disclosed.into_iter().map(Opening::from).collect(),
             erased: leaf.erased.into_iter().map(|field| field.0).collect(),
             context: leaf.context.map(ContextDisclosure::from),
         }

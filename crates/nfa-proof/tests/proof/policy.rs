@@ -16,7 +16,7 @@ pub(crate) fn rotate(old: u8, new: u8, cutoff: Option<u64>) -> SignedKeyEvent {
     event.sign(&key(old)).unwrap()
 }
 
-fn revoke(old: u8, cutoff: u64) -> SignedKeyEvent {
+pub(crate) fn revoke(old: u8, cutoff: u64) -> SignedKeyEvent {
     let old_key = key(old).verifier_key();
     KeyEvent::Revoke {
         old: old_key,
@@ -67,7 +67,7 @@ pub(crate) fn log(size: u64, events: &[(u64, Vec<Opening>)], signers: &[u8]) -> 
     Bundle::new(note, found.into_iter().map(prove).collect()).unwrap()
 }
 
-fn trusts(seeds: &[u8]) -> VerifyPolicy {
+pub(crate) fn trusts(seeds: &[u8]) -> VerifyPolicy {
     VerifyPolicy::new(seeds.iter().map(|seed| key(*seed).verifier_key()))
 }
 

@@ -5,12 +5,13 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::checkpoints::{Expected, Signed};
 use super::findings::{Finding, Findings};
+use super::signatures::Signed;
 use super::walk::Walked;
 use crate::checkpoint::Checkpoint;
 use crate::encoding::to_base64;
 use crate::error::Category;
+use crate::log_keys::KeyReport;
 use crate::shown::Shown;
 
 /// The report on an exported log.
@@ -25,8 +26,11 @@ pub struct Audit {
     pub size: u64,
     /// The root that it signed, in base64.
     pub root: Option<String>,
-    /// The key of the policy that signed, as a vkey.
+    /// The key that signed, as a vkey: one of the policy, or one that it led to.
     pub key: Option<String>,
+    /// Every key that speaks for the log: those of the policy, then those that its key leaves
+    /// named.
+    pub keys: Vec<KeyReport>,
     /// The witnesses of the policy that signed, as vkeys.
     pub witnesses: Vec<String>,
     /// The sizes of all checkpoints that the leaves were held against, the newest included.
@@ -71,6 +75,7 @@ impl Audit {
             size: 0,
             root: None,
             key: None,
+            keys: Vec::new(),
             witnesses: Vec::new(),
             checkpoints: Vec::new(),
             leaves: 0,
@@ -84,7 +89,7 @@ impl Audit {
     pub(super) fn of(
         checkpoint: &Checkpoint,
         signed: Signed,
-        expected: &Expected,
+        held: Vec<u64>,
         walked: Walked,
         findings: Findings,
     ) -> Self {
@@ -94,11 +99,13 @@ impl Audit {
             size: checkpoint.size(),
             root: Some(to_base64(checkpoint.root())),
             key: signed.key,
-            witnesses: signed.witnesses,
-            checkpoints: expected
-                .sizes()
-                .filter(|size| *size <= walked.size)
+            keys: signed
+                .keys
+                .iter()
+                .flat_map(|keys| keys.keys().iter().map(KeyReport::of))
                 .collect(),
+            witnesses: signed.witnesses,
+            checkpoints: held,
             leaves: walked.leaves,
             kinds: walked.kinds,
             sessions: walked.sessions,
@@ -128,6 +135,19 @@ impl fmt::Display for Audit {
         }
         if let Some(key) = &self.key {
             writeln!(f, "signed   by {}", Shown(key))?;
+        }
+        for KeyReport {
+            key,
+            introduced_by,
+            cutoff,
+        } in &self.keys
+        {
+            let named = introduced_by.map(|leaf| format!(", named in leaf {leaf}"));
+            let cut = cutoff.map(|size| format!(", counts below {size} leaves"));
+            let (named, cut) = (named.unwrap_or_default(), cut.unwrap_or_default());
+            if !named.is_empty() || !cut.is_empty() {
+                writeln!(f, "key      {}{named}{cut}", Shown(key))?;
+            }
         }
         for key in &self.witnesses {
             writeln!(f, "witness  {}", Shown(key))?;
