@@ -26,7 +26,7 @@ class Policy:
             said = [event[2] for _, event in events if event[0] == key and event[2] is not None]
             return min(named + said, default=None)
 
-        since = {key: -1 for key in own}
+        since = {key: -1 for key in own}  # A key speaks at sizes above the index that named it.
         for index, (old, new, _) in sorted(events, key=lambda event: event[0]):
             if new is None or new in since or old not in since or since[old] >= index:
                 continue
@@ -34,8 +34,9 @@ class Policy:
                 continue
             if cutoff(old) is None or index < cutoff(old):
                 since[new] = index
-        signed = {key for key, _ in note.signed_by(list(since))}
-        signed = [key for key in since if key in signed]
+        named = [key for key in since if since[key] < checkpoint.size]
+        signed = {key for key, _ in note.signed_by(named)}
+        signed = [key for key in named if key in signed]
         need(signed, "log_signature_missing")
         signed = [key for key in signed if cutoff(key) is None or checkpoint.size < cutoff(key)]
         need(signed, "log_key_cut_off")
