@@ -15,8 +15,8 @@ use crate::tree::frontier::Frontier;
 use crate::tree::reader::ReadError;
 use crate::tree::{Hash, Hasher, check_index};
 
-/// Writes the leaves of a log, in order, as tiles and entry bundles, and a checkpoint last, so
-/// that a reader never sees a checkpoint whose tiles are not there.
+/// Writes the leaves of a log, in order, as tiles and entry bundles, and the checkpoint after all
+/// that it needs, so that whoever reads meanwhile, or after a crash, finds a log that holds.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -197,8 +197,9 @@ impl<H: Hasher, S: TileSink> TileExport<H, S> {
             self.kept.push(size);
         }
         let sizes: String = self.kept.iter().map(|size| format!("{size}\n")).collect();
-        put(&mut self.sink, TilePath::CheckpointSizes, sizes.as_bytes())?;
         put(&mut self.sink, TilePath::Checkpoint, note.as_bytes())?;
+        // Before it, whoever reads meanwhile would see a checkpoint beyond the newest: a rollback.
+        put(&mut self.sink, TilePath::CheckpointSizes, sizes.as_bytes())?;
         Ok(self.sink)
     }
 

@@ -12,7 +12,7 @@ use crate::error::{ErrorCode, ProofError};
 use crate::json::{Integer, JsonOpening};
 
 /// The openings of key leaves, by index.
-pub(super) type KeyOpenings = BTreeMap<u64, Vec<Opening>>;
+pub(crate) type KeyOpenings = BTreeMap<u64, Vec<Opening>>;
 
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
@@ -32,7 +32,7 @@ pub(super) fn read<S: TileSource>(source: &S) -> Result<KeyOpenings, TileError<S
     }
 }
 
-fn parse(bytes: &[u8]) -> Result<KeyOpenings, ProofError> {
+pub(crate) fn parse(bytes: &[u8]) -> Result<KeyOpenings, ProofError> {
     if bytes.len() > MAX_BYTES {
         return Err(malformed("it is larger than 16 MiB"));
     }
@@ -57,7 +57,7 @@ fn parse(bytes: &[u8]) -> Result<KeyOpenings, ProofError> {
     Ok(openings)
 }
 
-pub(super) fn encode(openings: &KeyOpenings) -> Result<Vec<u8>, ProofError> {
+pub(crate) fn encode(openings: &KeyOpenings) -> Result<Vec<u8>, ProofError> {
     let wire = openings.iter().map(|(index, shown)| Wire {
         disclosed: shown.iter().map(JsonOpening::from).collect(),
         index: Integer(*index),

@@ -5,7 +5,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod export;
-mod keys;
+pub(crate) mod keys;
 pub(crate) mod path;
 pub(crate) mod reader;
 

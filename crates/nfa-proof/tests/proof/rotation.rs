@@ -78,6 +78,11 @@ fn chain() -> [(u64, Vec<Opening>); 2] {
     [rotation(3, 1, 2, Some(6)), rotation(7, 2, 3, Some(9))]
 }
 
+/// An export across two rotations.
+pub(crate) fn rotated() -> Files {
+    exported(&chain(), &SIGNED)
+}
+
 const SIGNED: [(u64, &[u8]); 4] = [(3, &[1]), (5, &[1, 2]), (8, &[2, 3]), (12, &[3])];
 
 #[test]
@@ -325,6 +330,42 @@ fn the_file_of_openings_has_one_form() {
         changed.get_mut("keys").unwrap()[at] ^= 1 << (at % 8);
     }
     assert_eq!(changed, files);
+}
+
+#[test]
+fn an_export_that_ends_anywhere_leaves_a_log_that_holds() {
+    struct Log(Files, Vec<(String, Vec<u8>)>);
+    impl TileSink for Log {
+        type Error = std::convert::Infallible;
+        fn put(&mut self, path: &str, bytes: &[u8]) -> Result<(), Self::Error> {
+            self.1.push((path.to_owned(), bytes.to_vec()));
+            TileSink::put(&mut self.0, path, bytes)
+        }
+    }
+    let before = exported(&chain(), &SIGNED[..2]);
+    let mut export =
+        TileExport::<Sha256, _>::resume(Log(before.clone(), Vec::new()), &before).unwrap();
+    for index in export.size()..600 {
+        let (kind, shown) = match index {
+            7 => (LeafKind::Key, chain()[1].1.clone()),
+            _ => (LeafKind::Heartbeat, Vec::new()),
+        };
+        export
+            .push(&leaf(header(kind, index, None), &shown).encode())
+            .unwrap();
+    }
+    export.disclose_key(7, chain()[1].1.clone()).unwrap();
+    let checkpoint = Checkpoint::new::<Sha256>(ORIGIN, 600, export.root()).unwrap();
+    let Log(_, written) = export.finish(&checkpoint.sign(&key(3)).unwrap()).unwrap();
+    let mut files = before;
+    let mut sizes = Vec::new();
+    for (path, bytes) in written {
+        files.insert(path.clone(), bytes);
+        let audit = audit(&files, &trusts(&[1]), &[]).unwrap();
+        assert!(audit.holds(), "after {path}: {audit}");
+        sizes.push(audit.size);
+    }
+    assert_eq!((sizes[0], sizes[sizes.len() - 1]), (5, 600));
 }
 
 #[test]
