@@ -186,6 +186,34 @@ fn proving() {
     }
 }
 
+/// How large a proof is that somebody sends.
+fn sending() {
+    let (leaf, openings) = sealing();
+    let mut tree = MemoryTree::<Sha256>::new();
+    const INDEX: u64 = 123_456;
+    for index in 0..MILLION {
+        let bytes = match index {
+            INDEX => leaf.encode(),
+            _ => self::leaf(index).to_vec(),
+        };
+        tree.append(Sha256::leaf(&bytes)).unwrap();
+    }
+    let signer = Signer::from_seed("example.org/log", &[9; 32]).unwrap();
+    let checkpoint = Checkpoint::new::<Sha256>("example.org/log", MILLION, tree.root()).unwrap();
+    let policy = VerifyPolicy::new([signer.verifier_key()]);
+    println!("\na bundle of one leaf of {MILLION}, with ten fields of 400 bytes");
+    for shown in [0, 1, 2, 10] {
+        let proof = LeafProof {
+            disclosed: openings.iter().take(shown).cloned().collect(),
+            ..LeafProof::new(&leaf, INDEX, tree.inclusion_proof(INDEX, MILLION).unwrap())
+        };
+        let bundle = Bundle::new(checkpoint.sign(&signer).unwrap(), vec![proof]).unwrap();
+        bundle.verify(&policy).unwrap();
+        let bytes = bundle.to_vec().unwrap().len();
+        println!("  {shown:>2} of them shown                           {bytes:>8} bytes");
+    }
+}
+
 fn memory() {
     let before = resident();
     let tree = grown::<Sha256>(MILLION);
@@ -203,11 +231,11 @@ fn memory() {
 }
 
 /// A leaf of an interaction with ten fields: what sealing adds to a turn.
-fn sealing() -> Leaf {
-    let fields = (16..26_u16).map(|field| {
-        let opening = Opening::new(FieldId::new(field).unwrap(), [field as u8; 32], [0x61; 400]);
-        opening.commitment()
-    });
+fn sealing() -> (Leaf, Vec<Opening>) {
+    let opening =
+        |field| Opening::new(FieldId::new(field).unwrap(), [field as u8; 32], [0x61; 400]);
+    let openings: Vec<Opening> = (16..26_u16).map(opening).collect();
+    let fields = openings.iter().map(Opening::commitment);
     let header = LeafHeader {
         kind: LeafKind::Interaction,
         agent: [1; 16],
@@ -217,14 +245,15 @@ fn sealing() -> Leaf {
         time_ms: 1_767_225_600_000,
         parent: Some([4; 32]),
     };
-    Leaf::new(header, fields.collect()).unwrap()
+    let leaf = Leaf::new(header, fields.collect()).unwrap();
+    (leaf, openings)
 }
 
 fn whole() {
     println!("\nsealing, exporting, auditing");
     let ns = best(9, 1000, || {
         for _ in 0..1000 {
-            black_box(Sha256::leaf(&sealing().encode()));
+            black_box(Sha256::leaf(&sealing().0.encode()));
         }
     });
     println!(
@@ -282,5 +311,6 @@ fn main() {
     }
     building::<Blake3>("BLAKE3", MILLION);
     proving();
+    sending();
     whole();
 }

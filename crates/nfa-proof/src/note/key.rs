@@ -90,7 +90,7 @@ impl VerifierKey {
         check_name(name, ErrorCode::KeyMalformed)?;
         let key = VerifyingKey::from_bytes(public)
             .ok()
-            .filter(|key| !key.is_weak())
+            .filter(|key| !key.is_weak() && is_canonical(public))
             .ok_or_else(|| malformed(format!("the key of {name} is not an Ed25519 point")))?;
         let id = key_id(name, kind, public);
         Ok(Self {
@@ -203,6 +203,13 @@ impl fmt::Debug for VerifierKey {
 /// What a witness signs.
 pub(super) fn cosigned(text: &str, time: u64) -> Vec<u8> {
     format!("cosignature/v1\ntime {time}\n{text}").into_bytes()
+}
+
+/// Whether the point's y is written below p = 2^255 - 19: a key has one form.
+fn is_canonical(public: &[u8; 32]) -> bool {
+    let [first, middle @ .., last] = public;
+    let largest = *first >= 0xed && middle.iter().all(|byte| *byte == 0xff);
+    !(largest && last & 0x7f == 0x7f)
 }
 
 fn key_id(name: &str, kind: KeyKind, public: &[u8; 32]) -> [u8; 4] {
