@@ -86,6 +86,8 @@ class Audit:
             key = self.noted(self.policy.speaker, note, self.checkpoint, self.events)
             self.key = key.vkey if key else None
         seen = self.noted(self.policy.cosigners, note)
+        if seen and own is not None:
+            seen -= {key.public for key in self.policy.since(self.checkpoint.origin, self.events)}
         if seen is not None and len(seen) < self.policy.required:
             self.findings.append("witnesses_missing")
         expected = {self.checkpoint.size: self.checkpoint.root}

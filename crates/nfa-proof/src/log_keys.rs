@@ -164,6 +164,16 @@ impl TrustedKeys {
         })
     }
 
+    /// Those signatures that are not of the log's own keys: a log does not witness itself.
+    pub(crate) fn witnesses(&self, mut signed: Vec<VerifiedSignature>) -> Vec<VerifiedSignature> {
+        let own = |by: &VerifierKey| {
+            let mut keys = self.keys.iter();
+            keys.any(|trusted| trusted.key.to_bytes() == by.to_bytes())
+        };
+        signed.retain(|signature| !own(&signature.key));
+        signed
+    }
+
     pub(crate) fn keys(&self) -> &[TrustedKey] {
         &self.keys
     }

@@ -48,6 +48,7 @@ fn verify(bundle: &Bundle, policy: &VerifyPolicy) -> Result<Report, ProofError> 
     digest(bundle)?;
     log_keys.follow(policy, &events);
     let log_key = log_keys.speaker(&note, checkpoint.size())?.clone();
+    let cosignatures = log_keys.witnesses(cosignatures);
     policy.enough_witnesses(&cosignatures)?;
     let verified = Verified {
         checkpoint,

@@ -38,6 +38,10 @@ pub(super) fn signatures(
     let key = speaker.map(|trusted| trusted.key.to_string());
     let mut witnesses = Vec::new();
     if let Some(found) = noted(policy.cosignatures(note), findings) {
+        let found = match &keys {
+            Some(keys) => keys.witnesses(found),
+            None => found,
+        };
         noted(policy.enough_witnesses(&found), findings);
         let name = |signature: &VerifiedSignature| signature.key.to_string();
         witnesses.extend(found.iter().map(name));
