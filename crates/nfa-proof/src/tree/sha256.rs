@@ -24,11 +24,18 @@ const PADDING: usize = 1 + 8;
 pub(super) fn pair(prefix: u8, left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
     let mut blocks = [[0; 64]; 2];
     let [first, second] = &mut blocks;
-    first[0] = prefix;
-    first[1..33].copy_from_slice(left);
-    first[33..].copy_from_slice(&right[..31]);
-    second[0] = right[31];
-    second[1] = 0x80;
+    // Moved on by a byte in registers: read back from memory in other pieces than it was written
+    // in, it would hold the processor up.
+    let mut carried = u64::from(prefix);
+    let (places, _) = first.as_chunks_mut::<8>();
+    let (left, _) = left.as_chunks::<8>();
+    let (right, _) = right.as_chunks::<8>();
+    for (place, bytes) in places.iter_mut().zip(left.iter().chain(right)) {
+        let word = u64::from_be_bytes(*bytes);
+        *place = (carried << 56 | word >> 8).to_be_bytes();
+        carried = word & 0xff;
+    }
+    second[..8].copy_from_slice(&(carried << 56 | 0x80 << 48).to_be_bytes());
     second[62..].copy_from_slice(&(65_u16 * 8).to_be_bytes());
     compressed(&blocks)
 }
