@@ -138,6 +138,7 @@ def verify_bundle(data, policy):
     digest = base64.b64encode(hashlib.sha256(canonical(bundle)).digest()).decode()
     need(stated == digest, "bundle_digest")
     key = policy.speaker(note, checkpoint, events)
+    seen -= {key.public for key in policy.since(checkpoint.origin, events)}
     need(len(seen) >= policy.required, "witnesses_missing")
 
     ids = {

@@ -5,8 +5,9 @@ UNREADABLE = {"note_malformed", "key_malformed", "checkpoint_malformed", "anchor
               "entries_missing", "entries_malformed", "bundle_too_large", "bundle_json",
               "bundle_format", "bundle_version", "bundle_not_canonical", "bundle_limits",
               "bundle_order", "leaf_encoding", "leaf_version", "leaf_domain", "leaf_kind",
-              "leaf_algorithm"}
-UNMET = {"log_key_unknown", "log_signature_missing", "log_key_cut_off", "witnesses_missing"}
+              "leaf_algorithm", "keys_malformed"}
+UNMET = {"log_key_unknown", "log_signature_missing", "log_key_cut_off", "witnesses_missing",
+         "key_event_hidden"}
 
 
 class Refused(Exception):

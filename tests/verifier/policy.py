@@ -19,24 +19,31 @@ class Policy:
 
     def speaker(self, note, checkpoint, events=()):
         """The key that speaks for the log; `events` are (index, event) of its key leaves."""
-        own = self.own(checkpoint.origin)
+        since = self.since(checkpoint.origin, events)
+        named = [key for key in since if since[key] < checkpoint.size]
+        signed = {key for key, _ in note.signed_by(named)}
+        signed = [key for key in named if key in signed]
+        need(signed, "log_signature_missing")
+        cut = {key: self.cutoff(key, events) for key in signed}
+        signed = [key for key in signed if cut[key] is None or checkpoint.size < cut[key]]
+        need(signed, "log_key_cut_off")
+        return signed[0]
 
-        def cutoff(key):
-            named = [size for cut, size in self.cutoffs if cut == key]
-            said = [event[2] for _, event in events if event[0] == key and event[2] is not None]
-            return min(named + said, default=None)
+    def cutoff(self, key, events):
+        named = [size for cut, size in self.cutoffs if cut == key]
+        said = [event[2] for _, event in events if event[0] == key and event[2] is not None]
+        return min(named + said, default=None)
 
+    def since(self, origin, events):
+        """The keys that speak for the log, each at sizes above the index that named it."""
+        own = self.own(origin)
         since = {key: -1 for key in own}
         for index, (old, new, _) in sorted(events, key=lambda event: event[0]):
             if new is None or new in since or old not in since or since[old] >= index:
                 continue
             if any(cut == old for cut, _ in self.cutoffs):
                 continue
-            if cutoff(old) is None or index < cutoff(old):
+            cutoff = self.cutoff(old, events)
+            if cutoff is None or index < cutoff:
                 since[new] = index
-        signed = {key for key, _ in note.signed_by(list(since))}
-        signed = [key for key in since if key in signed]
-        need(signed, "log_signature_missing")
-        signed = [key for key in signed if cutoff(key) is None or checkpoint.size < cutoff(key)]
-        need(signed, "log_key_cut_off")
-        return signed[0]
+        return since

@@ -66,7 +66,8 @@ def print_audit(folder, policy):
             return None
 
     audit = Audit(read, policy)
-    report = {"complete": audit.complete, "leaves": audit.leaves, "findings": audit.findings}
+    report = {"complete": audit.complete, "leaves": audit.leaves, "key": audit.key,
+              "findings": audit.findings}
     print(json.dumps(report, indent=2))
     return exit_code(audit.findings)
 

@@ -1,4 +1,4 @@
-//! The verifier as one HTML file: the module, the script and the style put into the page.
+//! The verifier as one HTML file: the module, the scripts and the style put into the page.
 
 use std::ffi::OsString;
 use std::fs;
@@ -28,6 +28,7 @@ pub(crate) fn build() -> Result<PathBuf> {
     let page = assemble(
         &text("verifier.html")?,
         &text("verifier.css")?,
+        &text("worker.js")?,
         &text("verifier.js")?,
         &bytes,
     )?;
@@ -96,22 +97,31 @@ fn without_own_paths(sysroot: &Path) -> OsString {
     flags
 }
 
-/// Only this script, this style and WebAssembly run, and nothing is fetched, sent or framed.
+/// Only this script, this style, WebAssembly and workers that this script starts run, and nothing is
+/// fetched, sent or framed. A worker has its page's policy.
 fn security_policy(style: &str, script: &str) -> String {
     let hash = |text: &str| format!("'sha256-{}'", BASE64.encode(Sha256::digest(text)));
     format!(
-        "default-src 'none'; script-src {} 'wasm-unsafe-eval'; style-src {}; base-uri 'none'; \
-         form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+        "default-src 'none'; script-src {} 'wasm-unsafe-eval'; worker-src blob:; style-src {}; \
+         base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; \
+         trusted-types verifier",
         hash(script),
         hash(style)
     )
 }
 
-fn assemble(template: &str, style: &str, script: &str, module: &[u8]) -> Result<String> {
+fn assemble(
+    template: &str,
+    style: &str,
+    worker: &str,
+    script: &str,
+    module: &[u8],
+) -> Result<String> {
     let parts = [
         ("{{policy}}", security_policy(style, script)),
         ("{{style}}", style.to_owned()),
         ("{{module}}", BASE64.encode(module)),
+        ("{{worker}}", worker.to_owned()),
         ("{{script}}", script.to_owned()),
     ];
     let mut page = String::new();
@@ -133,16 +143,17 @@ fn assemble(template: &str, style: &str, script: &str, module: &[u8]) -> Result<
 mod unit {
     use super::*;
 
-    const TEMPLATE: &str = "<{{policy}}|{{style}}|{{module}}|{{script}}>";
+    const TEMPLATE: &str = "<{{policy}}|{{style}}|{{module}}|{{worker}}|{{script}}>";
 
     #[test]
     fn each_part_comes_to_its_place_as_it_is() {
-        let page = assemble(TEMPLATE, "a{}", "f('{{style}}')", b"\0asm").expect("assembled");
+        let page =
+            assemble(TEMPLATE, "a{}", "{{module}}", "f('{{style}}')", b"\0asm").expect("assembled");
         let (policy, rest) = page.split_once('|').expect("parts");
-        assert_eq!(rest, "a{}|AGFzbQ==|f('{{style}}')>");
+        assert_eq!(rest, "a{}|AGFzbQ==|{{module}}|f('{{style}}')>");
         assert!(policy.starts_with("<default-src 'none'; "), "{policy}");
         let wrong = TEMPLATE.replace("{{module}}", "");
-        let error = assemble(&wrong, "", "", b"").expect_err("no place");
+        let error = assemble(&wrong, "", "", "", b"").expect_err("no place");
         assert!(error.to_string().contains("{{module}}"), "{error}");
     }
 

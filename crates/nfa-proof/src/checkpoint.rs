@@ -3,7 +3,8 @@
 use crate::encoding::{from_base64, parse_size, to_base64};
 use crate::error::{ErrorCode, ProofError};
 use crate::note::Note;
-use crate::note::key::{Signer, check_name};
+use crate::note::key::check_name;
+use crate::note::signer::Signer;
 use crate::tree::{Hash, Hasher, HasherKind, check_size};
 
 const HASHER: &str = "hasher ";

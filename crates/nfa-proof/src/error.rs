@@ -154,6 +154,10 @@ codes! {
 
     /// A key leaf shows an event that the key which it is about did not sign.
     KeyEventInvalid = "key_event_invalid", Invalid;
+    /// An exported log does not show what one of its key leaves says.
+    KeyEventHidden = "key_event_hidden", PolicyUnmet;
+    /// What opens the key leaves of an exported log is not in its form.
+    KeysMalformed = "keys_malformed", Unreadable;
 
     /// An anchor, or a proof of many anchors, is not of its form.
     AnchorMalformed = "anchor_malformed", Unreadable;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::tiles::keys;
 use crate::{
     ANCHOR_KIND, Anchor, AnchorStatement, Bundle, Checkpoint, Leaf, Note, TilePath, VerifierKey,
     VerifyPolicy, audit,
@@ -80,6 +81,14 @@ pub fn anchor(bytes: &[u8]) {
 pub fn tile_path(text: &str) {
     if let Some(path) = TilePath::parse(text) {
         assert_eq!(path.to_string(), text, "a path has one spelling");
+    }
+}
+
+/// Any bytes as what opens the key leaves of an export.
+pub fn keys(bytes: &[u8]) {
+    if let Ok(openings) = keys::parse(bytes) {
+        let written = keys::encode(&openings);
+        assert_eq!(written.as_deref(), Ok(bytes), "openings have one encoding");
     }
 }
 

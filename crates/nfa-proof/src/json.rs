@@ -3,7 +3,9 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::commitment::Opening;
 use crate::encoding::{from_base64, to_base64};
+use crate::leaf::field::FieldId;
 use crate::tree::Hash;
 
 const MAX_INTEGER: u64 = (1 << 53) - 1;
@@ -49,4 +51,51 @@ impl<'de> Deserialize<'de> for Integer {
 /// Hashes as base64 texts.
 pub(crate) fn hashes(hashes: &[Hash]) -> Vec<Base64<Hash>> {
     hashes.iter().copied().map(Base64).collect()
+}
+
+/// A field by its number.
+pub(crate) struct JsonField(pub(crate) FieldId);
+
+impl Serialize for JsonField {
+    fn serialize<S: Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
+        output.serialize_u16(self.0.number())
+    }
+}
+
+impl<'de> Deserialize<'de> for JsonField {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let field = FieldId::new(u16::deserialize(input)?);
+        field
+            .map(Self)
+            .ok_or_else(|| D::Error::custom("expected a field id from 1 to 65535"))
+    }
+}
+
+/// What opens a commitment.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JsonOpening {
+    field: JsonField,
+    salt: Base64<Hash>,
+    value: Base64<Vec<u8>>,
+}
+
+impl From<&Opening> for JsonOpening {
+    fn from(opening: &Opening) -> Self {
+        Self {
+            field: JsonField(opening.field),
+            salt: Base64(opening.salt),
+            value: Base64(opening.value.clone()),
+        }
+    }
+}
+
+impl From<JsonOpening> for Opening {
+    fn from(opening: JsonOpening) -> Self {
+        Self {
+            field: opening.field.0,
+            salt: opening.salt.0,
+            value: opening.value.0,
+        }
+    }
 }

@@ -8,7 +8,8 @@ use crate::commitment::Opening;
 use crate::encoding::parse_size;
 use crate::error::{ErrorCode, ProofError};
 use crate::leaf::field::FieldId;
-use crate::note::key::{KeyKind, Signer, VerifierKey};
+use crate::note::key::{KeyKind, VerifierKey};
+use crate::note::signer::Signer;
 
 /// No checkpoint's text begins like this: an origin has no spaces.
 const HEADER: &str = "nfa key event v1";

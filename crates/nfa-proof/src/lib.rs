@@ -75,6 +75,7 @@ pub mod fuzzing;
 mod json;
 mod key_event;
 mod leaf;
+mod log_keys;
 mod note;
 mod policy;
 mod shown;
@@ -85,15 +86,17 @@ mod tree;
 pub use anchor::{
     AnchorLeaf,
     multi::AnchorMultiproof,
-    statement::{ANCHOR_KIND, AnchorStatement},
+    statement::{ANCHOR_KIND, Anchor, AnchorStatement},
     tree::{AnchorTree, verify_anchor},
     uint256,
 };
 pub use bundle::{
-    Anchor, Bundle, ContextDisclosure, ContextPart, LeafProof, MAX_BUNDLE_BYTES, MAX_BUNDLE_LEAVES,
+    Bundle,
+    leaf_proof::{ContextDisclosure, ContextPart, LeafProof},
+    limits::{MAX_BUNDLE_BYTES, MAX_BUNDLE_LEAVES},
     report::{
-        AnchorReport, AnchoredReport, ContextPartReport, DisclosedField, FieldName, KeyReport,
-        LeafReport, LogReport, Report, SequenceGap, WitnessReport,
+        AnchorReport, AnchoredReport, ContextPartReport, DisclosedField, FieldName, LeafReport,
+        LogReport, Report, SequenceGap, WitnessReport,
     },
 };
 pub use checkpoint::Checkpoint;
@@ -105,9 +108,13 @@ pub use leaf::{
     LEAF_DOMAIN, LEAF_VERSION, Leaf, LeafHeader, LeafKind, MAX_LEAF_BYTES, MAX_LEAF_FIELDS,
     field::{FieldEncoding, FieldId},
 };
+pub use log_keys::KeyReport;
 pub use note::{
-    MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES, Note, NoteSignature, VerifiedSignature,
-    key::{CosignatureSigner, KeyKind, Signer, VerifierKey},
+    MAX_NOTE_BYTES, MAX_NOTE_SIGNATURES, Note,
+    cosigner::CosignatureSigner,
+    key::{KeyKind, VerifiedSignature, VerifierKey},
+    signature::NoteSignature,
+    signer::Signer,
 };
 pub use policy::{KeyCutoff, VerifyPolicy};
 pub use tiles::{

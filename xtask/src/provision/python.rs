@@ -36,7 +36,9 @@ pub(crate) const VERIFIER: Packages = Packages {
     name: "verifier",
     requirements: include_str!("../../requirements/verifier.txt"),
     check: Check::Python(
-        "import blake3, cbor2\nfrom cryptography.hazmat.primitives.asymmetric import ed25519",
+        "import sys, blake3, cbor2\n\
+         from cryptography.hazmat.primitives.asymmetric import ed25519\n\
+         if sys.version_info >= (3, 11): import pymerkle",
     ),
 };
 

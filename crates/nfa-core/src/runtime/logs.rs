@@ -32,9 +32,12 @@ impl Runtime {
         let info = self.log_info(agent).await?;
         let checkpoint = self.shared.store.log_head(info.log).await?.checkpoint;
         let checkpoint = checkpoint.ok_or_else(|| not_checkpointed(agent))?;
-        let before = proof::tiles(&*self.shared.store, info.log, &checkpoint, files).await?;
+        let first_key = self.log_keys(agent).await?.into_iter().next();
+        let (store, own) = (&*self.shared.store, &self.shared.own);
+        let before = proof::tiles(store, own, info.log, &checkpoint, files).await?;
         Ok(LogExport {
             origin: info.origin,
+            first_key: first_key.map_or_else(|| info.verifier_key.clone(), |key| key.verifier_key),
             verifier_key: info.verifier_key,
             before,
             size: checkpoint.size,

@@ -6,7 +6,6 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::AnchorLeaf;
 use super::tree::verify_anchor;
-use crate::bundle::Anchor;
 use crate::checkpoint::Checkpoint;
 use crate::encoding::{from_hex, to_hex};
 use crate::error::{ErrorCode, ProofError};
@@ -18,6 +17,16 @@ use crate::tree::{Blake3, Hash, HasherKind, Sha256};
 pub const ANCHOR_KIND: &str = "nfa-keccak-tree/v1";
 
 const MAX_PROOF: usize = 64;
+
+/// Where the checkpoint was also published. An [`AnchorStatement`] is
+/// checked; other kinds are carried as they are, for whoever knows them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Anchor {
+    /// What `data` is.
+    pub kind: String,
+    /// The anchor's own proof.
+    pub data: Vec<u8>,
+}
 
 /// That a contract was given a root which includes this log.
 #[derive(Debug, Clone, PartialEq, Eq)]

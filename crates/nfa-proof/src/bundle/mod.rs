@@ -1,23 +1,18 @@
 //! A proof in one file: leaves of a log, and all that is needed to check them offline.
 
+pub(crate) mod leaf_proof;
+pub(crate) mod limits;
 pub(crate) mod report;
 mod verify;
 mod wire;
 
+use crate::anchor::statement::Anchor;
 use crate::checkpoint::Checkpoint;
-use crate::commitment::Opening;
 use crate::error::{ErrorCode, ProofError};
-use crate::leaf::Leaf;
 use crate::leaf::field::FieldId;
 use crate::note::Note;
-use crate::policy::VerifyPolicy;
 use crate::tree::{Hash, HasherKind};
-use report::Report;
-
-/// No bundle is larger than this.
-pub const MAX_BUNDLE_BYTES: usize = 16 * 1024 * 1024;
-/// A bundle has at most this many leaves.
-pub const MAX_BUNDLE_LEAVES: usize = 1024;
+use leaf_proof::LeafProof;
 
 /// Leaves of one log under one checkpoint, with what their holder chose to disclose.
 ///
@@ -31,67 +26,6 @@ pub struct Bundle {
     anchors: Vec<Anchor>,
     /// What the file said its digest is; `None` for a bundle made here.
     digest: Option<Hash>,
-}
-
-/// A leaf, where it is in the log, and what is shown of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LeafProof {
-    /// The leaf's bytes, as [`Leaf::encode`](crate::Leaf::encode) made them.
-    pub leaf: Vec<u8>,
-    /// Where it is in the log.
-    pub index: u64,
-    /// Its inclusion proof at the checkpoint's size, leaf side first.
-    pub proof: Vec<Hash>,
-    /// The fields that are shown.
-    pub disclosed: Vec<Opening>,
-    /// The fields whose content the exporter says is erased. Nothing proves that.
-    pub erased: Vec<FieldId>,
-    /// Parts of the context, where some are shown.
-    pub context: Option<ContextDisclosure>,
-}
-
-/// The context chain behind a disclosed [`FieldId::CONTEXT`], and some of its parts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ContextDisclosure {
-    /// The head before `steps`: [`CONTEXT_START`](crate::CONTEXT_START), or a later one when
-    /// what came before is left out.
-    pub start: Hash,
-    /// The commitments that each step added to the chain.
-    pub steps: Vec<Vec<Hash>>,
-    /// The parts that are shown.
-    pub parts: Vec<ContextPart>,
-}
-
-/// One part of the context, shown.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ContextPart {
-    /// Which step added it.
-    pub step: u64,
-    /// Which of the step's parts it is.
-    pub part: u64,
-    /// The salt that was drawn for it.
-    pub salt: [u8; 32],
-    /// What was sent.
-    pub value: Vec<u8>,
-}
-
-impl std::fmt::Debug for ContextPart {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut out = f.debug_struct("ContextPart");
-        out.field("step", &self.step)
-            .field("part", &self.part)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Where the checkpoint was also published. An [`AnchorStatement`](crate::AnchorStatement) is
-/// checked; other kinds are carried as they are, for whoever knows them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Anchor {
-    /// What `data` is.
-    pub kind: String,
-    /// The anchor's own proof.
-    pub data: Vec<u8>,
 }
 
 impl Bundle {
@@ -118,7 +52,7 @@ impl Bundle {
             anchors: Vec::new(),
             digest: None,
         };
-        wire::check(&bundle)?;
+        limits::check(&bundle.checkpoint, &bundle.leaves, &bundle.anchors)?;
         Ok(bundle)
     }
 
@@ -129,7 +63,7 @@ impl Bundle {
     pub fn with_anchor(mut self, anchor: Anchor) -> Result<Self, ProofError> {
         self.anchors.push(anchor);
         self.digest = None;
-        wire::check(&self)?;
+        limits::check(&self.checkpoint, &self.leaves, &self.anchors)?;
         Ok(self)
     }
 
@@ -157,31 +91,6 @@ impl Bundle {
         Ok(self)
     }
 
-    /// Reads a bundle. Only the bytes that [`to_vec`](Self::to_vec) makes are accepted, so a
-    /// changed space is refused like any other change.
-    ///
-    /// # Errors
-    /// One of the `bundle_…` codes.
-    pub fn from_slice(bytes: &[u8]) -> Result<Self, ProofError> {
-        wire::parse(bytes)
-    }
-
-    /// The one encoding of this bundle: canonical JSON.
-    ///
-    /// # Errors
-    /// `bundle_too_large`.
-    pub fn to_vec(&self) -> Result<Vec<u8>, ProofError> {
-        wire::encode(self)
-    }
-
-    /// Checks everything that the bundle claims, and says what that proves.
-    ///
-    /// # Errors
-    /// The first rule that is broken, in the order of the page.
-    pub fn verify(&self, policy: &VerifyPolicy) -> Result<Report, ProofError> {
-        verify::verify(self, policy)
-    }
-
     /// Which log the leaves say they are of.
     pub fn origin(&self) -> &str {
         &self.origin
@@ -205,20 +114,5 @@ impl Bundle {
     /// The anchors.
     pub fn anchors(&self) -> &[Anchor] {
         &self.anchors
-    }
-}
-
-impl LeafProof {
-    /// A leaf with its place and proof, and nothing shown of it.
-    pub fn new(leaf: &Leaf, index: u64, proof: Vec<Hash>) -> Self {
-        let leaf = leaf.encode();
-        Self {
-            leaf,
-            index,
-            proof,
-            disclosed: Vec::new(),
-            erased: Vec::new(),
-            context: None,
-        }
     }
 }

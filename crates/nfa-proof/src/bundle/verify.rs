@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use super::leaf_proof::LeafProof;
 use super::report::{Report, Verified, VerifiedAnchor, VerifiedLeaf};
-use super::{Anchor, Bundle, LeafProof, wire};
-use crate::anchor::statement::AnchorStatement;
+use super::{Bundle, wire};
+use crate::anchor::statement::{Anchor, AnchorStatement};
 use crate::checkpoint::Checkpoint;
 use crate::commitment::commit;
 use crate::context::extend_context;
@@ -12,12 +13,23 @@ use crate::error::{ErrorCode, ProofError};
 use crate::key_event::{KeyEvent, SignedKeyEvent};
 use crate::leaf::field::FieldId;
 use crate::leaf::{Leaf, LeafKind};
+use crate::log_keys::TrustedKeys;
 use crate::note::Note;
-use crate::policy::{TrustedKeys, VerifyPolicy};
+use crate::policy::VerifyPolicy;
 use crate::tree::verify::verify_inclusion;
 use crate::tree::{Blake3, HasherKind, Sha256};
 
-pub(super) fn verify(bundle: &Bundle, policy: &VerifyPolicy) -> Result<Report, ProofError> {
+impl Bundle {
+    /// Checks everything that the bundle claims, and says what that proves.
+    ///
+    /// # Errors
+    /// The first rule that is broken, in the order of the page.
+    pub fn verify(&self, policy: &VerifyPolicy) -> Result<Report, ProofError> {
+        verify(self, policy)
+    }
+}
+
+fn verify(bundle: &Bundle, policy: &VerifyPolicy) -> Result<Report, ProofError> {
     let note = Note::parse(bundle.checkpoint.as_bytes())?;
     let checkpoint = Checkpoint::parse(note.text())?;
     same_log(bundle, &checkpoint)?;
@@ -36,6 +48,7 @@ pub(super) fn verify(bundle: &Bundle, policy: &VerifyPolicy) -> Result<Report, P
     digest(bundle)?;
     log_keys.follow(policy, &events);
     let log_key = log_keys.speaker(&note, checkpoint.size())?.clone();
+    let cosignatures = log_keys.witnesses(cosignatures);
     policy.enough_witnesses(&cosignatures)?;
     let verified = Verified {
         checkpoint,

@@ -5,23 +5,16 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Digest as _;
 
-use super::{
-    Anchor, Bundle, ContextDisclosure, ContextPart, LeafProof, MAX_BUNDLE_BYTES, MAX_BUNDLE_LEAVES,
-};
+use super::leaf_proof::{ContextDisclosure, ContextPart, LeafProof};
+use super::{Bundle, limits};
+use crate::anchor::statement::Anchor;
 use crate::commitment::Opening;
 use crate::error::{ErrorCode, ProofError};
-use crate::json::{Base64, Integer, hashes};
-use crate::leaf::field::FieldId;
-use crate::leaf::{MAX_LEAF_BYTES, MAX_LEAF_FIELDS};
-use crate::note::MAX_NOTE_BYTES;
+use crate::json::{Base64, Integer, JsonField, JsonOpening, hashes};
 use crate::tree::{Hash, HasherKind};
 
 const FORMAT: &str = "nfa-proof-bundle";
 const VERSION: u64 = 1;
-const MAX_PROOF: usize = 64;
-const MAX_ANCHORS: usize = 16;
-const MAX_ANCHOR_BYTES: usize = 64 * 1024;
-const MAX_ANCHOR_KIND: usize = 64;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -57,8 +50,8 @@ struct WireLeaf {
         skip_serializing_if = "Option::is_none"
     )]
     context: Option<WireContext>,
-    disclosed: Vec<WireOpening>,
-    erased: Vec<WireField>,
+    disclosed: Vec<JsonOpening>,
+    erased: Vec<JsonField>,
     index: Integer,
     leaf: Base64<Vec<u8>>,
     proof: Vec<Base64<Hash>>,
@@ -81,14 +74,6 @@ struct WirePart {
     value: Base64<Vec<u8>>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WireOpening {
-    field: WireField,
-    salt: Base64<Hash>,
-    value: Base64<Vec<u8>>,
-}
-
 /// Enough of a file to say which version it is.
 #[derive(Deserialize)]
 struct Peek {
@@ -96,8 +81,40 @@ struct Peek {
     version: Option<serde_json::Value>,
 }
 
-pub(super) fn parse(bytes: &[u8]) -> Result<Bundle, ProofError> {
-    check_length(bytes)?;
+impl Bundle {
+    /// Reads a bundle. Only the bytes that [`to_vec`](Self::to_vec) makes are accepted, so a
+    /// changed space is refused like any other change.
+    ///
+    /// # Errors
+    /// One of the `bundle_…` codes.
+    pub fn from_slice(bytes: &[u8]) -> Result<Self, ProofError> {
+        limits::check_length(bytes)?;
+        let wire = read(bytes)?;
+        if to_json(&wire)? != bytes {
+            return Err(ProofError::new(
+                ErrorCode::BundleNotCanonical,
+                "the bundle is not canonical JSON; it was reformatted, export it again",
+            ));
+        }
+        let bundle = Self::from(wire);
+        limits::check(&bundle.checkpoint, &bundle.leaves, &bundle.anchors)?;
+        Ok(bundle)
+    }
+
+    /// The one encoding of this bundle: canonical JSON.
+    ///
+    /// # Errors
+    /// `bundle_too_large`.
+    pub fn to_vec(&self) -> Result<Vec<u8>, ProofError> {
+        let mut wire = Wire::from(self);
+        wire.digest = Some(Base64(sha2::Sha256::digest(to_json(&wire)?).into()));
+        let bytes = to_json(&wire)?;
+        limits::check_length(&bytes)?;
+        Ok(bytes)
+    }
+}
+
+fn read(bytes: &[u8]) -> Result<Wire, ProofError> {
     let peek: Peek = serde_json::from_slice(bytes).map_err(|error| json(&error))?;
     if peek.format.as_ref().and_then(|format| format.as_str()) != Some(FORMAT) {
         return Err(ProofError::new(
@@ -118,102 +135,12 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Bundle, ProofError> {
             "the bundle has no `digest`",
         ));
     }
-    if to_json(&wire)? != bytes {
-        return Err(ProofError::new(
-            ErrorCode::BundleNotCanonical,
-            "the bundle is not canonical JSON; it was reformatted, export it again",
-        ));
-    }
-    let bundle = Bundle::from(wire);
-    check(&bundle)?;
-    Ok(bundle)
-}
-
-pub(super) fn encode(bundle: &Bundle) -> Result<Vec<u8>, ProofError> {
-    let mut wire = Wire::from(bundle);
-    wire.digest = Some(Base64(sha2::Sha256::digest(to_json(&wire)?).into()));
-    let bytes = to_json(&wire)?;
-    check_length(&bytes)?;
-    Ok(bytes)
+    Ok(wire)
 }
 
 /// SHA-256 of the canonical bundle without its `digest`.
 pub(super) fn digest(bundle: &Bundle) -> Result<Hash, ProofError> {
     Ok(sha2::Sha256::digest(to_json(&Wire::from(bundle))?).into())
-}
-
-/// What must hold of any bundle, read or made, before its proofs are looked at.
-pub(super) fn check(bundle: &Bundle) -> Result<(), ProofError> {
-    limit("leaves", bundle.leaves.len(), 1, MAX_BUNDLE_LEAVES)?;
-    limit(
-        "bytes of checkpoint",
-        bundle.checkpoint.len(),
-        1,
-        MAX_NOTE_BYTES,
-    )?;
-    limit("anchors", bundle.anchors.len(), 0, MAX_ANCHORS)?;
-    for anchor in &bundle.anchors {
-        limit(
-            "bytes of an anchor's kind",
-            anchor.kind.len(),
-            1,
-            MAX_ANCHOR_KIND,
-        )?;
-        limit("bytes of an anchor", anchor.data.len(), 0, MAX_ANCHOR_BYTES)?;
-    }
-    increasing(
-        "leaves by index",
-        bundle.leaves.iter().map(|leaf| leaf.index),
-    )?;
-    for leaf in &bundle.leaves {
-        limit("bytes of a leaf", leaf.leaf.len(), 0, MAX_LEAF_BYTES)?;
-        limit("hashes of a proof", leaf.proof.len(), 0, MAX_PROOF)?;
-        limit("disclosed fields", leaf.disclosed.len(), 0, MAX_LEAF_FIELDS)?;
-        limit("erased fields", leaf.erased.len(), 0, MAX_LEAF_FIELDS)?;
-        increasing(
-            "disclosed fields",
-            leaf.disclosed.iter().map(|opening| opening.field),
-        )?;
-        increasing("erased fields", leaf.erased.iter().copied())?;
-        if let Some(context) = &leaf.context {
-            let places = context.parts.iter().map(|part| (part.step, part.part));
-            increasing("context parts", places)?;
-        }
-    }
-    Ok(())
-}
-
-fn check_length(bytes: &[u8]) -> Result<(), ProofError> {
-    if bytes.len() <= MAX_BUNDLE_BYTES {
-        return Ok(());
-    }
-    Err(ProofError::new(
-        ErrorCode::BundleTooLarge,
-        format!(
-            "a bundle has at most {MAX_BUNDLE_BYTES} bytes, found {}",
-            bytes.len()
-        ),
-    ))
-}
-
-fn limit(what: &str, found: usize, least: usize, most: usize) -> Result<(), ProofError> {
-    if (least..=most).contains(&found) {
-        return Ok(());
-    }
-    Err(ProofError::new(
-        ErrorCode::BundleLimits,
-        format!("expected from {least} to {most} {what}, found {found}"),
-    ))
-}
-
-fn increasing<T: Ord>(what: &str, items: impl Iterator<Item = T>) -> Result<(), ProofError> {
-    if items.is_sorted_by(|a, b| a < b) {
-        return Ok(());
-    }
-    Err(ProofError::new(
-        ErrorCode::BundleOrder,
-        format!("expected {what} to be strictly increasing; one is twice or out of order"),
-    ))
 }
 
 fn to_json(wire: &Wire) -> Result<Vec<u8>, ProofError> {
@@ -234,23 +161,6 @@ where
     T: Deserialize<'de>,
 {
     T::deserialize(input).map(Some)
-}
-
-struct WireField(FieldId);
-
-impl Serialize for WireField {
-    fn serialize<S: Serializer>(&self, output: S) -> Result<S::Ok, S::Error> {
-        output.serialize_u16(self.0.number())
-    }
-}
-
-impl<'de> Deserialize<'de> for WireField {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        let field = FieldId::new(u16::deserialize(input)?);
-        field
-            .map(Self)
-            .ok_or_else(|| D::Error::custom("expected a field id from 1 to 65535"))
-    }
 }
 
 struct WireHasher(HasherKind);
@@ -290,15 +200,10 @@ impl From<&Bundle> for Wire {
 
 impl From<&LeafProof> for WireLeaf {
     fn from(leaf: &LeafProof) -> Self {
-        let opening = |opening: &Opening| WireOpening {
-            field: WireField(opening.field),
-            salt: Base64(opening.salt),
-            value: Base64(opening.value.clone()),
-        };
         Self {
             context: leaf.context.as_ref().map(WireContext::from),
-            disclosed: leaf.disclosed.iter().map(opening).collect(),
-            erased: leaf.erased.iter().copied().map(WireField).collect(),
+            disclosed: leaf.disclosed.iter().map(JsonOpening::from).collect(),
+            erased: leaf.erased.iter().copied().map(JsonField).collect(),
             index: Integer(leaf.index),
             leaf: Base64(leaf.leaf.clone()),
             proof: hashes(&leaf.proof),
@@ -341,16 +246,11 @@ impl From<Wire> for Bundle {
 
 impl From<WireLeaf> for LeafProof {
     fn from(leaf: WireLeaf) -> Self {
-        let opening = |o: WireOpening| Opening {
-            field: o.field.0,
-            salt: o.salt.0,
-            value: o.value.0,
-        };
         Self {
             leaf: leaf.leaf.0,
             index: leaf.index.0,
             proof: leaf.proof.into_iter().map(|hash| hash.0).collect(),
-            disclosed: leaf.disclosed.into_iter().map(opening).collect(),
+            disclosed: leaf.disclosed.into_iter().map(Opening::from).collect(),
             erased: leaf.erased.into_iter().map(|field| field.0).collect(),
             context: leaf.context.map(ContextDisclosure::from),
         }

@@ -1,11 +1,11 @@
-//! Ed25519 keys of signed notes: the log's own, and its witnesses'.
+//! Public Ed25519 keys of signed notes, the log's own and its witnesses', and what they verify.
 
 use std::fmt;
 
-use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
+use ed25519_dalek::{Signature, VerifyingKey};
 use sha2::Digest as _;
 
-use super::{Note, NoteSignature, VerifiedSignature};
+use super::signature::NoteSignature;
 use crate::encoding::{from_base64, to_base64, to_hex};
 use crate::error::{ErrorCode, ProofError};
 
@@ -90,7 +90,7 @@ impl VerifierKey {
         check_name(name, ErrorCode::KeyMalformed)?;
         let key = VerifyingKey::from_bytes(public)
             .ok()
-            .filter(|key| !key.is_weak())
+            .filter(|key| !key.is_weak() && is_canonical(public))
             .ok_or_else(|| malformed(format!("the key of {name} is not an Ed25519 point")))?;
         let id = key_id(name, kind, public);
         Ok(Self {
@@ -171,6 +171,15 @@ impl VerifierKey {
     }
 }
 
+/// A signature that a known key did make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifiedSignature {
+    /// The key.
+    pub key: VerifierKey,
+    /// A cosignature's time, in seconds since 1970.
+    pub time: Option<u64>,
+}
+
 impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut bytes = vec![self.kind.number()];
@@ -191,103 +200,16 @@ impl fmt::Debug for VerifierKey {
     }
 }
 
-/// A log's private key.
-#[derive(Clone)]
-pub struct Signer {
-    public: VerifierKey,
-    key: SigningKey,
-}
-
-impl Signer {
-    /// The key that this seed of 32 random bytes stands for, under the log's origin as its name.
-    ///
-    /// # Errors
-    /// `key_malformed` when the name cannot be a key's.
-    pub fn from_seed(name: &str, seed: &[u8; 32]) -> Result<Self, ProofError> {
-        let key = SigningKey::from_bytes(seed);
-        let public =
-            VerifierKey::from_bytes(name, KeyKind::Ed25519, key.verifying_key().as_bytes())?;
-        Ok(Self { public, key })
-    }
-
-    /// The public half.
-    pub fn verifier_key(&self) -> VerifierKey {
-        self.public.clone()
-    }
-
-    /// Whose key it is.
-    pub fn name(&self) -> &str {
-        self.public.name()
-    }
-
-    pub(crate) fn sign_bytes(&self, message: &[u8]) -> [u8; 64] {
-        self.key.sign(message).to_bytes()
-    }
-
-    pub(super) fn sign(&self, text: &str) -> NoteSignature {
-        let signature = self.sign_bytes(text.as_bytes()).to_vec();
-        NoteSignature {
-            name: self.public.name.clone(),
-            key_id: self.public.id,
-            signature,
-        }
-    }
-}
-
-// Never the seed.
-impl fmt::Debug for Signer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Signer").field(&self.public).finish()
-    }
-}
-
-/// A witness's private key: it signs a checkpoint together with a time.
-#[derive(Clone)]
-pub struct CosignatureSigner {
-    public: VerifierKey,
-    key: SigningKey,
-}
-
-impl CosignatureSigner {
-    /// The key that this seed of 32 random bytes stands for.
-    ///
-    /// # Errors
-    /// `key_malformed` when the name cannot be a key's.
-    pub fn from_seed(name: &str, seed: &[u8; 32]) -> Result<Self, ProofError> {
-        let key = SigningKey::from_bytes(seed);
-        let public =
-            VerifierKey::from_bytes(name, KeyKind::Cosignature, key.verifying_key().as_bytes())?;
-        Ok(Self { public, key })
-    }
-
-    /// The public half.
-    pub fn verifier_key(&self) -> VerifierKey {
-        self.public.clone()
-    }
-
-    /// The signature of a note's text at `time`, in seconds since 1970. Whether the log is
-    /// consistent with what this witness signed before is for the caller to check first.
-    pub fn cosign(&self, note: &Note, time: u64) -> NoteSignature {
-        let mut signature = time.to_be_bytes().to_vec();
-        signature.extend_from_slice(&self.key.sign(&cosigned(note.text(), time)).to_bytes());
-        NoteSignature {
-            name: self.public.name.clone(),
-            key_id: self.public.id,
-            signature,
-        }
-    }
-}
-
-impl fmt::Debug for CosignatureSigner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("CosignatureSigner")
-            .field(&self.public)
-            .finish()
-    }
-}
-
-fn cosigned(text: &str, time: u64) -> Vec<u8> {
+/// What a witness signs.
+pub(super) fn cosigned(text: &str, time: u64) -> Vec<u8> {
     format!("cosignature/v1\ntime {time}\n{text}").into_bytes()
+}
+
+/// Whether the point's y is written below p = 2^255 - 19: a key has one form.
+fn is_canonical(public: &[u8; 32]) -> bool {
+    let [first, middle @ .., last] = public;
+    let largest = *first >= 0xed && middle.iter().all(|byte| *byte == 0xff);
+    !(largest && last & 0x7f == 0x7f)
 }
 
 fn key_id(name: &str, kind: KeyKind, public: &[u8; 32]) -> [u8; 4] {

@@ -1,12 +1,17 @@
 //! Signed notes (C2SP signed-note): a text, a blank line, and signature lines.
 
+pub(crate) mod cosigner;
 pub(crate) mod key;
+pub(crate) mod signature;
+pub(crate) mod signer;
 
 use std::fmt;
 
 use crate::encoding::{from_base64, to_base64};
 use crate::error::{ErrorCode, ProofError};
-use key::{Signer, VerifierKey, check_name};
+use key::{VerifiedSignature, VerifierKey, check_name};
+use signature::NoteSignature;
+use signer::Signer;
 
 /// No note is longer than this.
 pub const MAX_NOTE_BYTES: usize = 64 * 1024;
@@ -21,26 +26,6 @@ const DASH: &str = "\u{2014} ";
 pub struct Note {
     text: String,
     signatures: Vec<NoteSignature>,
-}
-
-/// One signature line, checked in form only.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NoteSignature {
-    /// Whose signature it says it is.
-    pub name: String,
-    /// Which key of that name.
-    pub key_id: [u8; 4],
-    /// The signature's bytes; a cosignature has its time in front.
-    pub signature: Vec<u8>,
-}
-
-/// A signature that a known key did make.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerifiedSignature {
-    /// The key.
-    pub key: VerifierKey,
-    /// A cosignature's time, in seconds since 1970.
-    pub time: Option<u64>,
 }
 
 impl Note {

@@ -1,19 +1,22 @@
 //! Writing a log as tiles, leaf by leaf, in O(log n) memory.
 
+use super::keys::{self, KeyOpenings};
 use super::path::{TILE_HEIGHT, TILE_LEVELS, TILE_WIDTH, TilePath, partial};
 use super::reader::TileReader;
 use super::{TileError, TileSink, TileSource};
 use crate::checkpoint::Checkpoint;
+use crate::commitment::Opening;
 use crate::encoding::parse_size;
 use crate::error::{ErrorCode, ProofError};
+use crate::key_event::SignedKeyEvent;
 use crate::leaf::MAX_LEAF_BYTES;
 use crate::note::Note;
 use crate::tree::frontier::Frontier;
 use crate::tree::reader::ReadError;
-use crate::tree::{Hash, Hasher};
+use crate::tree::{Hash, Hasher, check_index};
 
-/// Writes the leaves of a log, in order, as tiles and entry bundles, and a checkpoint last, so
-/// that a reader never sees a checkpoint whose tiles are not there.
+/// Writes the leaves of a log, in order, as tiles and entry bundles, and the checkpoint after all
+/// that it needs, so that whoever reads meanwhile, or after a crash, finds a log that holds.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -40,6 +43,7 @@ pub struct TileExport<H: Hasher, S> {
     /// The entry bundle that is not full yet.
     entries: Vec<u8>,
     kept: Vec<u64>,
+    keys: KeyOpenings,
 }
 
 impl<H: Hasher, S: TileSink> TileExport<H, S> {
@@ -50,6 +54,7 @@ impl<H: Hasher, S: TileSink> TileExport<H, S> {
             edge: Edge::new(),
             entries: Vec::new(),
             kept: Vec::new(),
+            keys: KeyOpenings::new(),
         }
     }
 
@@ -91,6 +96,7 @@ impl<H: Hasher, S: TileSink> TileExport<H, S> {
         }
         export.check(&checkpoint)?;
         export.kept = kept_sizes(source)?.unwrap_or_default();
+        export.keys = keys::read(source)?;
         Ok(export)
     }
 
@@ -131,6 +137,29 @@ impl<H: Hasher, S: TileSink> TileExport<H, S> {
         Ok(index)
     }
 
+    /// Shows what a key leaf says, so that an auditor who has only an earlier key of the log can
+    /// follow it. Without it, the leaf is a finding of every audit.
+    ///
+    /// # Errors
+    /// `index_out_of_range` when there is no leaf at `index` yet, `key_event_invalid` when the
+    /// openings show no event that its key signed. Whether they open that leaf is for an audit.
+    pub fn disclose_key(
+        &mut self,
+        index: u64,
+        mut openings: Vec<Opening>,
+    ) -> Result<(), ProofError> {
+        check_index(index, self.size())?;
+        if SignedKeyEvent::from_openings(&openings)?.is_none() {
+            return Err(fault(
+                ErrorCode::KeyEventInvalid,
+                format!("the openings of the leaf at index {index} leave its key event out"),
+            ));
+        }
+        openings.sort_by_key(|opening| opening.field);
+        self.keys.insert(index, openings);
+        Ok(())
+    }
+
     /// Writes the right edge and then the checkpoint, and gives the sink back.
     ///
     /// # Errors
@@ -155,6 +184,9 @@ impl<H: Hasher, S: TileSink> TileExport<H, S> {
                 )?;
             }
         }
+        if !self.keys.is_empty() {
+            put(&mut self.sink, TilePath::Keys, &keys::encode(&self.keys)?)?;
+        }
         let note = note.to_string();
         put(
             &mut self.sink,
@@ -165,8 +197,9 @@ impl<H: Hasher, S: TileSink> TileExport<H, S> {
             self.kept.push(size);
         }
         let sizes: String = self.kept.iter().map(|size| format!("{size}\n")).collect();
-        put(&mut self.sink, TilePath::CheckpointSizes, sizes.as_bytes())?;
         put(&mut self.sink, TilePath::Checkpoint, note.as_bytes())?;
+        // Before it, whoever reads meanwhile would see a checkpoint beyond the newest: a rollback.
+        put(&mut self.sink, TilePath::CheckpointSizes, sizes.as_bytes())?;
         Ok(self.sink)
     }
 

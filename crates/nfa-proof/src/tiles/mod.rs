@@ -5,6 +5,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod export;
+pub(crate) mod keys;
 pub(crate) mod path;
 pub(crate) mod reader;
 

@@ -31,6 +31,8 @@ pub enum TilePath {
         /// Its size.
         size: u64,
     },
+    /// What opens the log's key leaves.
+    Keys,
     /// Hashes of the tree.
     Tile {
         /// 0 for leaf hashes; each level above spans 256 times as many leaves.
@@ -54,6 +56,7 @@ impl TilePath {
     pub fn parse(path: &str) -> Option<Self> {
         let parsed = match path.split_once('/') {
             None if path == "checkpoint" => Self::Checkpoint,
+            None if path == "keys" => Self::Keys,
             Some(("checkpoints", "sizes")) => Self::CheckpointSizes,
             Some(("checkpoints", size)) => Self::CheckpointAt {
                 size: parse_size(size)?,
@@ -88,7 +91,7 @@ impl TilePath {
             .then_some(parsed)
     }
 
-    /// How many hashes or leaves the file has; 1 for a checkpoint.
+    /// How many hashes or leaves the file has; 1 for any other.
     const fn width(self) -> u16 {
         match self {
             Self::Tile { width, .. } | Self::Entries { width, .. } => width,
@@ -118,6 +121,7 @@ impl fmt::Display for TilePath {
         match *self {
             Self::Checkpoint => f.write_str("checkpoint"),
             Self::CheckpointSizes => f.write_str("checkpoints/sizes"),
+            Self::Keys => f.write_str("keys"),
             Self::CheckpointAt { size } => write!(f, "checkpoints/{size}"),
             Self::Tile {
                 level,

@@ -1,19 +1,21 @@
 //! A whole tree in memory: for tests, small logs and stores without a disk.
 
 use std::convert::Infallible;
+use std::marker::PhantomData;
 
 use super::build::{consistency_proof, inclusion_proof, root_at};
-use super::frontier::{Frontier, Node};
 use super::multi::inclusion_multiproof;
 use super::reader::NodeReader;
-use super::{Hash, Hasher, Sha256};
+use super::{Hash, Hasher, Sha256, check_size};
 use crate::error::{ErrorCode, ProofError};
 
-/// Every complete node of a tree, and its right edge.
+/// Every complete node of a tree.
 #[derive(Debug, Clone)]
 pub struct MemoryTree<H: Hasher = Sha256> {
-    frontier: Frontier<H>,
+    size: u64,
+    /// The last node of a level whose bit is set in the size is one of the right edge.
     levels: Vec<Vec<Hash>>,
+    hasher: PhantomData<fn() -> H>,
 }
 
 impl<H: Hasher> Default for MemoryTree<H> {
@@ -26,19 +28,26 @@ impl<H: Hasher> MemoryTree<H> {
     /// The empty tree.
     pub const fn new() -> Self {
         Self {
-            frontier: Frontier::new(),
+            size: 0,
             levels: Vec::new(),
+            hasher: PhantomData,
         }
     }
 
     /// How many leaves the tree has.
     pub const fn size(&self) -> u64 {
-        self.frontier.size()
+        self.size
     }
 
     /// The root of the whole tree.
     pub fn root(&self) -> Hash {
-        self.frontier.root()
+        let bits = (0..u64::BITS).map(|level| self.size >> level & 1 == 1);
+        let edge = self.levels.iter().zip(bits).filter(|(_, set)| *set);
+        let mut peaks = edge.filter_map(|(nodes, _)| nodes.last());
+        match peaks.next() {
+            Some(last) => peaks.fold(*last, |right, left| H::node(left, &right)),
+            None => H::empty(),
+        }
     }
 
     /// Appends a leaf hash and returns its index.
@@ -46,18 +55,28 @@ impl<H: Hasher> MemoryTree<H> {
     /// # Errors
     /// `tree_size` when the tree is full.
     pub fn append(&mut self, leaf: Hash) -> Result<u64, ProofError> {
-        let levels = &mut self.levels;
-        self.frontier.append(leaf, |Node { level, hash, .. }| {
-            match levels.get_mut(usize::from(level)) {
-                Some(nodes) => nodes.push(hash),
-                None => {
-                    // Small trees, of which there are many, then hardly grow.
-                    let mut nodes = Vec::with_capacity(256 >> level.min(8));
-                    nodes.push(hash);
-                    levels.push(nodes);
-                }
+        check_size(self.size + 1)?;
+        let index = self.size;
+        let mut hash = leaf;
+        for level in 0_u32.. {
+            if self.levels.len() == level as usize {
+                // Small trees, of which there are many, then hardly grow.
+                self.levels.push(Vec::with_capacity(256 >> level.min(8)));
             }
-        })
+            let Some(nodes) = self.levels.get_mut(level as usize) else {
+                break;
+            };
+            nodes.push(hash);
+            if index >> level & 1 == 0 {
+                break;
+            }
+            let [.., left, right] = nodes.as_slice() else {
+                break;
+            };
+            hash = H::node(left, right);
+        }
+        self.size += 1;
+        Ok(index)
     }
 
     /// The root that the tree had at `size`.

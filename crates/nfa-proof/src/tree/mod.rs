@@ -88,11 +88,11 @@ impl Hasher for Sha256 {
     }
 
     fn leaf(bytes: &[u8]) -> Hash {
-        sha256::leaf(bytes)
+        sha256::prefixed(LEAF_PREFIX, bytes)
     }
 
     fn node(left: &Hash, right: &Hash) -> Hash {
-        sha256::node(left, right)
+        sha256::pair(NODE_PREFIX, left, right)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The bodies of the fuzz targets over arbitrary bytes, and over good bytes made a little wrong.
 
 use crate::anchor::statement;
+use crate::rotation::rotated;
 use crate::sample::{bundle, log_key, run, witnessed};
 use crate::tiles::exported;
 use nfa_proof::{Sha256, fuzzing};
@@ -61,6 +62,12 @@ proptest! {
     fn tile_path_text(text: String, near in mutated(b"tile/0/x001/234.p/56".to_vec())) {
         fuzzing::tile_path(&text);
         fuzzing::tile_path(&String::from_utf8_lossy(&near));
+    }
+
+    #[test]
+    fn keys_bytes(bytes: Vec<u8>, near in mutated(rotated()["keys"].clone())) {
+        fuzzing::keys(&bytes);
+        fuzzing::keys(&near);
     }
 
     #[test]

@@ -20,6 +20,8 @@ mod note;
 mod page;
 mod peers;
 mod policy;
+mod python;
+mod rotation;
 mod sample;
 mod tamper;
 mod tiles;

@@ -144,6 +144,10 @@ pub(crate) fn refused_keys() -> Vec<(&'static str, String, &'static str)> {
     assert!(VerifierKey::parse(&vkey(1, &bytes)).is_ok(), "control");
     let (mut neutral, mut off_curve) = ([0; 32], [0; 32]);
     (neutral[0], off_curve[0]) = (1, 2);
+    // The point with y = 3, its y written as p + 3.
+    let (mut three, mut long) = ([0; 32], [0xff; 32]);
+    (three[0], long[0], long[31]) = (3, 0xf0, 0x7f);
+    assert!(VerifierKey::parse(&vkey(1, &three)).is_ok(), "control");
     vec![
         ("no_plus", "example.org".to_owned(), "key_malformed"),
         (
@@ -168,6 +172,7 @@ pub(crate) fn refused_keys() -> Vec<(&'static str, String, &'static str)> {
         ("unknown_type", vkey(2, &bytes), "key_malformed"),
         ("point_of_small_order", vkey(1, &neutral), "key_malformed"),
         ("not_a_point", vkey(1, &off_curve), "key_malformed"),
+        ("point_written_too_large", vkey(1, &long), "key_malformed"),
     ]
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn rotate(old: u8, new: u8, cutoff: Option<u64>) -> SignedKeyEvent {
     event.sign(&key(old)).unwrap()
 }
 
-fn revoke(old: u8, cutoff: u64) -> SignedKeyEvent {
+pub(crate) fn revoke(old: u8, cutoff: u64) -> SignedKeyEvent {
     let old_key = key(old).verifier_key();
     KeyEvent::Revoke {
         old: old_key,
@@ -67,7 +67,7 @@ pub(crate) fn log(size: u64, events: &[(u64, Vec<Opening>)], signers: &[u8]) -> 
     Bundle::new(note, found.into_iter().map(prove).collect()).unwrap()
 }
 
-fn trusts(seeds: &[u8]) -> VerifyPolicy {
+pub(crate) fn trusts(seeds: &[u8]) -> VerifyPolicy {
     VerifyPolicy::new(seeds.iter().map(|seed| key(*seed).verifier_key()))
 }
 
@@ -130,7 +130,9 @@ pub(crate) fn refused() -> Vec<(&'static str, Bundle, VerifyPolicy)> {
     let mut incomplete = openings(&rotate(1, 2, Some(6)));
     incomplete.remove(2);
     let cut = |seed, size| trusts(&[1]).with_cutoff(key(seed).verifier_key(), size);
+    let (own, asks_for_it) = witnessed_by_its_successor(2);
     vec![
+        ("witnessed_by_its_own_next_key", own, asks_for_it),
         ("missing_link", log(9, &chain[1..], &[3]), trusts(&[1])),
         (
             "rotations_out_of_order",
@@ -394,6 +396,35 @@ fn a_statement_is_no_checkpoint() {
         Checkpoint::parse(note::<Sha256>().text()).is_ok(),
         "control"
     );
+}
+
+/// A log whose next key signs as a witness too, beside one that is a witness.
+fn witnessed_by_its_successor(required: usize) -> (Bundle, VerifyPolicy) {
+    let events = [(3, openings(&rotate(1, 2, None)))];
+    let bundle = log(7, &events, &[1]);
+    let own = CosignatureSigner::from_seed("own.example.net", &[2; 32]).unwrap();
+    let witness = crate::sample::witness(1);
+    let mut note = Note::parse(bundle.checkpoint().as_bytes()).unwrap();
+    for line in [own.cosign(&note, TIME), witness.cosign(&note, TIME)] {
+        note.add(line).unwrap();
+    }
+    let keys = [own.verifier_key(), witness.verifier_key()];
+    let bundle = Bundle::new(note, bundle.leaves().to_vec()).unwrap();
+    (bundle, trusts(&[1]).with_witnesses(keys, required))
+}
+
+#[test]
+fn a_log_is_no_witness_of_itself_under_its_next_key_either() {
+    let with = |required| {
+        let (bundle, policy) = witnessed_by_its_successor(required);
+        signer(&bundle, &policy)
+    };
+    assert_eq!(with(1), name(1), "control");
+    assert_eq!(with(2), Err("witnesses_missing"));
+    // Control: without the leaf that names it, it is a witness like any other.
+    let (bundle, policy) = witnessed_by_its_successor(2);
+    let hidden = bundle.redact(3, FieldId::KEY_EVENT).unwrap();
+    assert_eq!(signer(&hidden, &policy), name(1));
 }
 
 #[test]

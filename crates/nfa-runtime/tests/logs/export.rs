@@ -41,6 +41,53 @@ async fn an_export_grows_with_its_log_and_holds_at_every_size() {
 }
 
 #[tokio::test]
+async fn the_first_key_audits_an_export_across_rotations() {
+    let (runtime, agent) = place(&[]).await;
+    let mut files = BTreeMap::new();
+    turn(&runtime, &agent).await;
+    let first = runtime.export_log("helper", &mut files).await.unwrap();
+    assert_eq!(first.first_key, first.verifier_key);
+    assert!(!files.contains_key("keys"), "nothing to tell of");
+    let mut keys = vec![first.first_key.clone()];
+    for _ in 0..2 {
+        let old = keys.last().unwrap().clone();
+        keys.push(runtime.rotate_log_key("helper").await.unwrap().verifier_key);
+        turn(&runtime, &agent).await;
+        let overlap = runtime.export_log("helper", &mut files).await.unwrap();
+        runtime.cut_off_log_key("helper", &old, None).await.unwrap();
+        turn(&runtime, &agent).await;
+        let export = runtime.export_log("helper", &mut files).await.unwrap();
+        assert!(export.size > overlap.size);
+        assert_eq!(export.first_key, first.first_key);
+        assert_eq!(export.verifier_key, *keys.last().unwrap());
+    }
+    let with = |key: &str, files: &BTreeMap<String, Vec<u8>>| {
+        let policy = VerifyPolicy::new([VerifierKey::parse(key).unwrap()]);
+        audit(files, &policy, &[]).unwrap()
+    };
+    let found = with(&keys[0], &files);
+    assert!(found.holds(), "{found}");
+    assert_eq!(found.checkpoints.len(), 5);
+    let named: Vec<&str> = found.keys.iter().map(|key| key.key.as_str()).collect();
+    assert_eq!(named, keys);
+    assert_eq!(found.key.as_ref(), keys.last());
+    assert!(found.keys[0].cutoff.is_some() && found.keys[2].cutoff.is_none());
+    // The newest key does not vouch for what was signed before it was named.
+    let late = with(&keys[2], &files);
+    let missing = late
+        .findings
+        .iter()
+        .filter(|finding| finding.code == "log_signature_missing");
+    assert_eq!(missing.count(), 3, "{late}");
+    files.remove("keys");
+    assert!(
+        !with(&keys[0], &files).holds(),
+        "control: the leaves alone do not tell"
+    );
+    runtime.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn any_two_sizes_of_a_log_are_shown_to_be_one_log() {
     let (runtime, agent) = place(&[]).await;
     for _ in 0..9 {

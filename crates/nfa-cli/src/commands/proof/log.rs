@@ -24,6 +24,7 @@ pub(super) async fn export(
             "folder": name.to_string(),
             "origin": export.origin,
             "verifier_key": export.verifier_key,
+            "first_key": export.first_key,
             "before": export.before,
             "size": export.size,
             "files_written": files.written(),
@@ -37,7 +38,7 @@ pub(super) async fn export(
         ));
         out.note(&format!(
             "audit: nfa proof audit {name} --key '{}'",
-            export.verifier_key
+            export.first_key
         ));
     }
     Ok(Exit::Done)

@@ -1,5 +1,6 @@
 //! Exporting a whole log as C2SP tlog-tiles: only what is new, the checkpoint last.
 
+use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
 
 use nfa_proof::{
@@ -7,6 +8,7 @@ use nfa_proof::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::own::OwnLeaves;
 use crate::error::{Category, Component, Error};
 use crate::ids::LogId;
 use crate::ports::{CheckpointRecord, Store};
@@ -22,6 +24,8 @@ pub struct LogExport {
     pub origin: String,
     /// The key that signs them, as a C2SP verifier key.
     pub verifier_key: String,
+    /// The log's first key: whoever has it can audit the export, whatever keys came after it.
+    pub first_key: String,
     /// How many leaves the export had before.
     pub before: u64,
     /// How many it has now.
@@ -31,6 +35,7 @@ pub struct LogExport {
 /// Writes the leaves below a checkpoint that `files` does not have yet; gives how many it had.
 pub(in crate::runtime) async fn tiles<S>(
     store: &dyn Store,
+    own: &OwnLeaves,
     log: LogId,
     checkpoint: &CheckpointRecord,
     files: &mut S,
@@ -57,6 +62,17 @@ where
         }
         for leaf in leaves {
             export.push(&leaf).map_err(failed)?;
+        }
+    }
+    // Leaves hold commitments only: whoever knows an earlier key follows what is shown here.
+    for event in own.key_events(log).await?.0 {
+        for (draft, index) in store.log_leaves(log, event.number, 1).await? {
+            if let Some(index) = index.filter(|index| *index < checkpoint.size) {
+                let openings = own.open(&draft).await?;
+                export
+                    .disclose_key(index, openings)
+                    .map_err(|error| failed::<Infallible>(error.into()))?;
+            }
         }
     }
     export.finish(&note).map_err(failed)?;

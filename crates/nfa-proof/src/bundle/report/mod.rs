@@ -6,14 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::LeafProof;
+use super::leaf_proof::LeafProof;
 use crate::anchor::statement::AnchorStatement;
 use crate::checkpoint::Checkpoint;
 use crate::encoding::{to_base64, to_hex};
 use crate::leaf::Leaf;
 use crate::leaf::field::{FieldEncoding, FieldId};
-use crate::note::VerifiedSignature;
-use crate::policy::TrustedKey;
+use crate::log_keys::{KeyReport, TrustedKey};
+use crate::note::key::VerifiedSignature;
 use crate::time::rfc3339;
 
 /// The verdict on a bundle that holds. There is no report on one that doesn't.
@@ -55,19 +55,6 @@ pub struct LogReport {
     /// Every key that speaks for the log: those of the policy, then those that key leaves of
     /// this bundle named.
     pub keys: Vec<KeyReport>,
-}
-
-/// A key that speaks for the log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct KeyReport {
-    /// The key, as a vkey.
-    pub key: String,
-    /// The index of the key leaf that named it, signed by the key before it; none for a key of
-    /// the policy.
-    pub introduced_by: Option<u64>,
-    /// The size from which it no longer counts.
-    pub cutoff: Option<u64>,
 }
 
 /// A witness that signed.
@@ -381,16 +368,6 @@ impl LogReport {
     /// The key that signed, with what is known of it.
     fn signer(&self) -> Option<&KeyReport> {
         self.keys.iter().find(|key| key.key == self.key)
-    }
-}
-
-impl KeyReport {
-    fn of(trusted: &TrustedKey) -> Self {
-        Self {
-            key: trusted.key.to_string(),
-            introduced_by: trusted.introduced,
-            cutoff: trusted.cutoff,
-        }
     }
 }
 

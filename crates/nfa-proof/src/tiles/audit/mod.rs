@@ -2,22 +2,29 @@
 
 mod checkpoints;
 mod findings;
+mod key_events;
+mod report;
 mod sessions;
+mod signatures;
 mod walk;
 
-pub use findings::{Audit, Finding};
+pub use findings::Finding;
+pub use report::Audit;
 
-use super::{TileError, TileSource};
-use crate::error::{ErrorCode, ProofError};
+use super::{TileSource, keys};
 use crate::note::Note;
 use crate::policy::VerifyPolicy;
 use crate::tree::{Blake3, HasherKind, Sha256};
-use checkpoints::Expected;
-use findings::Findings;
+use checkpoints::Claims;
+use findings::{Findings, found};
+use signatures::signatures;
 
 /// Reads the log in `source` from its first leaf to its last and reports everything that is
 /// wrong. `known` are checkpoints of this log that the auditor has from elsewhere, such as from
 /// the last audit or from a bundle: a log that was rewritten since does not lead to them.
+///
+/// The policy may name the log's first key only: its key leaves lead from there to the keys that
+/// sign later, and each checkpoint is judged by those that count at its size.
 ///
 /// ```
 /// use std::collections::BTreeMap;
@@ -41,36 +48,21 @@ pub fn audit<S: TileSource>(
     known: &[Note],
 ) -> Result<Audit, S::Error> {
     let mut findings = Findings::default();
-    let Some((note, checkpoint)) = checkpoints::newest(source, &mut findings)? else {
+    let Some(newest) = checkpoints::newest(source, &mut findings)? else {
         return Ok(Audit::unread(findings));
     };
-    let signed = checkpoints::signatures(&note, &checkpoint, policy, &mut findings);
-    let mut expected = Expected::new(&checkpoint);
-    expected.kept(source, policy, &mut findings)?;
-    expected.known(known, policy, &mut findings);
-    let walked = match checkpoint.hasher() {
-        HasherKind::Sha256 => {
-            walk::walk::<Sha256, S>(source, &checkpoint, &expected, &mut findings)?
-        }
-        HasherKind::Blake3 => {
-            walk::walk::<Blake3, S>(source, &checkpoint, &expected, &mut findings)?
-        }
+    let mut claims = Claims::new(newest);
+    claims.kept(source, &mut findings)?;
+    claims.known(known, &mut findings);
+    let openings = found(keys::read(source), &mut findings)?.unwrap_or_default();
+    let walk = match claims.newest().checkpoint.hasher() {
+        HasherKind::Sha256 => walk::walk::<Sha256, S>,
+        HasherKind::Blake3 => walk::walk::<Blake3, S>,
     };
-    Ok(Audit::of(&checkpoint, signed, &expected, walked, findings))
-}
-
-/// A fault of the log becomes a finding; a fault of the source ends the audit.
-fn found<T, E>(result: Result<T, TileError<E>>, findings: &mut Findings) -> Result<Option<T>, E> {
-    match result {
-        Ok(value) => Ok(Some(value)),
-        Err(TileError::Proof(error)) => {
-            findings.add(None, &error);
-            Ok(None)
-        }
-        Err(TileError::Storage(error)) => Err(error),
-    }
-}
-
-fn fault(code: ErrorCode, what: impl Into<String>) -> ProofError {
-    ProofError::new(code, what)
+    let walked = walk(source, &claims, openings, &mut findings)?;
+    // Only now is it known which keys speak for the log, and from which size to which.
+    let signed = signatures(claims.newest(), policy, &walked.events, &mut findings);
+    let held = claims.judge(signed.keys.as_ref(), &walked.roots, &mut findings);
+    let newest = &claims.newest().checkpoint;
+    Ok(Audit::of(newest, signed, held, walked, findings))
 }

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::fault;
-use super::findings::Findings;
+use super::findings::{Findings, fault};
 use crate::encoding::to_hex;
 use crate::error::ErrorCode;
 use crate::leaf::LeafHeader;

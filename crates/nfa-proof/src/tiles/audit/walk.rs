@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use super::super::TileSource;
-use super::super::export::Edge;
-use super::super::path::{TILE_WIDTH, TilePath, partial};
-use super::super::reader::TileReader;
-use super::checkpoints::Expected;
-use super::findings::Findings;
+use super::checkpoints::Claims;
+use super::findings::{Findings, fault, found};
+use super::key_events::KeyEvents;
 use super::sessions::Sessions;
-use super::{fault, found};
-use crate::checkpoint::Checkpoint;
-use crate::error::ErrorCode;
+use crate::error::{ErrorCode, ProofError};
+use crate::key_event::KeyEvent;
 use crate::leaf::Leaf;
+use crate::tiles::TileSource;
+use crate::tiles::export::Edge;
+use crate::tiles::keys::KeyOpenings;
+use crate::tiles::path::{TILE_WIDTH, TilePath, partial, width_at};
+use crate::tiles::reader::TileReader;
 use crate::tree::{Hash, Hasher};
 
 /// How far the walk came.
@@ -24,6 +25,10 @@ pub(super) struct Walked {
     pub(super) leaves: u64,
     pub(super) kinds: BTreeMap<&'static str, u64>,
     pub(super) sessions: u64,
+    /// The leaves' roots at the sizes that are claimed.
+    pub(super) roots: BTreeMap<u64, Hash>,
+    /// What the log's key leaves say.
+    pub(super) events: Vec<(u64, KeyEvent)>,
 }
 
 /// A leaf, or only its hash where the entry cannot be read.
@@ -34,16 +39,21 @@ enum Item {
 
 pub(super) fn walk<H: Hasher, S: TileSource>(
     source: &S,
-    checkpoint: &Checkpoint,
-    expected: &Expected,
+    claims: &Claims,
+    openings: KeyOpenings,
     findings: &mut Findings,
 ) -> Result<Walked, S::Error> {
-    let size = checkpoint.size();
+    let newest = &claims.newest().checkpoint;
+    let size = newest.size();
     let reader = TileReader::<H, _>::new(source, size);
     let mut walked = Walked::default();
     let mut sessions = Sessions::default();
     let mut edge = Edge::<H>::new();
-    expected.check(0, H::empty, findings);
+    let mut keys = KeyEvents::new(newest.origin(), openings);
+    let mut claimed = claims.sizes().into_iter().peekable();
+    if claimed.next_if_eq(&0).is_some() {
+        walked.roots.insert(0, H::empty());
+    }
     for bundle in 0..size.div_ceil(TILE_WIDTH.into()) {
         let Some(items) = items(&reader, bundle, size, findings)? else {
             break;
@@ -60,6 +70,7 @@ pub(super) fn walk<H: Hasher, S: TileSource>(
                         Ok(leaf) => {
                             *walked.kinds.entry(leaf.header().kind.as_str()).or_default() += 1;
                             sessions.add(index, leaf.header(), &hash, findings);
+                            keys.add(index, &leaf, findings);
                         }
                         Err(error) => findings.add(Some(index), &error),
                     }
@@ -68,13 +79,15 @@ pub(super) fn walk<H: Hasher, S: TileSource>(
             };
             let appended = edge.append(hash, |level, index, tile| {
                 full.push((level, index, tile.to_vec()));
-                Ok::<(), crate::ProofError>(())
+                Ok::<(), ProofError>(())
             });
             if let Err(error) = appended {
                 findings.add(Some(index), &error);
                 return Ok(walked);
             }
-            expected.check(edge.frontier.size(), || edge.frontier.root(), findings);
+            if let Some(size) = claimed.next_if_eq(&edge.frontier.size()) {
+                walked.roots.insert(size, edge.frontier.root());
+            }
         }
         for (level, index, tile) in full {
             compare(&reader, level, index, &tile, findings)?;
@@ -87,6 +100,7 @@ pub(super) fn walk<H: Hasher, S: TileSource>(
         }
     }
     walked.sessions = sessions.report(findings);
+    walked.events = keys.into_events();
     Ok(walked)
 }
 
@@ -101,7 +115,7 @@ fn items<H: Hasher, S: TileSource>(
     match found(reader.entries(bundle), findings)? {
         Some(Some(leaves)) => return Ok(Some(leaves.into_iter().map(Item::Leaf).collect())),
         Some(None) => {
-            let (index, width) = (bundle, super::super::path::width_at(0, bundle, size));
+            let (index, width) = (bundle, width_at(0, bundle, size));
             let path = TilePath::Entries { index, width };
             let missing = fault(ErrorCode::EntriesMissing, format!("{path} is not there"));
             findings.add(None, &missing);
@@ -149,11 +163,11 @@ fn compare<H: Hasher, S: TileSource>(
     Ok(())
 }
 
-fn missing(level: u8, index: u64, size: u64) -> crate::ProofError {
+fn missing(level: u8, index: u64, size: u64) -> ProofError {
     let path = TilePath::Tile {
         level,
         index,
-        width: super::super::path::width_at(level, index, size),
+        width: width_at(level, index, size),
     };
     fault(ErrorCode::TileMissing, format!("{path} is not there"))
 }
