@@ -95,6 +95,14 @@ pub(crate) enum Command {
         #[command(subcommand)]
         signal: Signal,
     },
+    /// Destroy what was said, for good; journals and leaves stay, and every proof of the rest still verifies.
+    Erase {
+        #[command(subcommand)]
+        what: Erase,
+        /// Do not ask first.
+        #[arg(long, global = true)]
+        yes: bool,
+    },
     /// Export, verify and look at proofs.
     #[command(subcommand)]
     Proof(Proof),
@@ -138,6 +146,34 @@ pub(crate) enum Signal {
         step: String,
         /// The result.
         text: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Erase {
+    /// Everything said in a session.
+    Session {
+        /// Its name.
+        name: String,
+    },
+    /// Everything said by or to a user, in every session that they began.
+    User {
+        /// Their name, as `--user` had it.
+        name: String,
+    },
+    /// Everything said in a run, and in the runs that it started.
+    Run {
+        /// The run's id, or the beginning of it.
+        run: String,
+    },
+    /// One field of one leaf, such as the prompt of a turn.
+    Field {
+        /// The run's id, or the beginning of it.
+        run: String,
+        /// The entry that the leaf is of; `nfa proof receipt RUN` names them.
+        entry: u64,
+        /// The field: `prompt`, `response`, `arguments` and so on, or its number.
+        field: String,
     },
 }
 
@@ -232,6 +268,8 @@ pub(crate) enum Schema {
     OpenedEntry,
     /// A line of `nfa runs` with `--json`.
     Run,
+    /// What `nfa erase` prints with `--json`.
+    Erased,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -1,6 +1,7 @@
 //! What each command does. A command opens the store, does its work, and closes the store again.
 
 mod chat;
+mod erase;
 mod journal;
 mod proof;
 mod run;
@@ -33,6 +34,7 @@ pub(crate) async fn perform(args: Args, out: &mut Out) -> Result<Exit, Failure> 
         Command::Show { run, content } => journal::show(store, &run, content, out).await,
         Command::Cancel { run } => signal::cancel(store, &run, out).await,
         Command::Signal { run, signal } => signal::send(store, &run, signal, out).await,
+        Command::Erase { what, yes } => erase::erase(store, what, yes, out).await,
         Command::Proof(proof) => proof::perform(store, proof, out).await,
         Command::Schema { of } => schema::print(of, out),
     }

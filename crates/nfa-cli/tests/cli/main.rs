@@ -9,6 +9,7 @@
 )]
 
 mod chat;
+mod erase;
 mod logs;
 mod people;
 mod printed;
