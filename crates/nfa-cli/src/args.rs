@@ -40,6 +40,8 @@ pub(crate) enum Command {
         input: String,
         #[command(flatten)]
         who: Who,
+        #[command(flatten)]
+        asked: Asked,
     },
     /// Talk with an agent, a line a turn; Ctrl-C cancels the turn, Ctrl-D ends.
     Chat {
@@ -47,6 +49,8 @@ pub(crate) enum Command {
         agent: PathBuf,
         #[command(flatten)]
         who: Who,
+        #[command(flatten)]
+        asked: Asked,
     },
     /// List runs, newest first.
     Runs {
@@ -82,6 +86,8 @@ pub(crate) enum Command {
         /// Tokens that the run may use in all, instead of the agent's limit.
         #[arg(long, conflicts_with = "all")]
         tokens: Option<u64>,
+        #[command(flatten)]
+        asked: Asked,
     },
     /// Stop a run, whichever process executes it.
     Cancel {
@@ -123,6 +129,21 @@ pub(crate) struct Who {
     /// The person whose content it is, across sessions.
     #[arg(long)]
     pub(crate) user: Option<String>,
+}
+
+/// Who is asked to sign that the logs only grow.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Asked {
+    /// A witness that is asked to sign that the log only grows (C2SP tlog-witness): where it takes checkpoints,
+    /// and its key. May be given several times; in the variable, with commas between.
+    #[arg(
+        long,
+        value_name = "URL VKEY",
+        env = "NFA_WITNESS",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    pub(crate) witness: Vec<String>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -209,8 +230,8 @@ pub(crate) enum Proof {
     /// Check an exported log whole: every leaf, tile, checkpoint and sequence number. Exits with 10, 11 or 12
     /// where it does not hold.
     Audit {
-        /// The folder.
-        folder: PathBuf,
+        /// The folder, or the `http://` or `https://` URL that it is served under.
+        log: PathBuf,
         #[command(flatten)]
         trust: Trust,
         /// A checkpoint of this log from elsewhere, such as the last audit; may be given several times.
@@ -226,10 +247,13 @@ pub(crate) enum Proof {
         /// The newer size.
         to: u64,
     },
-    /// Print the newest signed checkpoint of an agent's log, and the key to verify it with.
+    /// Print the newest signed checkpoint of an agent's log, and the key to verify it with. With witnesses, they
+    /// are asked first; exits with 11 where one of them did not sign.
     Checkpoint {
         /// The agent's name.
         agent: String,
+        #[command(flatten)]
+        asked: Asked,
     },
     /// Print where the leaves of a run stand in the log.
     Receipt {

@@ -37,12 +37,17 @@
 //! | `sqlite` | yes | `Runtime::open("sqlite:FILE")` |
 //! | `macros` | yes | `#[tool]` |
 //! | `command-tools` | yes | tools that are programs |
+//! | `http` | yes | exported logs and witnesses over HTTP: `HttpLog`, `HttpWitness` |
 
 #![deny(missing_docs)]
 
+#[cfg(feature = "http")]
+mod http;
 mod log_folder;
 mod open;
 
+#[cfg(feature = "http")]
+pub use http::{HttpLog, HttpWitness};
 pub use log_folder::LogFolder;
 pub use nfa_core::runtime::{
     Agent, AgentBuilder, Ask, ConsistencyProof, Event, LeafReceipt, LogExport, LogInfo,

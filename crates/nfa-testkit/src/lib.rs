@@ -1,8 +1,10 @@
-//! Scripted models, a fake LLM server with faults, a witness, and conformance suites for every port.
+//! Scripted models, a fake LLM server and a web server with faults, a witness, and conformance suites for every
+//! port.
 
 #![deny(missing_docs)]
 
 pub mod conformance;
 pub mod scripted;
 pub mod server;
+pub mod web;
 pub mod witness;

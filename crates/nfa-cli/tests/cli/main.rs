@@ -16,6 +16,8 @@ mod printed;
 mod proof;
 mod recovery;
 mod running;
+mod served;
 mod signals;
 mod support;
 mod usage;
+mod witnesses;

@@ -118,7 +118,12 @@ impl Place {
 
 pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nfa"));
-    for name in ["NFA_STORE", "OPENAI_API_KEY", "OPENAI_BASE_URL"] {
+    for name in [
+        "NFA_STORE",
+        "NFA_WITNESS",
+        "OPENAI_API_KEY",
+        "OPENAI_BASE_URL",
+    ] {
         command.env_remove(name);
     }
     command
