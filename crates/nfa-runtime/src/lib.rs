@@ -50,9 +50,10 @@ mod open;
 pub use http::{HttpLog, HttpWitness};
 pub use log_folder::LogFolder;
 pub use nfa_core::runtime::{
-    Agent, AgentBuilder, Ask, ConsistencyProof, Event, LeafReceipt, LogExport, LogInfo,
-    ModelProvider, Outcome, OutcomeStatus, OutcomeSummary, Receipt, ReceiptState, ResumeOptions,
-    RunBuilder, RunHandle, SignalSent, ToolProvider, WhenBusy,
+    Agent, AgentBuilder, AgentState, Ask, Beacon, ConsistencyProof, Erased, Erasure, Event,
+    LeafReceipt, LogExport, LogInfo, LogKey, ModelProvider, Outcome, OutcomeStatus, OutcomeSummary,
+    Receipt, ReceiptState, ResumeOptions, RunBuilder, RunHandle, SignalSent, ToolProvider,
+    WhenBusy,
 };
 pub use nfa_core::{
     Category, Component, Error, content, engine, error, ids, memory_store, ports, spec,
