@@ -19,5 +19,6 @@ mod running;
 mod served;
 mod signals;
 mod support;
+mod tls;
 mod usage;
 mod witnesses;

@@ -123,6 +123,8 @@ pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
         "NFA_WITNESS",
         "OPENAI_API_KEY",
         "OPENAI_BASE_URL",
+        "SSL_CERT_DIR",
+        "SSL_CERT_FILE",
     ] {
         command.env_remove(name);
     }
