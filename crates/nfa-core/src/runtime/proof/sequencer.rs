@@ -31,6 +31,8 @@ pub(in crate::runtime) struct Sequencer {
     origin: Arc<str>,
     witnessing: Option<Witnessing>,
     dirty: Mutex<BTreeSet<LogId>>,
+    /// Whoever finds nothing noted must know that what was is done: a close would end what it does not see.
+    noted_turn: tokio::sync::Mutex<()>,
     pub(in crate::runtime) wake: Notify,
     logs: tokio::sync::Mutex<HashMap<LogId, State>>,
 }
@@ -61,6 +63,7 @@ impl Sequencer {
             origin,
             witnessing,
             dirty: Mutex::default(),
+            noted_turn: tokio::sync::Mutex::default(),
             wake: Notify::new(),
             logs: tokio::sync::Mutex::default(),
         }
@@ -86,6 +89,7 @@ impl Sequencer {
 
     /// Sequences and signs every log that was noted. A log that another process sequences is left to it.
     pub(in crate::runtime) async fn run_noted(&self) -> Result<(), Error> {
+        let _turn = self.noted_turn.lock().await;
         let noted = std::mem::take(&mut *self.dirty.lock().unwrap_or_else(PoisonError::into_inner));
         let mut first = None;
         for log in noted {
