@@ -65,7 +65,8 @@ async fn a_server_that_is_broken_or_hostile_makes_the_log_unreadable() {
     let exported = export(&place).await;
     let key = text(&exported, "verifier_key");
     let log = files(&place.path("log"));
-    let faults: [(&str, fn(Answer) -> Answer, &str); 4] = [
+    type Fault = fn(Answer) -> Answer;
+    let faults: [(&str, Fault, &str); 4] = [
         ("/endless", Answer::endless, "http_response_too_large"),
         (
             "/reset",
