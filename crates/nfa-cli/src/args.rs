@@ -40,6 +40,8 @@ pub(crate) enum Command {
         input: String,
         #[command(flatten)]
         who: Who,
+        #[command(flatten)]
+        asked: Asked,
     },
     /// Talk with an agent, a line a turn; Ctrl-C cancels the turn, Ctrl-D ends.
     Chat {
@@ -47,6 +49,8 @@ pub(crate) enum Command {
         agent: PathBuf,
         #[command(flatten)]
         who: Who,
+        #[command(flatten)]
+        asked: Asked,
     },
     /// List runs, newest first.
     Runs {
@@ -82,6 +86,8 @@ pub(crate) enum Command {
         /// Tokens that the run may use in all, instead of the agent's limit.
         #[arg(long, conflicts_with = "all")]
         tokens: Option<u64>,
+        #[command(flatten)]
+        asked: Asked,
     },
     /// Stop a run, whichever process executes it.
     Cancel {
@@ -94,6 +100,14 @@ pub(crate) enum Command {
         run: String,
         #[command(subcommand)]
         signal: Signal,
+    },
+    /// Destroy what was said, for good; journals and leaves stay, and every proof of the rest still verifies.
+    Erase {
+        #[command(subcommand)]
+        what: Erase,
+        /// Do not ask first.
+        #[arg(long, global = true)]
+        yes: bool,
     },
     /// Export, verify and look at proofs.
     #[command(subcommand)]
@@ -117,6 +131,21 @@ pub(crate) struct Who {
     pub(crate) user: Option<String>,
 }
 
+/// Who is asked to sign that the logs only grow.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Asked {
+    /// A witness that is asked to sign that the log only grows (C2SP tlog-witness): where it takes checkpoints,
+    /// and its key. May be given several times; in the variable, with commas between.
+    #[arg(
+        long,
+        value_name = "URL VKEY",
+        env = "NFA_WITNESS",
+        hide_env_values = true,
+        value_delimiter = ','
+    )]
+    pub(crate) witness: Vec<String>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Signal {
     /// Yes, run it.
@@ -138,6 +167,34 @@ pub(crate) enum Signal {
         step: String,
         /// The result.
         text: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Erase {
+    /// Everything said in a session.
+    Session {
+        /// Its name.
+        name: String,
+    },
+    /// Everything said by or to a user, in every session that they began.
+    User {
+        /// Their name, as `--user` had it.
+        name: String,
+    },
+    /// Everything said in a run, and in the runs that it started.
+    Run {
+        /// The run's id, or the beginning of it.
+        run: String,
+    },
+    /// One field of one leaf, such as the prompt of a turn.
+    Field {
+        /// The run's id, or the beginning of it.
+        run: String,
+        /// The entry that the leaf is of; `nfa proof receipt RUN` names them.
+        entry: u64,
+        /// The field: `prompt`, `response`, `arguments` and so on, or its number.
+        field: String,
     },
 }
 
@@ -173,8 +230,8 @@ pub(crate) enum Proof {
     /// Check an exported log whole: every leaf, tile, checkpoint and sequence number. Exits with 10, 11 or 12
     /// where it does not hold.
     Audit {
-        /// The folder.
-        folder: PathBuf,
+        /// The folder, or the `http://` or `https://` URL that it is served under.
+        log: PathBuf,
         #[command(flatten)]
         trust: Trust,
         /// A checkpoint of this log from elsewhere, such as the last audit; may be given several times.
@@ -190,10 +247,13 @@ pub(crate) enum Proof {
         /// The newer size.
         to: u64,
     },
-    /// Print the newest signed checkpoint of an agent's log, and the key to verify it with.
+    /// Print the newest signed checkpoint of an agent's log, and the key to verify it with. With witnesses, they
+    /// are asked first; exits with 11 where one of them did not sign.
     Checkpoint {
         /// The agent's name.
         agent: String,
+        #[command(flatten)]
+        asked: Asked,
     },
     /// Print where the leaves of a run stand in the log.
     Receipt {
@@ -232,6 +292,8 @@ pub(crate) enum Schema {
     OpenedEntry,
     /// A line of `nfa runs` with `--json`.
     Run,
+    /// What `nfa erase` prints with `--json`.
+    Erased,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -8,7 +8,7 @@ use nfa_core::{Category, Error};
 pub(crate) const HELP: &str = "\
 Exit codes:
    0  done; a run has its answer
-   1  the run failed, was cancelled or hit a limit
+   1  the run failed, was cancelled or hit a limit; or you were asked, and said no
    2  wrong usage, or a wrong file or value
    3  the run waits for a person: `nfa signal`, then `nfa resume`
    4  stopped before the run's end: `nfa resume` goes on

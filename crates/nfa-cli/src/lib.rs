@@ -17,6 +17,7 @@ mod interrupt;
 mod open;
 mod out;
 mod people;
+mod witnesses;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

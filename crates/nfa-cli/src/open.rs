@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::input::Lines;
 use crate::interrupt::Interrupts;
+use crate::witnesses::Witnesses;
 
 /// An open runtime, with whoever may interrupt it.
 pub(crate) struct Session {
@@ -17,24 +18,34 @@ pub(crate) struct Session {
     pub(crate) store: String,
     pub(crate) interrupts: Interrupts,
     pub(crate) lines: Lines,
+    witnesses: Witnesses,
     closing: Option<JoinHandle<Result<(), Error>>>,
 }
 
 impl Session {
     /// Opens the store at `url`, making it if it is a file that is absent.
-    pub(crate) async fn open(url: &str) -> Result<Self, Error> {
+    pub(crate) async fn open(url: &str, witnesses: &Witnesses) -> Result<Self, Error> {
         Ok(Self {
             // First, so that a Ctrl-C while the store opens is not lost.
             interrupts: Interrupts::listen()?,
-            runtime: Runtime::open(url).await?,
+            runtime: witnesses.asked_by(Runtime::options()).open(url).await?,
             store: url.to_owned(),
             lines: Lines::default(),
+            witnesses: witnesses.clone(),
             closing: None,
         })
     }
 
     /// Opens the store at `url`, which must be there: a command that only looks makes no file.
     pub(crate) async fn open_existing(url: &str) -> Result<Self, Error> {
+        Self::open_existing_with(url, &Witnesses::default()).await
+    }
+
+    /// The same, asking these witnesses.
+    pub(crate) async fn open_existing_with(
+        url: &str,
+        witnesses: &Witnesses,
+    ) -> Result<Self, Error> {
         if let Some(path) = url.strip_prefix("sqlite:") {
             let path = path.split('?').next().unwrap_or(path);
             if !Path::new(path).exists() {
@@ -48,7 +59,7 @@ impl Session {
                 ));
             }
         }
-        Self::open(url).await
+        Self::open(url, witnesses).await
     }
 
     /// Begins to close: runs stop where they can be gone on with.
@@ -61,6 +72,11 @@ impl Session {
 
     pub(crate) fn is_closing(&self) -> bool {
         self.closing.is_some()
+    }
+
+    /// The witnesses that are asked.
+    pub(crate) fn witnesses(&self) -> Witnesses {
+        self.witnesses.clone()
     }
 
     /// Closes, or waits until it is closed.

@@ -37,17 +37,23 @@
 //! | `sqlite` | yes | `Runtime::open("sqlite:FILE")` |
 //! | `macros` | yes | `#[tool]` |
 //! | `command-tools` | yes | tools that are programs |
+//! | `http` | yes | exported logs and witnesses over HTTP: `HttpLog`, `HttpWitness` |
 
 #![deny(missing_docs)]
 
+#[cfg(feature = "http")]
+mod http;
 mod log_folder;
 mod open;
 
+#[cfg(feature = "http")]
+pub use http::{HttpLog, HttpWitness};
 pub use log_folder::LogFolder;
 pub use nfa_core::runtime::{
-    Agent, AgentBuilder, Ask, ConsistencyProof, Decision, Event, LeafReceipt, LogExport, LogInfo,
-    ModelProvider, Outcome, OutcomeStatus, OutcomeSummary, Receipt, ReceiptState, ResumeOptions,
-    RunBuilder, RunHandle, SignalSent, ToolProvider, WhenBusy,
+    Agent, AgentBuilder, AgentState, Ask, Beacon, ConsistencyProof, Decision, Erased, Erasure,
+    Event, LeafReceipt, LogExport, LogInfo, LogKey, ModelProvider, Outcome, OutcomeStatus,
+    OutcomeSummary, Receipt, ReceiptState, ResumeOptions, RunBuilder, RunHandle, SignalSent,
+    ToolProvider, WhenBusy,
 };
 pub use nfa_core::{
     Category, Component, Error, content, engine, error, ids, memory_store, ports, spec,

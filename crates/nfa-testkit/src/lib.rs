@@ -1,4 +1,5 @@
-//! Scripted models, a fake LLM server with faults, a witness, an anchor, and conformance suites for every port.
+//! Scripted models, a fake LLM server and a web server with faults, a witness, an anchor, and conformance suites
+//! for every port.
 
 #![deny(missing_docs)]
 
@@ -6,4 +7,5 @@ pub mod anchor;
 pub mod conformance;
 pub mod scripted;
 pub mod server;
+pub mod web;
 pub mod witness;

@@ -5,33 +5,36 @@ use std::path::Path;
 use nfa_core::content::Message;
 use nfa_core::runtime::{Agent, OutcomeStatus};
 
-use super::closing;
+use super::closing_driven;
 use super::run::{read_agent, start_turn};
-use crate::args::Who;
+use crate::args::{Asked, Who};
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::open::Session;
 use crate::out::Out;
+use crate::witnesses::Witnesses;
 use crate::{follow, input};
 
 pub(crate) async fn chat(
     store: &str,
     file: &Path,
     mut who: Who,
+    asked: &Asked,
     out: &mut Out,
 ) -> Result<Exit, Failure> {
+    let witnesses = Witnesses::parse(&asked.witness)?;
     let agent = read_agent(file)?;
     let name = match who.session.take() {
         Some(name) => name,
         None => new_session()?,
     };
-    let mut session = Session::open(store).await?;
+    let mut session = Session::open(store, &witnesses).await?;
     out.note(&format!(
         "session {name}; Ctrl-C cancels a turn, Ctrl-D ends"
     ));
     who.session = Some(name);
     let worked = talk(&mut session, &agent, &who, out).await;
-    closing(session, worked).await
+    closing_driven(session, worked, out).await
 }
 
 fn new_session() -> Result<String, nfa_core::Error> {

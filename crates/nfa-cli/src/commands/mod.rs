@@ -1,6 +1,7 @@
 //! What each command does. A command opens the store, does its work, and closes the store again.
 
 mod chat;
+mod erase;
 mod journal;
 mod proof;
 mod run;
@@ -16,15 +17,23 @@ use crate::out::Out;
 pub(crate) async fn perform(args: Args, out: &mut Out) -> Result<Exit, Failure> {
     let store = args.store.as_str();
     match args.command {
-        Command::Run { agent, input, who } => run::run(store, &agent, input, who, out).await,
-        Command::Chat { agent, who } => chat::chat(store, &agent, who, out).await,
+        Command::Run {
+            agent,
+            input,
+            who,
+            asked,
+        } => run::run(store, &agent, input, who, &asked, out).await,
+        Command::Chat { agent, who, asked } => chat::chat(store, &agent, who, &asked, out).await,
         Command::Resume {
             run: Some(run),
             turns,
             tokens,
+            asked,
             ..
-        } => run::resume(store, &run, turns, tokens, out).await,
-        Command::Resume { run: None, .. } => run::resume_all(store, out).await,
+        } => run::resume(store, &run, (turns, tokens), &asked, out).await,
+        Command::Resume {
+            run: None, asked, ..
+        } => run::resume_all(store, &asked, out).await,
         Command::Runs {
             status,
             session,
@@ -33,6 +42,7 @@ pub(crate) async fn perform(args: Args, out: &mut Out) -> Result<Exit, Failure> 
         Command::Show { run, content } => journal::show(store, &run, content, out).await,
         Command::Cancel { run } => signal::cancel(store, &run, out).await,
         Command::Signal { run, signal } => signal::send(store, &run, signal, out).await,
+        Command::Erase { what, yes } => erase::erase(store, what, yes, out).await,
         Command::Proof(proof) => proof::perform(store, proof, out).await,
         Command::Schema { of } => schema::print(of, out),
     }
@@ -44,4 +54,16 @@ async fn closing<T>(session: Session, worked: Result<T, Failure>) -> Result<T, F
     let value = worked?;
     closed?;
     Ok(value)
+}
+
+/// The same where runs were driven: what witnesses say comes at the end.
+async fn closing_driven<T>(
+    session: Session,
+    worked: Result<T, Failure>,
+    out: &Out,
+) -> Result<T, Failure> {
+    let witnesses = session.witnesses();
+    let closed = closing(session, worked).await;
+    witnesses.tell(out);
+    closed
 }

@@ -11,12 +11,13 @@ use nfa_core::spec::{Limits, Program};
 use nfa_core::{Category, Component, Error};
 use tokio::task::JoinSet;
 
-use super::closing;
-use crate::args::Who;
+use super::closing_driven;
+use crate::args::{Asked, Who};
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::open::Session;
 use crate::out::Out;
+use crate::witnesses::Witnesses;
 use crate::{agent_file, follow, input};
 
 pub(crate) async fn run(
@@ -24,17 +25,19 @@ pub(crate) async fn run(
     file: &Path,
     said: String,
     who: Who,
+    asked: &Asked,
     out: &mut Out,
 ) -> Result<Exit, Failure> {
+    let witnesses = Witnesses::parse(&asked.witness)?;
     let agent = read_agent(file)?;
     let said = if said == "-" {
         input::whole().await?
     } else {
         said
     };
-    let mut session = Session::open(store).await?;
+    let mut session = Session::open(store, &witnesses).await?;
     let worked = start(&mut session, &agent, said, &who, out).await;
-    closing(session, worked).await
+    closing_driven(session, worked, out).await
 }
 
 async fn start(
@@ -81,20 +84,20 @@ pub(super) fn read_agent(file: &Path) -> Result<Agent, Error> {
 pub(crate) async fn resume(
     store: &str,
     run: &str,
-    turns: Option<u32>,
-    tokens: Option<u64>,
+    limits: (Option<u32>, Option<u64>),
+    asked: &Asked,
     out: &mut Out,
 ) -> Result<Exit, Failure> {
-    let mut session = Session::open_existing(store).await?;
-    let worked = go_on(&mut session, run, turns, tokens, out).await;
-    closing(session, worked).await
+    let witnesses = Witnesses::parse(&asked.witness)?;
+    let mut session = Session::open_existing_with(store, &witnesses).await?;
+    let worked = go_on(&mut session, run, limits, out).await;
+    closing_driven(session, worked, out).await
 }
 
 async fn go_on(
     session: &mut Session,
     run: &str,
-    turns: Option<u32>,
-    tokens: Option<u64>,
+    (turns, tokens): (Option<u32>, Option<u64>),
     out: &mut Out,
 ) -> Result<Exit, Failure> {
     let run = session.find_run(run).await?;
@@ -157,10 +160,11 @@ async fn limits_of(session: &Session, run: RunId) -> Result<Limits, Error> {
     Ok(Program::from_canonical(&stored)?.limits().clone())
 }
 
-pub(crate) async fn resume_all(store: &str, out: &mut Out) -> Result<Exit, Failure> {
-    let mut session = Session::open_existing(store).await?;
+pub(crate) async fn resume_all(store: &str, asked: &Asked, out: &mut Out) -> Result<Exit, Failure> {
+    let witnesses = Witnesses::parse(&asked.witness)?;
+    let mut session = Session::open_existing_with(store, &witnesses).await?;
     let worked = go_on_with_all(&mut session, out).await;
-    closing(session, worked).await
+    closing_driven(session, worked, out).await
 }
 
 /// Drives them side by side, so that one that waits keeps no other waiting.

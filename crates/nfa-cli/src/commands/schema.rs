@@ -7,6 +7,7 @@ use nfa_core::spec::AgentSpec;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 
+use super::erase::ErasedRecord;
 use super::journal::Opened;
 use crate::args::Schema;
 use crate::exit::{Exit, Failure};
@@ -19,6 +20,7 @@ pub(crate) fn print(of: Schema, out: &mut Out) -> Result<Exit, Failure> {
         Schema::Entry => printed::<Entry>(),
         Schema::OpenedEntry => printed::<Opened<'_>>(),
         Schema::Run => printed::<RunRecord>(),
+        Schema::Erased => printed::<ErasedRecord>(),
     };
     if out.json() {
         out.record(&schema);

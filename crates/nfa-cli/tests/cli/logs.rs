@@ -12,13 +12,13 @@ use serde_json::{Value, json};
 use crate::support::{Place, command, finish};
 
 /// A folder whose agent has made as many turns as there are inputs.
-async fn talked(inputs: &[&str]) -> Place {
+pub(crate) async fn talked(inputs: &[&str]) -> Place {
     let place = Place::new(Script::always(Reply::text("Hello."))).await;
     talk(&place, inputs).await;
     place
 }
 
-async fn talk(place: &Place, inputs: &[&str]) {
+pub(crate) async fn talk(place: &Place, inputs: &[&str]) {
     for input in inputs {
         place
             .nfa(&["run", "agent.yaml", input, "--session", "s"])
@@ -27,12 +27,12 @@ async fn talk(place: &Place, inputs: &[&str]) {
     }
 }
 
-async fn export(place: &Place) -> Value {
+pub(crate) async fn export(place: &Place) -> Value {
     let args = ["proof", "export-log", "helper", "-o", "log", "--json"];
     place.nfa(&args).await.expect(0).records().remove(0)
 }
 
-fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(next) = folders.pop() {
@@ -49,7 +49,7 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a Value, name: &str) -> &'a str {
     value[name].as_str().unwrap()
 }
 

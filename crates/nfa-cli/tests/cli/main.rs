@@ -9,12 +9,16 @@
 )]
 
 mod chat;
+mod erase;
 mod logs;
 mod people;
 mod printed;
 mod proof;
 mod recovery;
 mod running;
+mod served;
 mod signals;
 mod support;
+mod tls;
 mod usage;
+mod witnesses;

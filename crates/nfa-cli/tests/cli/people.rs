@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 
 use nfa_testkit::scripted::Gate;
 use nfa_testkit::server::{Reply, Script};
+use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
 use crate::support::Place;
@@ -122,5 +123,37 @@ async fn a_waiting_step_is_asked_about() {
         );
         assert_eq!(seen.contains("Done."), code == 0, "{seen}");
         assert_eq!(seen.contains("← ok: 1"), answer == "approve", "{seen}");
+    }
+}
+
+#[tokio::test]
+async fn erasing_is_asked_about() {
+    let place = Place::new(Script::always(Reply::text("Hello."))).await;
+    let args = ["run", "agent.yaml", "my secret", "--session", "s"];
+    place.nfa(&args).await.expect(0);
+    let run = place.only_run().await;
+    // `None` is Ctrl-C; `yes` comes last, for then there is nothing left to ask about.
+    for (answer, code) in [(Some("no"), 1), (Some("y"), 1), (None, 1), (Some("yes"), 0)] {
+        let (mut terminal, mut child) = on_terminal(&place, &["erase", "session", "s"]);
+        let pid = Pid::from_raw(i32::try_from(child.id().unwrap()).unwrap()).unwrap();
+        let terminal = blocking(move || {
+            terminal.wait_for("session `s`: what was said in 1 run");
+            terminal.wait_for("Type yes: ");
+            match answer {
+                Some(answer) => terminal.type_line(answer),
+                None => kill_process(pid, Signal::INT).unwrap(),
+            }
+            terminal.wait_for(if code == 0 {
+                "erased: "
+            } else {
+                "nothing was erased"
+            });
+            terminal
+        })
+        .await;
+        let seen = &terminal.seen;
+        assert_eq!(child.wait().await.unwrap().code(), Some(code), "{seen}");
+        let shown = place.nfa(&["show", &run, "--content"]).await.expect(0);
+        assert_eq!(shown.stdout.contains("my secret"), code != 0, "{seen}");
     }
 }

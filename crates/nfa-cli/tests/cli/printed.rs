@@ -14,10 +14,11 @@ use crate::support::Place;
 pub(crate) fn schema_for(command: &Command) -> Option<&'static str> {
     let args: Vec<_> = command.as_std().get_args().collect();
     let has = |word: &str| args.iter().any(|arg| *arg == word);
-    let words = ["run", "chat", "resume", "show", "runs"];
+    let words = ["erase", "run", "chat", "resume", "show", "runs"];
     let word = words.into_iter().find(|word| has(word))?;
     has("--json").then_some(match word {
         "runs" => "run",
+        "erase" => "erased",
         "show" if has("--content") => "opened-entry",
         "show" => "entry",
         _ => "event",
@@ -91,11 +92,16 @@ async fn a_line_that_is_not_what_the_schema_says_is_noticed() {
         .await
         .expect(0);
     let runs = place.nfa(&["runs", "--json"]).await.expect(0);
+    let erased = place
+        .nfa(&["erase", "run", &id, "--yes", "--json"])
+        .await
+        .expect(0);
     for (name, done, field) in [
         ("event", &run, "/entry/at"),
         ("entry", &show, "/at"),
         ("opened-entry", &opened, "/entry/run"),
         ("run", &runs, "/status"),
+        ("erased", &erased, "/runs"),
     ] {
         let first: Value = serde_json::from_str(done.stdout.lines().next().unwrap()).unwrap();
         let refused = |change: &dyn Fn(&mut Value)| {

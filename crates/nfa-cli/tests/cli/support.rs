@@ -118,7 +118,14 @@ impl Place {
 
 pub(crate) fn command(folder: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nfa"));
-    for name in ["NFA_STORE", "OPENAI_API_KEY", "OPENAI_BASE_URL"] {
+    for name in [
+        "NFA_STORE",
+        "NFA_WITNESS",
+        "OPENAI_API_KEY",
+        "OPENAI_BASE_URL",
+        "SSL_CERT_DIR",
+        "SSL_CERT_FILE",
+    ] {
         command.env_remove(name);
     }
     command

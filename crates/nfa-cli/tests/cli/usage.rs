@@ -21,6 +21,18 @@ async fn help_says_the_exit_codes() {
 }
 
 #[tokio::test]
+async fn the_page_has_the_exit_codes_of_the_help() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/command-line.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let help = finish(command(folder.path(), &["--help"])).await.expect(0);
+    let (_, codes) = help.stdout.split_once("Exit codes:\n").unwrap();
+    let (codes, _) = codes.split_once("\n\n").unwrap();
+    assert_eq!(codes.lines().count(), 10);
+    assert!(page.contains(&format!("```\n{codes}\n```")), "{codes}");
+}
+
+#[tokio::test]
 async fn wrong_usage_is_told_to_people_and_programs() {
     let place = place().await;
     let done = place.nfa(&["rum"]).await.expect(2);

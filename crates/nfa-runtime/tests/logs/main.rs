@@ -9,7 +9,9 @@
 )]
 
 mod export;
+mod served;
 mod witness;
+mod witness_http;
 
 use std::sync::Arc;
 

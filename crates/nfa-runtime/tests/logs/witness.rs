@@ -3,8 +3,14 @@
 use std::sync::Arc;
 
 use nfa_proof::{Checkpoint, MemoryTree, Note, Sha256, Signer, VerifierKey, VerifyPolicy};
-use nfa_runtime::ports::{BoxFuture, Witness, WitnessAnswer, WitnessRequest};
+use nfa_runtime::content::SubjectKey;
+use nfa_runtime::ids::{LogId, Subject};
+use nfa_runtime::memory_store::MemoryStore;
+use nfa_runtime::ports::{
+    BoxFuture, Keys, MemoryKeys, Store as _, Witness, WitnessAnswer, WitnessRequest,
+};
 use nfa_runtime::{Category, Component, Error};
+use nfa_testkit::scripted::Gate;
 use nfa_testkit::witness::TestWitness;
 
 use crate::{place, turn};
@@ -190,4 +196,119 @@ fn a_witness_refuses_split_views_rollbacks_and_strangers() {
     let signed = witness.judge(&grown.request(3)).unwrap();
     assert!(matches!(signed, WitnessAnswer::Signed(_)));
     assert_eq!(witness.signed("log.example"), Some(4));
+}
+
+/// Keys that hold whoever is about to sign.
+struct HeldKeys {
+    keys: MemoryKeys,
+    signing: Gate,
+}
+
+impl Keys for HeldKeys {
+    fn subject_key<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Result<SubjectKey, Error>> {
+        self.keys.subject_key(subject)
+    }
+
+    fn existing_subject_key<'a>(
+        &'a self,
+        subject: &'a Subject,
+    ) -> BoxFuture<'a, Result<Option<SubjectKey>, Error>> {
+        self.keys.existing_subject_key(subject)
+    }
+
+    fn destroy_subject_key<'a>(&'a self, subject: &'a Subject) -> BoxFuture<'a, Result<(), Error>> {
+        self.keys.destroy_subject_key(subject)
+    }
+
+    fn log_seed<'a>(&'a self, log: &'a LogId) -> BoxFuture<'a, Result<[u8; 32], Error>> {
+        self.keys.log_seed(log)
+    }
+
+    fn later_log_seed<'a>(
+        &'a self,
+        log: &'a LogId,
+        generation: u32,
+    ) -> BoxFuture<'a, Result<Option<[u8; 32]>, Error>> {
+        self.keys.later_log_seed(log, generation)
+    }
+
+    fn make_log_seed<'a>(
+        &'a self,
+        log: &'a LogId,
+        generation: u32,
+    ) -> BoxFuture<'a, Result<[u8; 32], Error>> {
+        self.keys.make_log_seed(log, generation)
+    }
+
+    fn last_signed<'a>(
+        &'a self,
+        log: &'a LogId,
+    ) -> BoxFuture<'a, Result<Option<(u64, [u8; 32])>, Error>> {
+        self.keys.last_signed(log)
+    }
+
+    fn record_signed<'a>(
+        &'a self,
+        log: &'a LogId,
+        size: u64,
+        root: &'a [u8; 32],
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            self.signing.pass().await;
+            self.keys.record_signed(log, size, root).await
+        })
+    }
+}
+
+/// A witness that is a little way off.
+struct Away(Arc<TestWitness>);
+
+impl Witness for Away {
+    fn verifier_key(&self) -> &str {
+        self.0.verifier_key()
+    }
+
+    fn cosign(&self, request: WitnessRequest) -> BoxFuture<'_, Result<WitnessAnswer, Error>> {
+        Box::pin(async move {
+            for _ in 0..16 {
+                tokio::task::yield_now().await;
+            }
+            self.0.judge(&request)
+        })
+    }
+}
+
+#[tokio::test]
+async fn what_is_being_signed_when_the_runtime_closes_is_witnessed_before_the_end() {
+    let (one, _) = witness(1);
+    let away = Arc::new(Away(Arc::clone(&one)));
+    let (memory, agent) = place(&[]).await;
+    memory.close().await.unwrap();
+    let signing = Gate::new();
+    let keys = HeldKeys {
+        keys: MemoryKeys::new(),
+        signing: signing.clone(),
+    };
+    let store = Arc::new(MemoryStore::new());
+    let runtime = nfa_runtime::Runtime::options()
+        .with(|builder| builder.store(store.clone(), Arc::new(keys)).witness(away))
+        .open("memory:")
+        .await
+        .unwrap();
+    let mut run = runtime.run(&agent, "Hi").start().await.unwrap();
+    run.outcome().await.unwrap();
+    signing.reached(1).await;
+    // Nothing is left to sign, but what is about to be signed is not signed yet.
+    let mut close = Box::pin(runtime.close());
+    for _ in 0..64 {
+        let closed = futures_util::poll!(&mut close);
+        assert!(closed.is_pending(), "{closed:?}");
+        tokio::task::yield_now().await;
+    }
+    let log = runtime.receipt(run.run()).await.unwrap().leaves[0].log;
+    let head = store.log_head(log).await.unwrap();
+    assert_eq!(head.checkpoint, None);
+    signing.open();
+    close.await.unwrap();
+    assert!(one.signed(&format!("nfa/{log}")).is_some());
 }

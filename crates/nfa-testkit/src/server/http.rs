@@ -6,21 +6,21 @@ const MAX_HEAD: usize = 64 * 1024;
 
 /// The head of a request.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Head {
-    pub(super) method: String,
-    pub(super) path: String,
-    pub(super) headers: Vec<(String, String)>,
+pub(crate) struct Head {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) headers: Vec<(String, String)>,
 }
 
 impl Head {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
             .find(|(key, _)| key.eq_ignore_ascii_case(name))
             .map(|(_, value)| value.as_str())
     }
 
-    pub(super) fn keeps_alive(&self) -> bool {
+    pub(crate) fn keeps_alive(&self) -> bool {
         !self
             .header("connection")
             .is_some_and(|value| value.eq_ignore_ascii_case("close"))
@@ -29,11 +29,11 @@ impl Head {
 
 /// What is wrong with the bytes of a request.
 #[derive(Debug)]
-pub(super) struct Malformed;
+pub(crate) struct Malformed;
 
 /// A request that may not be complete yet.
 #[derive(Debug, Default)]
-pub(super) struct Reader {
+pub(crate) struct Reader {
     head: Option<(Head, Framing)>,
     body: BytesMut,
     searched: usize,
@@ -47,7 +47,7 @@ enum Framing {
 
 impl Reader {
     /// Takes what it can from `buffer`; `Some` when the request is complete.
-    pub(super) fn read(
+    pub(crate) fn read(
         &mut self,
         buffer: &mut BytesMut,
     ) -> Result<Option<(Head, Bytes)>, Malformed> {

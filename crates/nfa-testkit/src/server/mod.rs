@@ -8,7 +8,7 @@ pub mod judge;
 
 mod connection;
 mod fault;
-mod http;
+pub(crate) mod http;
 mod render;
 mod reply;
 mod request;

@@ -12,19 +12,18 @@ use nfa_proof::ProofError;
 use serde_json::json;
 
 use super::closing;
-use crate::args::Proof;
+use crate::args::{Asked, Proof};
 use crate::exit::{Exit, Failure};
 use crate::open::Session;
 use crate::out::Out;
+use crate::witnesses::Witnesses;
 
 pub(crate) async fn perform(store: &str, proof: Proof, out: &mut Out) -> Result<Exit, Failure> {
     match proof {
         Proof::Verify { file, trust } => verify::verify(&file, &policy::read(&trust)?, out),
-        Proof::Audit {
-            folder,
-            trust,
-            known,
-        } => audit::audit(&folder, &policy::read(&trust)?, &known, out),
+        Proof::Audit { log, trust, known } => {
+            audit::audit(&log, &policy::read(&trust)?, &known, out).await
+        }
         Proof::ExportLog { agent, output } => {
             let session = Session::open_existing(store).await?;
             let worked = log::export(&session, &agent, &output, out).await;
@@ -42,25 +41,7 @@ pub(crate) async fn perform(store: &str, proof: Proof, out: &mut Out) -> Result<
             let worked = export(&session, &run, &output, agent.as_deref(), out).await;
             closing(session, worked.map_err(Failure::from)).await
         }
-        Proof::Checkpoint { agent } => {
-            let session = Session::open_existing(store).await?;
-            let worked = session
-                .runtime
-                .log_info(&agent)
-                .await
-                .map_err(Failure::from);
-            let info = closing(session, worked).await?;
-            if out.json() {
-                out.record(&info);
-                return Ok(Exit::Done);
-            }
-            out.note(&format!("log {}, {} leaves", info.log, info.size));
-            out.note(&format!("key {}", info.verifier_key));
-            if let Some(checkpoint) = &info.checkpoint {
-                out.line(checkpoint);
-            }
-            Ok(Exit::Done)
-        }
+        Proof::Checkpoint { agent, asked } => checkpoint(store, &agent, &asked, out).await,
         Proof::Receipt { run } => {
             let session = Session::open_existing(store).await?;
             let worked = async {
@@ -76,6 +57,38 @@ pub(crate) async fn perform(store: &str, proof: Proof, out: &mut Out) -> Result<
             }
             Ok(Exit::Done)
         }
+    }
+}
+
+async fn checkpoint(
+    store: &str,
+    agent: &str,
+    asked: &Asked,
+    out: &mut Out,
+) -> Result<Exit, Failure> {
+    let witnesses = Witnesses::parse(&asked.witness)?;
+    let session = Session::open_existing_with(store, &witnesses).await?;
+    let worked = if witnesses.is_empty() {
+        session.runtime.log_info(agent).await
+    } else {
+        session.runtime.witnessed(agent).await
+    };
+    let info = closing(session, worked.map_err(Failure::from)).await?;
+    if out.json() {
+        out.record(&info);
+    } else {
+        out.note(&format!("log {}, {} leaves", info.log, info.size));
+        out.note(&format!("key {}", info.verifier_key));
+        if let Some(checkpoint) = &info.checkpoint {
+            out.line(checkpoint);
+        }
+    }
+    match witnesses.all_signed(&info) {
+        Ok(()) => Ok(Exit::Done),
+        Err(error) => Err(Failure {
+            error,
+            exit: Exit::ProofPolicyUnmet,
+        }),
     }
 }
 

@@ -34,6 +34,8 @@ pub(in crate::runtime) struct Sequencer {
     origin: Arc<str>,
     outsiders: Outsiders,
     dirty: Mutex<BTreeSet<LogId>>,
+    /// Whoever finds nothing noted must know that what was is done: a close would end what it does not see.
+    noted_turn: tokio::sync::Mutex<()>,
     pub(in crate::runtime) wake: Notify,
     logs: tokio::sync::Mutex<HashMap<LogId, State>>,
 }
@@ -71,6 +73,7 @@ impl Sequencer {
             origin,
             outsiders,
             dirty: Mutex::default(),
+            noted_turn: tokio::sync::Mutex::default(),
             wake: Notify::new(),
             logs: tokio::sync::Mutex::default(),
         }
@@ -96,6 +99,7 @@ impl Sequencer {
 
     /// Sequences and signs every log that was noted. A log that another process sequences is left to it.
     pub(in crate::runtime) async fn run_noted(&self) -> Result<(), Error> {
+        let _turn = self.noted_turn.lock().await;
         let noted = std::mem::take(&mut *self.dirty.lock().unwrap_or_else(PoisonError::into_inner));
         let mut first = None;
         for log in noted {

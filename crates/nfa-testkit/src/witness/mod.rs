@@ -1,14 +1,18 @@
 //! A small witness: it signs a checkpoint only if the log still begins with the last one that it signed.
 
+mod served;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use nfa_core::ports::{BoxFuture, Clock, SystemClock, Witness, WitnessAnswer, WitnessRequest};
 use nfa_core::{Category, Component, Error};
 use nfa_proof::{
-    Checkpoint, CosignatureSigner, HasherKind, Note, ProofError, Sha256, VerifierKey,
+    Checkpoint, CosignatureSigner, Hasher as _, HasherKind, Note, ProofError, Sha256, VerifierKey,
     verify_consistency,
 };
+
+pub use served::WitnessServer;
 
 /// A witness in memory, for tests. It behaves as C2SP tlog-witness says, for logs that it was told of.
 ///
@@ -111,6 +115,16 @@ impl TestWitness {
         let note = Note::parse(request.checkpoint.as_bytes()).map_err(told)?;
         let checkpoint = Checkpoint::parse(note.text()).map_err(told)?;
         self.check_log(&note, &checkpoint)?;
+        if request.old_size > checkpoint.size() {
+            return Err(refusal(
+                "checkpoint_rollback",
+                format!(
+                    "asked to go from {} leaves back to {}",
+                    request.old_size,
+                    checkpoint.size()
+                ),
+            ));
+        }
         // Held until it is signed: of two requests at once, the second is judged by the first.
         let mut signed = lock(&self.signed);
         let last = signed.get(checkpoint.origin());
@@ -118,31 +132,16 @@ impl TestWitness {
         if request.old_size != last_size {
             return Ok(WitnessAnswer::SignedLast(last_size));
         }
-        if checkpoint.size() < last_size {
+        let (size, root) = (checkpoint.size(), *checkpoint.root());
+        let last_root = last.map_or_else(Sha256::empty, |last| *last.root());
+        if size == last_size && root != last_root {
             return Err(refusal(
-                "checkpoint_rollback",
-                format!(
-                    "signed {last_size} leaves last, asked for {}",
-                    checkpoint.size()
-                ),
+                "checkpoint_conflict",
+                format!("signed another root for {last_size} leaves: a split view"),
             ));
         }
-        if let Some(last) = last {
-            if last.size() == checkpoint.size() && last.root() != checkpoint.root() {
-                return Err(refusal(
-                    "checkpoint_conflict",
-                    format!("signed another root for {last_size} leaves: a split view"),
-                ));
-            }
-            verify_consistency::<Sha256>(
-                last_size,
-                checkpoint.size(),
-                &request.proof,
-                last.root(),
-                checkpoint.root(),
-            )
+        verify_consistency::<Sha256>(last_size, size, &request.proof, &last_root, &root)
             .map_err(told)?;
-        }
         let line = self.signer.cosign(&note, self.clock.now().0 / 1000);
         signed.insert(checkpoint.origin().to_owned(), checkpoint);
         let mut answer = Note::new(note.text()).map_err(told)?;
