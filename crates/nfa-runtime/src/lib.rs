@@ -45,9 +45,9 @@ mod open;
 
 pub use log_folder::LogFolder;
 pub use nfa_core::runtime::{
-    Agent, AgentBuilder, Ask, ConsistencyProof, Event, LeafReceipt, LogExport, LogInfo,
-    ModelProvider, Outcome, OutcomeStatus, OutcomeSummary, Receipt, ReceiptState, ResumeOptions,
-    RunBuilder, RunHandle, SignalSent, ToolProvider, WhenBusy,
+    Agent, AgentBuilder, Ask, ConsistencyProof, Event, LeafReceipt, LogCheck, LogDamage, LogExport,
+    LogInfo, ModelProvider, Outcome, OutcomeStatus, OutcomeSummary, Receipt, ReceiptState,
+    ResumeOptions, RunBuilder, RunHandle, SignalSent, ToolProvider, WhenBusy,
 };
 pub use nfa_core::{
     Category, Component, Error, content, engine, error, ids, memory_store, ports, spec,

@@ -1,4 +1,4 @@
-//! What goes on beside the runs: leases, inboxes of other processes, sequencing.
+//! What goes on beside the runs: leases, inboxes of other processes, sequencing, checking.
 
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -87,6 +87,20 @@ pub(super) async fn keep_witnessing(sequencer: Arc<Sequencer>, closed: Cancellat
             () = closed.cancelled() => return,
             // A log that this fails for is asked for again at its next checkpoint.
             _ = sequencer.witness_noted() => {}
+        }
+    }
+}
+
+/// Recomputes the logs that were opened for appending, one after the other, at leisure.
+pub(super) async fn keep_checking(sequencer: Arc<Sequencer>, closing: Cancellation) {
+    loop {
+        tokio::select! {
+            () = closing.cancelled() => return,
+            () = sequencer.checking.wake.notified() => {}
+        }
+        tokio::select! {
+            () = closing.cancelled() => return,
+            () = sequencer.check_opened() => {}
         }
     }
 }

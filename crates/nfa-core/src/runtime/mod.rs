@@ -40,6 +40,9 @@ pub use event::{Event, OutcomeStatus, OutcomeSummary};
 pub use handle::{Ask, Outcome, RunHandle};
 pub use lifecycle::{Runtime, SignalSent};
 pub(crate) use proof::without_field;
-pub use proof::{ConsistencyProof, LeafReceipt, LogExport, LogInfo, LogKey, Receipt, ReceiptState};
+pub use proof::{
+    ConsistencyProof, LeafReceipt, LogCheck, LogDamage, LogExport, LogInfo, LogKey, Receipt,
+    ReceiptState,
+};
 pub use resume::ResumeOptions;
 pub use start::{RunBuilder, WhenBusy};

@@ -4,14 +4,15 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use nfa_proof::{Checkpoint, Frontier, Note, Sha256};
+use nfa_proof::{Checkpoint, Frontier, Note, Sha256, root_at};
 use tokio::sync::Notify;
 
 use super::own::OwnLeaves;
-use super::proof_error;
 use super::receipt::{LeafReceipt, LogInfo, Receipt, ReceiptState};
+use super::recompute::Checking;
 use super::rotation::Generations;
 use super::witnessing::Witnessing;
+use super::{nodes, proof_error};
 use crate::error::{Category, Component, Error};
 use crate::ids::{LogId, RunId};
 use crate::ports::{
@@ -30,6 +31,7 @@ pub(in crate::runtime) struct Sequencer {
     ttl_ms: u64,
     origin: Arc<str>,
     witnessing: Option<Witnessing>,
+    pub(in crate::runtime) checking: Checking,
     dirty: Mutex<BTreeSet<LogId>>,
     pub(in crate::runtime) wake: Notify,
     logs: tokio::sync::Mutex<HashMap<LogId, State>>,
@@ -60,6 +62,7 @@ impl Sequencer {
             ttl_ms,
             origin,
             witnessing,
+            checking: Checking::default(),
             dirty: Mutex::default(),
             wake: Notify::new(),
             logs: tokio::sync::Mutex::default(),
@@ -106,15 +109,14 @@ impl Sequencer {
     ///
     /// # Errors
     /// `lease_held` while another process sequences it; `log_rolled_back` when the store is behind what was
-    /// signed.
+    /// signed; `log_damaged` once that was found.
     pub(in crate::runtime) async fn run(&self, log: LogId) -> Result<(), Error> {
         let mut logs = self.logs.lock().await;
         let mut outcome = self.advance(&mut logs, log).await;
-        if outcome
-            .as_ref()
-            .is_err_and(|error| error.code() == "stale_writer")
-        {
-            // Somebody else was the sequencer in between: begin again from what is stored.
+        let passed = |error: &Error| ["stale_writer", "log_rolled_back"].contains(&error.code());
+        if outcome.as_ref().is_err_and(passed) {
+            // Somebody else was the sequencer in between, and may have signed more: begin again from what is
+            // stored.
             logs.remove(&log);
             outcome = self.advance(&mut logs, log).await;
         }
@@ -125,6 +127,7 @@ impl Sequencer {
     }
 
     async fn advance(&self, logs: &mut HashMap<LogId, State>, log: LogId) -> Result<(), Error> {
+        self.checking.refuse_damaged(log)?;
         let state = match logs.entry(log) {
             Entry::Occupied(held) => held.into_mut(),
             Entry::Vacant(free) => free.insert(self.take_over(log).await?),
@@ -185,6 +188,7 @@ impl Sequencer {
         {
             return Ok(());
         }
+        self.checking.refuse_damaged(log)?;
         let root = state.frontier.root();
         self.keys.record_signed(&log, size, &root).await?;
         let origin = self.origin_of(log);
@@ -247,8 +251,9 @@ impl Sequencer {
             .collect::<Option<Vec<_>>>();
         let peaks = peaks.ok_or_else(|| log_corrupt(log, "a node of its right edge is missing"))?;
         let frontier = Frontier::from_peaks(head.size, peaks).map_err(proof_error)?;
-        self.check_signed(log, &head, &frontier).await?;
+        self.check_signed(log, &head).await?;
         let (keys, _) = self.generations(log).await?;
+        self.checking.opened(log, head.size);
         Ok(State {
             epoch: lease.epoch,
             frontier,
@@ -256,32 +261,23 @@ impl Sequencer {
         })
     }
 
-    /// Refuses a log that is behind what was signed, or differs from it.
-    async fn check_signed(
-        &self,
-        log: LogId,
-        head: &LogHead,
-        frontier: &Frontier<Sha256>,
-    ) -> Result<(), Error> {
-        let Some((size, root)) = self.keys.last_signed(&log).await? else {
-            return Ok(());
-        };
-        if size > head.size {
-            return Err(Error::new(
-                Component::Proof,
-                Category::Configuration,
-                "log_rolled_back",
-                format!(
-                    "log {log} has {} leaves, but a checkpoint over {size} was signed: restore the newer store",
-                    head.size
-                ),
-            ));
-        }
-        if size == head.size && root != frontier.root() {
-            return Err(log_corrupt(
-                log,
-                "its root differs from the one that was signed for its size",
-            ));
+    /// Refuses a log that is behind what was signed, here or elsewhere, or differs from it.
+    async fn check_signed(&self, log: LogId, head: &LogHead) -> Result<(), Error> {
+        let signed = self.keys.last_signed(&log).await?.into_iter();
+        let stored = head.checkpoint.iter();
+        for (size, root) in signed.chain(stored.map(|newest| (newest.size, newest.root))) {
+            if size > head.size {
+                return Err(rolled_back(log, head.size, size));
+            }
+            let found = nodes::make(&*self.store, log, |nodes| root_at::<Sha256, _>(size, nodes));
+            if found.await? != root {
+                return Err(log_corrupt(
+                    log,
+                    &format!(
+                        "the root of its first {size} leaves differs from the one that was signed"
+                    ),
+                ));
+            }
         }
         Ok(())
     }
@@ -304,6 +300,7 @@ impl Sequencer {
             checkpoint: head
                 .checkpoint
                 .map(|checkpoint| checkpoint.note.to_string()),
+            checked: self.checking.found_whole(log),
         })
     }
 
@@ -312,6 +309,7 @@ impl Sequencer {
         let mut signed: HashMap<LogId, u64> = HashMap::new();
         let mut leaves = Vec::new();
         for (draft, index) in self.store.leaves(run).await? {
+            self.checking.refuse_damaged(draft.log)?;
             let signed = match signed.get(&draft.log) {
                 Some(size) => *size,
                 None => {
@@ -339,6 +337,17 @@ impl Sequencer {
         }
         Ok(Receipt::new(run, leaves))
     }
+}
+
+fn rolled_back(log: LogId, size: u64, signed: u64) -> Error {
+    Error::new(
+        Component::Proof,
+        Category::Configuration,
+        "log_rolled_back",
+        format!(
+            "log {log} has {size} leaves, but a checkpoint over {signed} was signed: restore the newer store"
+        ),
+    )
 }
 
 /// The complete subtrees that make up a tree of `size` leaves, largest first, as (level, index).
