@@ -142,6 +142,59 @@ async fn a_second_root_for_a_signed_size_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_of_a_log_are_right_beside_other_logs_and_in_any_order() {
+    let directory = tempfile::tempdir().unwrap();
+    let runtime = open(&directory.path().join("agents.db"));
+    let agent = |name: &str| {
+        let model = ScriptedModel::from_fn(|_| Turn::text("hi"));
+        let agent = Agent::builder(name).model(Arc::new(model));
+        agent.build().unwrap()
+    };
+    let agents = [agent("one"), agent("two")];
+    for number in 0..24 {
+        let agent = &agents[usize::from(number % 3 == 0)];
+        let run = runtime.run(agent, "hello").outcome().await.unwrap().run();
+        runtime.checkpointed(run).await.unwrap();
+    }
+    for name in ["one", "two"] {
+        let info = runtime.log_info(name).await.unwrap();
+        let store = runtime.store();
+        let all = store.sequenced(info.log, 0, 1_000).await.unwrap();
+        assert_eq!(all.len() as u64, info.size);
+        let froms = (0..all.len()).chain((0..=all.len() + 1).rev());
+        for (from, limit) in froms.zip([1, 3, 7, 2, 30].into_iter().cycle()) {
+            let page = store.sequenced(info.log, from as u64, limit).await.unwrap();
+            let expected = all.iter().skip(from).take(limit);
+            assert!(page.iter().eq(expected), "{name}: {limit} from {from}");
+        }
+        // Nodes in any order, with neighbours, repetitions, and places where there is none.
+        let places = [
+            (0, 1),
+            (0, 2),
+            (0, 3),
+            (1, 0),
+            (0, 0),
+            (0, 0),
+            (9, 0),
+            (0, info.size),
+            (0, 1),
+        ];
+        let nodes = store.log_nodes(info.log, &places).await.unwrap();
+        let mut single = Vec::new();
+        for place in places {
+            single.extend(store.log_nodes(info.log, &[place]).await.unwrap());
+        }
+        assert_eq!(nodes, single);
+        let there: Vec<bool> = nodes.iter().map(Option::is_some).collect();
+        let expected = [true, true, true, true, true, true, false, false, true];
+        assert_eq!(there, expected, "{name}");
+        assert_ne!(nodes[0], nodes[1]);
+        assert!(runtime.check_log(name).await.unwrap().holds());
+    }
+    runtime.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rows_that_are_missing_or_elsewhere_are_found() {
     let place = Place::make().await;
     let last = place.newest.size - 1;

@@ -242,7 +242,7 @@ impl Worker {
             return Ok(());
         }
         Said::receipt(run, &receipt).say();
-        if turns % 4 == 0 {
+        if turns.is_multiple_of(4) {
             let bundle = self.runtime.proof(run, Some(agent.name())).await?;
             Said::bundle(receipt.leaves[0].log, &bundle).say();
         }

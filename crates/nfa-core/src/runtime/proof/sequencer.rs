@@ -132,18 +132,19 @@ impl Sequencer {
             Entry::Occupied(held) => held.into_mut(),
             Entry::Vacant(free) => free.insert(self.take_over(log).await?),
         };
-        let mut keys_may_change = false;
-        loop {
-            let drafts = self.store.unsequenced(log, BATCH).await?;
-            if drafts.is_empty() {
-                break;
-            }
-            let expected_size = state.frontier.size();
+        // What is drafted meanwhile is noted anew: under a load that never ends, each batch is signed all the same.
+        while self.advance_by_batch(state, log).await? == BATCH {}
+        Ok(())
+    }
+
+    /// Sequences what waits, up to a batch, and signs; gives how much that was.
+    async fn advance_by_batch(&self, state: &mut State, log: LogId) -> Result<usize, Error> {
+        let drafts = self.store.unsequenced(log, BATCH).await?;
+        if !drafts.is_empty() {
             let mut frontier = state.frontier.clone();
             let mut nodes = Vec::with_capacity(drafts.len() * 2);
             let mut leaves = Vec::with_capacity(drafts.len());
             for (draft, leaf) in &drafts {
-                keys_may_change |= leaf.run == RunId([0; 16]);
                 let hash = nfa_proof::HasherKind::Sha256.leaf(&leaf.leaf);
                 let index = frontier
                     .append(hash, |node| {
@@ -159,22 +160,23 @@ impl Sequencer {
                     index,
                 });
             }
-            let epoch = state.epoch;
             self.store
                 .sequence(SequencedBatch {
                     log,
-                    epoch,
-                    expected_size,
+                    epoch: state.epoch,
+                    expected_size: state.frontier.size(),
                     leaves,
                     nodes,
                 })
                 .await?;
             state.frontier = frontier;
         }
-        if keys_may_change {
+        // Keys change by leaves that belong to no run.
+        if drafts.iter().any(|(_, leaf)| leaf.run == RunId([0; 16])) {
             state.keys = self.generations(log).await?.0;
         }
-        self.sign(log, state).await
+        self.sign(log, state).await?;
+        Ok(drafts.len())
     }
 
     async fn sign(&self, log: LogId, state: &State) -> Result<(), Error> {
