@@ -78,6 +78,8 @@ fn crash(rounds: u32) -> Result<()> {
         "nfa-runtime",
         "--test",
         "crash",
+        "--test",
+        "log_crash",
         "--",
         "--nocapture",
     ]);

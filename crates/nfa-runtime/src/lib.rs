@@ -51,9 +51,9 @@ pub use http::{HttpLog, HttpWitness};
 pub use log_folder::LogFolder;
 pub use nfa_core::runtime::{
     Agent, AgentBuilder, AgentState, Ask, Beacon, ConsistencyProof, Decision, Erased, Erasure,
-    Event, LeafReceipt, LogExport, LogInfo, LogKey, ModelProvider, Outcome, OutcomeStatus,
-    OutcomeSummary, Receipt, ReceiptState, ResumeOptions, RunBuilder, RunHandle, SignalSent,
-    ToolProvider, WhenBusy,
+    Event, LeafReceipt, LogCheck, LogDamage, LogExport, LogInfo, LogKey, ModelProvider, Outcome,
+    OutcomeStatus, OutcomeSummary, Receipt, ReceiptState, ResumeOptions, RunBuilder, RunHandle,
+    SignalSent, ToolProvider, WhenBusy,
 };
 pub use nfa_core::{
     Category, Component, Error, content, engine, error, ids, memory_store, ports, spec,

@@ -7,6 +7,12 @@ use rusqlite::ErrorCode;
 
 /// A failed SQLite call.
 pub(crate) fn sqlite(error: rusqlite::Error) -> Error {
+    // What was read is not of the type that is written: only the file can have changed it.
+    if let rusqlite::Error::InvalidColumnType(..) | rusqlite::Error::FromSqlConversionFailure(..) =
+        error
+    {
+        return damaged("a value of another type").with_source(error);
+    }
     let (category, code, message) = match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
             Category::Transient,

@@ -26,7 +26,7 @@ use crate::failure::{internal, sqlite};
 use crate::key_file::KeyFile;
 use crate::keys::FileKeys;
 use crate::options::{Options, SqliteUrl};
-use crate::reader::{self, Readers};
+use crate::reader::{self, PageEnds, Readers};
 use crate::schema::STORE;
 use crate::spares::Spares;
 use crate::writer::{Desk, Job, Room, Writer};
@@ -55,6 +55,7 @@ pub struct SqliteStore {
     capabilities: StoreCapabilities,
     programs: Arc<Mutex<HashMap<ProgramHash, Bytes>>>,
     logs: Arc<Mutex<HashMap<Box<str>, LogId>>>,
+    page_ends: Arc<PageEnds>,
     ended: Mutex<Option<oneshot::Receiver<()>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -176,6 +177,7 @@ impl SqliteStore {
             },
             programs: Arc::default(),
             logs: Arc::default(),
+            page_ends: Arc::default(),
             ended: Mutex::new(Some(ended)),
             threads: Mutex::new(threads),
         })
@@ -511,8 +513,9 @@ impl Store for SqliteStore {
         from: u64,
         limit: usize,
     ) -> BoxFuture<'_, Result<Vec<Bytes>, Error>> {
+        let ends = self.page_ends.clone();
         self.readers
-            .ask(move |connection| reader::sequenced(connection, log, from, limit))
+            .ask(move |connection| reader::sequenced(connection, &ends, log, from, limit))
     }
 
     fn leaves(&self, run: RunId) -> BoxFuture<'_, Result<Vec<(LeafDraft, Option<u64>)>, Error>> {

@@ -1,4 +1,4 @@
-//! What goes on beside the runs: leases, inboxes of other processes, sequencing.
+//! What goes on beside the runs: leases, inboxes of other processes, sequencing, checking.
 
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::{Duration, Instant};
@@ -108,6 +108,20 @@ pub(super) async fn keep_anchoring(sequencer: Arc<Sequencer>, closed: Cancellati
             () = closed.cancelled() => return,
             () = anchoring.wake.notified() => {}
             () = tokio::time::sleep(next) => {}
+        }
+    }
+}
+
+/// Recomputes the logs that were opened for appending, one after the other, at leisure.
+pub(super) async fn keep_checking(sequencer: Arc<Sequencer>, closing: Cancellation) {
+    loop {
+        tokio::select! {
+            () = closing.cancelled() => return,
+            () = sequencer.checking.wake.notified() => {}
+        }
+        tokio::select! {
+            () = closing.cancelled() => return,
+            () = sequencer.check_opened() => {}
         }
     }
 }

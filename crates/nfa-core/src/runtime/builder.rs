@@ -289,6 +289,10 @@ impl RuntimeBuilder {
                 several.then_some(self.poll),
                 shared.closed.clone(),
             ));
+            shared.handle.spawn(background::keep_checking(
+                Arc::clone(sequencer),
+                shared.closing.clone(),
+            ));
             if sequencer.witnessing().is_some() {
                 shared.handle.spawn(background::keep_witnessing(
                     Arc::clone(sequencer),

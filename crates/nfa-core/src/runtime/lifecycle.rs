@@ -177,7 +177,7 @@ impl Runtime {
     /// Where the leaves of a run stand now.
     ///
     /// # Errors
-    /// `proof_off` without proof, and what the store gives.
+    /// `proof_off` without proof; `log_damaged` once a log of theirs was found damaged; what the store gives.
     pub async fn receipt(&self, run: RunId) -> Result<Receipt, Error> {
         self.shared.sequencer()?.receipt(run).await
     }
@@ -185,7 +185,7 @@ impl Runtime {
     /// Waits until a signed checkpoint covers every leaf of a run.
     ///
     /// # Errors
-    /// `proof_off` without proof, and what the store gives.
+    /// As [`Runtime::receipt`].
     pub async fn checkpointed(&self, run: RunId) -> Result<Receipt, Error> {
         let sequencer = self.shared.sequencer()?;
         loop {
@@ -209,9 +209,13 @@ impl Runtime {
     /// that is not erased.
     ///
     /// # Errors
-    /// `nothing_recorded`, `not_checkpointed`, and what the store gives.
+    /// `nothing_recorded`, `not_checkpointed`, `log_damaged`, and what the store gives.
     pub async fn proof(&self, run: RunId, agent: Option<&str>) -> Result<Bundle, Error> {
         let record = self.run_record(run).await?;
+        if let Some(sequencer) = &self.shared.sequencer {
+            // Where a log of the run is known to be damaged, so are proofs from it.
+            sequencer.receipt(run).await?;
+        }
         let content =
             ContentCache::new(Arc::new(self.shared.reading_vault(&record.subject).await?));
         let log = match agent {

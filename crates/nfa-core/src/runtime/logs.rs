@@ -1,9 +1,9 @@
-//! The proof logs of agents, whole: exported, witnessed, and shown to have only grown.
+//! The proof logs of agents, whole: exported, recomputed, witnessed, and shown to have only grown.
 
 use nfa_proof::{TileSink, TileSource};
 
 use super::lifecycle::Runtime;
-use super::proof::{self, ConsistencyProof, LogExport, LogInfo};
+use super::proof::{self, ConsistencyProof, LogCheck, LogExport, LogInfo, Pace};
 use crate::error::{Category, Component, Error};
 use crate::ports::AnchorRecord;
 
@@ -58,6 +58,29 @@ impl Runtime {
         let info = self.log_info(agent).await?;
         let store = &*self.shared.store;
         proof::consistency(store, info.log, info.origin, info.size, (from, to)).await
+    }
+
+    /// Recomputes an agent's log from its leaves: every node above them, and the roots that were signed. What is
+    /// wrong is in the report; from then on the log is refused with `log_damaged`, until it is found whole
+    /// again. The same is done in the background for each log that this runtime opens for appending.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), nfa_core::Error> {
+    /// # let runtime = nfa_core::runtime::Runtime::builder().build()?;
+    /// # runtime.pause_agent("helper").await?;
+    /// # runtime.log_info("helper").await?;
+    /// let check = runtime.check_log("helper").await?;
+    /// assert!(check.holds(), "{:?}", check.damage);
+    /// assert_eq!((check.size, check.checked), (1, 1));
+    /// # runtime.close().await }
+    /// ```
+    ///
+    /// # Errors
+    /// `log_unknown`, `proof_off`, `log_key_missing`, `store_corrupt` for a leaf that cannot even be read, and what
+    /// else the store gives.
+    pub async fn check_log(&self, agent: &str) -> Result<LogCheck, Error> {
+        let log = self.existing_log(agent).await?;
+        self.shared.sequencer()?.check(log, Pace::Awaited).await
     }
 
     /// Signs what is due, asks every witness that did not sign the newest checkpoint of an agent's log, and

@@ -41,7 +41,10 @@ pub use event::{Event, OutcomeStatus, OutcomeSummary};
 pub use handle::{Ask, Outcome, RunHandle};
 pub use lifecycle::Runtime;
 pub(crate) use proof::without_field;
-pub use proof::{ConsistencyProof, LeafReceipt, LogExport, LogInfo, LogKey, Receipt, ReceiptState};
+pub use proof::{
+    ConsistencyProof, LeafReceipt, LogCheck, LogDamage, LogExport, LogInfo, LogKey, Receipt,
+    ReceiptState,
+};
 pub use resume::ResumeOptions;
 pub use signals::{Decision, SignalSent};
 pub use start::{RunBuilder, WhenBusy};

@@ -1,4 +1,4 @@
-//! Proof logs as a whole: exported, witnessed, and shown to have only grown.
+//! Proof logs as a whole: exported, recomputed, witnessed, and shown to have only grown.
 
 // Helpers fail like the tests that they serve.
 #![allow(
@@ -8,6 +8,8 @@
     clippy::indexing_slicing
 )]
 
+#[cfg(feature = "sqlite")]
+mod damage;
 mod export;
 mod served;
 mod witness;

@@ -1,5 +1,8 @@
 //! What is asked about proof logs.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
 use bytes::Bytes;
 use nfa_core::Error;
 use nfa_core::ids::{Address, LogId, RunId};
@@ -9,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, Rows};
 
 use super::anchors::anchored_size;
 use crate::codec::{bytes, integer, unsigned};
-use crate::failure::sqlite;
+use crate::failure::{damaged, sqlite};
 
 pub(crate) fn existing_log(connection: &Connection, agent: &str) -> Result<Option<LogId>, Error> {
     let id = connection
@@ -88,40 +91,68 @@ pub(crate) fn leaves(
     collect_leaves(statement.query([run.0]).map_err(sqlite)?, run)
 }
 
+/// Where reading of a log in pages stopped, so that the next page need not pass by what other logs have before it.
+pub(crate) type PageEnds = Mutex<HashMap<LogId, PageEnd>>;
+
+/// Each leaf below `index` has a number up to this one.
+#[derive(Clone, Copy)]
+pub(crate) struct PageEnd {
+    index: u64,
+    number: u64,
+}
+
 /// The leaves of a log from index `from` on, in its order.
 pub(crate) fn sequenced(
     connection: &Connection,
+    ends: &PageEnds,
     log: LogId,
     from: u64,
     limit: usize,
 ) -> Result<Vec<Bytes>, Error> {
     let (row, size) = log_row(connection, log)?;
     let to = size.min(from.saturating_add(limit as u64));
-    let read = |sql: &str| -> Result<Vec<(u64, Bytes)>, Error> {
+    let read = |sql: &str, after: u64| -> Result<Vec<(u64, u64, Bytes)>, Error> {
         let mut statement = connection.prepare_cached(sql).map_err(sqlite)?;
         let mut rows = statement
-            .query((row, integer(from), integer(to)))
+            .query((row, integer(from), integer(to), integer(after)))
             .map_err(sqlite)?;
         let mut leaves = Vec::new();
         while let Some(row) = rows.next().map_err(sqlite)? {
-            let leaf: Vec<u8> = row.get(1).map_err(sqlite)?;
-            leaves.push((unsigned(row, 0)?, Bytes::from(leaf)));
+            let leaf: Vec<u8> = row.get(2).map_err(sqlite)?;
+            leaves.push((unsigned(row, 0)?, unsigned(row, 1)?, Bytes::from(leaf)));
         }
         Ok(leaves)
     };
     // Where drafts get their indices in commit order, and their numbers begin at 1, none up to number
     // `from` has one of these, and there are no more to look at than are asked for.
+    let end = {
+        let ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
+        ends.get(&log).copied()
+    };
+    let after = end.filter(|end| end.index <= from);
+    let after = after.map_or(from, |end| end.number.max(from));
     let mut leaves = read(
-        "SELECT position, leaf FROM drafts WHERE number > ?2 AND log = ?1 AND position >= ?2 \
+        "SELECT position, number, leaf FROM drafts WHERE number > ?4 AND log = ?1 AND position >= ?2 \
          ORDER BY number LIMIT max(0, ?3 - ?2)",
+        after,
     )?;
-    if !leaves.iter().map(|(index, _)| *index).eq(from..to) {
+    if leaves.iter().map(|(index, ..)| *index).eq(from..to) {
+        if let Some((index, number, _)) = leaves.last() {
+            let end = PageEnd {
+                index: index + 1,
+                number: *number,
+            };
+            let mut ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
+            ends.insert(log, end);
+        }
+    } else {
         leaves = read(
-            "SELECT position, leaf FROM drafts WHERE log = ?1 AND position >= ?2 AND position < ?3 \
-             ORDER BY position",
+            "SELECT position, number, leaf FROM drafts WHERE log = ?1 AND position >= ?2 AND position < ?3 \
+             AND number > ?4 ORDER BY position",
+            0,
         )?;
     }
-    Ok(leaves.into_iter().map(|(_, leaf)| leaf).collect())
+    Ok(leaves.into_iter().map(|(_, _, leaf)| leaf).collect())
 }
 
 /// The leaves of a log that belong to no run.
@@ -196,16 +227,31 @@ pub(crate) fn log_nodes(
 ) -> Result<Vec<Option<[u8; 32]>>, Error> {
     let (row, _) = log_row(connection, log)?;
     let mut statement = connection
-        .prepare_cached("SELECT hash FROM log_nodes WHERE log = ?1 AND level = ?2 AND place = ?3")
+        .prepare_cached(
+            "SELECT place, hash FROM log_nodes WHERE log = ?1 AND level = ?2 AND place BETWEEN ?3 AND ?4",
+        )
         .map_err(sqlite)?;
-    places
-        .iter()
-        .map(|(level, place)| {
-            statement
-                .query_row((row, level, integer(*place)), |row| Ok(bytes(row, 0)))
-                .optional()
-                .map_err(sqlite)?
-                .transpose()
-        })
-        .collect()
+    let mut hashes = Vec::with_capacity(places.len());
+    let mut left = places;
+    // Neighbours are read in one go.
+    while let Some(&(level, first)) = left.first() {
+        let neighbours = left.iter().zip(first..);
+        let count = neighbours
+            .take_while(|(found, place)| **found == (level, *place))
+            .count();
+        let last = first + (count as u64).saturating_sub(1);
+        let mut rows = statement
+            .query((row, level, integer(first), integer(last)))
+            .map_err(sqlite)?;
+        let mut found: Vec<Option<[u8; 32]>> = vec![None; count];
+        while let Some(row) = rows.next().map_err(sqlite)? {
+            let at = usize::try_from(unsigned(row, 0)? - first);
+            let at = at.ok().and_then(|at| found.get_mut(at));
+            at.ok_or_else(|| damaged("a node out of its place"))?
+                .replace(bytes(row, 1)?);
+        }
+        hashes.append(&mut found);
+        left = left.get(count..).unwrap_or_default();
+    }
+    Ok(hashes)
 }

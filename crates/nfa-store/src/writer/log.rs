@@ -97,15 +97,15 @@ impl Writer {
             }
             .into());
         }
+        let mut place = self
+            .connection
+            .prepare_cached(
+                "UPDATE drafts SET position = ?1 WHERE number = ?2 AND log = ?3 AND position IS NULL",
+            )
+            .map_err(sqlite)?;
         for (leaf, expected) in batch.leaves.iter().zip(size..) {
-            let placed = self
-                .connection
-                .prepare_cached(
-                    "UPDATE drafts SET position = ?1 WHERE number = ?2 AND log = ?3 AND position IS NULL",
-                )
-                .and_then(|mut statement| {
-                    statement.execute((integer(leaf.index), integer(leaf.draft), log))
-                })
+            let placed = place
+                .execute((integer(leaf.index), integer(leaf.draft), log))
                 .map_err(sqlite)?;
             if placed == 0 || leaf.index != expected {
                 return Err(StoreRefusal::BatchMalformed {
@@ -115,14 +115,14 @@ impl Writer {
                 .into());
             }
         }
+        let mut keep = self
+            .connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO log_nodes (log, level, place, hash) VALUES (?1, ?2, ?3, ?4)",
+            )
+            .map_err(sqlite)?;
         for node in &batch.nodes {
-            self.connection
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO log_nodes (log, level, place, hash) VALUES (?1, ?2, ?3, ?4)",
-                )
-                .and_then(|mut statement| {
-                    statement.execute((log, node.level, integer(node.index), node.hash))
-                })
+            keep.execute((log, node.level, integer(node.index), node.hash))
                 .map_err(sqlite)?;
         }
         self.connection

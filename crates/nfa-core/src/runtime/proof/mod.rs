@@ -15,6 +15,7 @@ mod openings;
 mod outbox;
 mod own;
 mod receipt;
+mod recompute;
 mod redact;
 mod rotation;
 mod sequencer;
@@ -31,6 +32,8 @@ pub(super) use export_tiles::tiles;
 pub use generations::LogKey;
 pub(super) use own::OwnLeaves;
 pub use receipt::{LeafReceipt, LogInfo, Receipt, ReceiptState};
+pub(super) use recompute::Pace;
+pub use recompute::{LogCheck, LogDamage};
 pub(super) use redact::sources;
 pub(crate) use redact::without_field;
 

@@ -120,4 +120,7 @@ pub struct LogInfo {
     pub size: u64,
     /// The newest signed checkpoint.
     pub checkpoint: Option<String>,
+    /// How many of its leaves this process has recomputed and found whole; none before it came to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked: Option<u64>,
 }

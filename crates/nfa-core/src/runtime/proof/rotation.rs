@@ -1,6 +1,6 @@
 //! The keys of a log: each but the first is named by a leaf that the one before it signed.
 
-use nfa_proof::{KeyEvent, LeafKind, Signer};
+use nfa_proof::{KeyEvent, LeafKind, Signer, VerifierKey};
 
 use super::generations::{Generation, Generations, LogKey};
 use super::proof_error;
@@ -45,6 +45,13 @@ impl Sequencer {
 
     pub(in crate::runtime) async fn keys_of(&self, log: LogId) -> Result<Vec<LogKey>, Error> {
         Ok(self.generations(log).await?.0.list())
+    }
+
+    /// All of them, whether or not they still count.
+    pub(super) async fn verifier_keys(&self, log: LogId) -> Result<Vec<VerifierKey>, Error> {
+        let (keys, _) = self.generations(log).await?;
+        let signers = keys.0.iter().map(|key| &key.signer);
+        Ok(signers.map(Signer::verifier_key).collect())
     }
 
     /// Names a new key, in a leaf that the newest one signs. Its seed is durable before, and an unused one

@@ -4,7 +4,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use nfa_proof::{Checkpoint, Frontier, Note, Sha256};
+use nfa_proof::{Checkpoint, Frontier, Note, Sha256, root_at};
 use tokio::sync::Notify;
 
 use super::anchoring::Anchoring;
@@ -12,9 +12,10 @@ use super::generations::Generations;
 use super::log_error::{log_corrupt, log_rolled_back};
 use super::nodes::peaks;
 use super::own::OwnLeaves;
-use super::proof_error;
 use super::receipt::{LeafReceipt, LogInfo, Receipt, ReceiptState};
+use super::recompute::Checking;
 use super::witnessing::Witnessing;
+use super::{nodes, proof_error};
 use crate::error::Error;
 use crate::ids::{LogId, RunId};
 use crate::ports::{
@@ -33,6 +34,7 @@ pub(in crate::runtime) struct Sequencer {
     ttl_ms: u64,
     origin: Arc<str>,
     outsiders: Outsiders,
+    pub(in crate::runtime) checking: Checking,
     dirty: Mutex<BTreeSet<LogId>>,
     /// Whoever finds nothing noted must know that what was is done: a close would end what it does not see.
     noted_turn: tokio::sync::Mutex<()>,
@@ -72,6 +74,7 @@ impl Sequencer {
             ttl_ms,
             origin,
             outsiders,
+            checking: Checking::default(),
             dirty: Mutex::default(),
             noted_turn: tokio::sync::Mutex::default(),
             wake: Notify::new(),
@@ -120,15 +123,14 @@ impl Sequencer {
     ///
     /// # Errors
     /// `lease_held` while another process sequences it; `log_rolled_back` when the store is behind what was
-    /// signed.
+    /// signed; `log_damaged` once that was found.
     pub(in crate::runtime) async fn run(&self, log: LogId) -> Result<(), Error> {
         let mut logs = self.logs.lock().await;
         let mut outcome = self.advance(&mut logs, log).await;
-        if outcome
-            .as_ref()
-            .is_err_and(|error| error.code() == "stale_writer")
-        {
-            // Somebody else was the sequencer in between: begin again from what is stored.
+        let passed = |error: &Error| ["stale_writer", "log_rolled_back"].contains(&error.code());
+        if outcome.as_ref().is_err_and(passed) {
+            // Somebody else was the sequencer in between, and may have signed more: begin again from what is
+            // stored.
             logs.remove(&log);
             outcome = self.advance(&mut logs, log).await;
         }
@@ -139,22 +141,24 @@ impl Sequencer {
     }
 
     async fn advance(&self, logs: &mut HashMap<LogId, State>, log: LogId) -> Result<(), Error> {
+        self.checking.refuse_damaged(log)?;
         let state = match logs.entry(log) {
             Entry::Occupied(held) => held.into_mut(),
             Entry::Vacant(free) => free.insert(self.take_over(log).await?),
         };
-        let mut keys_may_change = false;
-        loop {
-            let drafts = self.store.unsequenced(log, BATCH).await?;
-            if drafts.is_empty() {
-                break;
-            }
-            let expected_size = state.frontier.size();
+        // What is drafted meanwhile is noted anew: under a load that never ends, each batch is signed all the same.
+        while self.advance_by_batch(state, log).await? == BATCH {}
+        Ok(())
+    }
+
+    /// Sequences what waits, up to a batch, and signs; gives how much that was.
+    async fn advance_by_batch(&self, state: &mut State, log: LogId) -> Result<usize, Error> {
+        let drafts = self.store.unsequenced(log, BATCH).await?;
+        if !drafts.is_empty() {
             let mut frontier = state.frontier.clone();
             let mut nodes = Vec::with_capacity(drafts.len() * 2);
             let mut leaves = Vec::with_capacity(drafts.len());
             for (draft, leaf) in &drafts {
-                keys_may_change |= leaf.run == RunId([0; 16]);
                 let hash = nfa_proof::HasherKind::Sha256.leaf(&leaf.leaf);
                 let index = frontier
                     .append(hash, |node| {
@@ -170,22 +174,23 @@ impl Sequencer {
                     index,
                 });
             }
-            let epoch = state.epoch;
             self.store
                 .sequence(SequencedBatch {
                     log,
-                    epoch,
-                    expected_size,
+                    epoch: state.epoch,
+                    expected_size: state.frontier.size(),
                     leaves,
                     nodes,
                 })
                 .await?;
             state.frontier = frontier;
         }
-        if keys_may_change {
+        // Keys change by leaves that belong to no run.
+        if drafts.iter().any(|(_, leaf)| leaf.run == RunId([0; 16])) {
             state.keys = self.generations(log).await?.0;
         }
-        self.sign(log, state).await
+        self.sign(log, state).await?;
+        Ok(drafts.len())
     }
 
     async fn sign(&self, log: LogId, state: &State) -> Result<(), Error> {
@@ -199,6 +204,7 @@ impl Sequencer {
         {
             return Ok(());
         }
+        self.checking.refuse_damaged(log)?;
         let root = state.frontier.root();
         self.keys.record_signed(&log, size, &root).await?;
         let origin = self.origin_of(log);
@@ -268,9 +274,10 @@ impl Sequencer {
             .collect::<Option<Vec<_>>>();
         let peaks = peaks.ok_or_else(|| log_corrupt(log, "a node of its right edge is missing"))?;
         let frontier = Frontier::from_peaks(head.size, peaks).map_err(proof_error)?;
-        self.check_signed(log, &head, &frontier).await?;
+        self.check_signed(log, &head).await?;
         self.check_anchored(log, &frontier).await?;
         let (keys, _) = self.generations(log).await?;
+        self.checking.opened(log, head.size);
         Ok(State {
             epoch: lease.epoch,
             frontier,
@@ -278,24 +285,23 @@ impl Sequencer {
         })
     }
 
-    /// Refuses a log that is behind what was signed, or differs from it.
-    async fn check_signed(
-        &self,
-        log: LogId,
-        head: &LogHead,
-        frontier: &Frontier<Sha256>,
-    ) -> Result<(), Error> {
-        let Some((size, root)) = self.keys.last_signed(&log).await? else {
-            return Ok(());
-        };
-        if size > head.size {
-            return Err(log_rolled_back(log, head.size, size, "signed"));
-        }
-        if size == head.size && root != frontier.root() {
-            return Err(log_corrupt(
-                log,
-                "its root differs from the one that was signed for its size",
-            ));
+    /// Refuses a log that is behind what was signed, here or elsewhere, or differs from it.
+    async fn check_signed(&self, log: LogId, head: &LogHead) -> Result<(), Error> {
+        let signed = self.keys.last_signed(&log).await?.into_iter();
+        let stored = head.checkpoint.iter();
+        for (size, root) in signed.chain(stored.map(|newest| (newest.size, newest.root))) {
+            if size > head.size {
+                return Err(log_rolled_back(log, head.size, size, "signed"));
+            }
+            let found = nodes::make(&*self.store, log, |nodes| root_at::<Sha256, _>(size, nodes));
+            if found.await? != root {
+                return Err(log_corrupt(
+                    log,
+                    &format!(
+                        "the root of its first {size} leaves differs from the one that was signed"
+                    ),
+                ));
+            }
         }
         Ok(())
     }
@@ -318,6 +324,7 @@ impl Sequencer {
             checkpoint: head
                 .checkpoint
                 .map(|checkpoint| checkpoint.note.to_string()),
+            checked: self.checking.found_whole(log),
         })
     }
 
@@ -326,6 +333,7 @@ impl Sequencer {
         let mut heads: HashMap<LogId, (u64, u64)> = HashMap::new();
         let mut leaves = Vec::new();
         for (draft, index) in self.store.leaves(run).await? {
+            self.checking.refuse_damaged(draft.log)?;
             let (signed, anchored) = match heads.get(&draft.log) {
                 Some(known) => *known,
                 None => {
