@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
-
 use super::cache::{ContentCache, Loaded};
 use super::context;
 use super::shared::Shared;
@@ -163,15 +161,13 @@ impl ContentSink for Sealer<'_> {
     }
 }
 
-pub(super) fn encode(content: &Content) -> Result<Bytes, Error> {
-    serde_json::to_vec(content)
-        .map(Bytes::from)
-        .map_err(|error| {
-            Error::new(
-                Component::Runtime,
-                Category::Internal,
-                "content_not_json",
-                format!("content cannot be written as JSON: {error}"),
-            )
-        })
+pub(super) fn encode(content: &Content) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(content).map_err(|error| {
+        Error::new(
+            Component::Runtime,
+            Category::Internal,
+            "content_not_json",
+            format!("content cannot be written as JSON: {error}"),
+        )
+    })
 }

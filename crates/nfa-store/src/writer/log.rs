@@ -2,7 +2,7 @@
 
 use nfa_core::Error;
 use nfa_core::ids::LogId;
-use nfa_core::ports::{CheckpointRecord, LogDraft, SequencedBatch, StoreRefusal};
+use nfa_core::ports::{Admission, CheckpointRecord, LogDraft, SequencedBatch, StoreRefusal};
 use rusqlite::OptionalExtension;
 
 use super::Writer;
@@ -45,11 +45,10 @@ impl Writer {
         size
     }
 
-    /// Keeps a draft that belongs to no run. In place of a run's row it has the log's, below 0.
-    pub(crate) fn draft(&mut self, draft: &LogDraft) -> Result<(), Error> {
-        let log = self.log_row(draft.log)?;
-        let found = self
-            .connection
+    /// How many leaves that belong to no run the log of this row has. In place of a run's row they have the
+    /// log's, below 0.
+    fn leaves_without_run(&self, log: i64) -> Result<u64, Error> {
+        self.connection
             .prepare_cached(
                 "SELECT entry + 1 FROM drafts WHERE run = ?1 ORDER BY number DESC LIMIT 1",
             )
@@ -59,7 +58,43 @@ impl Writer {
                     .optional()
             })
             .map_err(sqlite)?
-            .unwrap_or(Ok(0))?;
+            .unwrap_or(Ok(0))
+    }
+
+    /// Refuses an admission that does not know of all that befell its agent.
+    pub(super) fn check_agent(&mut self, admission: &Admission) -> Result<(), Error> {
+        let found = match self.agents.get(&admission.agent) {
+            Some(found) => *found,
+            None => {
+                let log = self
+                    .connection
+                    .prepare_cached("SELECT id FROM logs WHERE agent = ?1")
+                    .and_then(|mut statement| {
+                        statement
+                            .query_row([&admission.agent], |row| row.get(0))
+                            .optional()
+                    })
+                    .map_err(sqlite)?;
+                let found = log.map_or(Ok(0), |log| self.leaves_without_run(log))?;
+                self.agents.insert(admission.agent.clone(), found);
+                found
+            }
+        };
+        if found == admission.agent_leaves {
+            return Ok(());
+        }
+        Err(StoreRefusal::StaleWriter {
+            what: "leaves of the agent without a run",
+            expected: admission.agent_leaves,
+            found,
+        }
+        .into())
+    }
+
+    /// Keeps a draft that belongs to no run.
+    pub(crate) fn draft(&mut self, draft: &LogDraft) -> Result<(), Error> {
+        let log = self.log_row(draft.log)?;
+        let found = self.leaves_without_run(log)?;
         if found != draft.number {
             return Err(StoreRefusal::StaleWriter {
                 what: "number of a leaf without a run",
@@ -68,6 +103,7 @@ impl Writer {
             }
             .into());
         }
+        self.agents.clear();
         self.write_loose(std::slice::from_ref(&draft.openings))?;
         self.connection
             .prepare_cached(

@@ -139,6 +139,8 @@ const CASES: &[Case] = cases![
     false admission::refuses_a_second_run_of_the_same_id,
     false admission::refuses_an_admission_without_an_entry,
     false admission::refuses_a_batch_of_an_unknown_run,
+    false admission::refuses_who_does_not_know_what_befell_the_agent,
+    false admission::refuses_among_others_who_does_not_know,
     false admission::keeps_the_program,
     false journals::reads_from_a_number_up_to_a_limit,
     false journals::keeps_every_field_of_an_entry,

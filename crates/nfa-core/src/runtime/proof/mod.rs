@@ -5,6 +5,7 @@ mod consistency;
 mod draft;
 mod export;
 mod export_tiles;
+mod fields;
 mod nodes;
 mod openings;
 mod own;

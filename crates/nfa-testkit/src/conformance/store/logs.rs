@@ -1,12 +1,11 @@
 //! Proof logs: drafts in commit order, indices once, one root for a size.
 
-use bytes::Bytes;
 use nfa_core::ids::{LogId, RunId};
 use nfa_core::ports::{
-    CheckpointRecord, LeafDraft, LogDraft, LogHead, NodeRecord, SequencedBatch, SequencedLeaf,
+    CheckpointRecord, LeafDraft, LogHead, NodeRecord, SequencedBatch, SequencedLeaf,
 };
 
-use super::bench::{Bench, OWNER, TTL, blob, draft, good, refused, step};
+use super::bench::{Bench, OWNER, TTL, blob, draft, good, own_draft, refused, step};
 use super::{Outcome, ensure};
 
 /// A log with three drafts of two runs, claimed by [`OWNER`] under epoch 1; gives their numbers.
@@ -162,26 +161,20 @@ pub(super) async fn give_leaves_by_index(bench: &mut Bench) -> Outcome {
 pub(super) async fn keep_leaves_that_belong_to_no_run(bench: &mut Bench) -> Outcome {
     let (log, of_runs) = drafted(bench).await?;
     let other = good(bench.store.log("other").await)?;
-    let leaf = |log, number: u8| LogDraft {
-        log,
-        number: number.into(),
-        leaf: Bytes::from(vec![0xa0 + number; 30]),
-        openings: blob(100 + number),
-    };
     let kept = |log, number: u8| LeafDraft {
         log,
         run: RunId([0; 16]),
         entry: number.into(),
-        leaf: leaf(log, number).leaf,
-        openings: leaf(log, number).openings.1.address,
+        leaf: own_draft(log, number).leaf,
+        openings: own_draft(log, number).openings.1.address,
     };
-    refused(bench.store.draft(leaf(log, 1)).await, "stale_writer")?;
-    good(bench.store.draft(leaf(log, 0)).await)?;
-    refused(bench.store.draft(leaf(log, 0)).await, "stale_writer")?;
-    good(bench.store.draft(leaf(other, 0)).await)?;
-    good(bench.store.draft(leaf(log, 1)).await)?;
+    refused(bench.store.draft(own_draft(log, 1)).await, "stale_writer")?;
+    good(bench.store.draft(own_draft(log, 0)).await)?;
+    refused(bench.store.draft(own_draft(log, 0)).await, "stale_writer")?;
+    good(bench.store.draft(own_draft(other, 0)).await)?;
+    good(bench.store.draft(own_draft(log, 1)).await)?;
     refused(
-        bench.store.draft(leaf(LogId([3; 16]), 0)).await,
+        bench.store.draft(own_draft(LogId([3; 16]), 0)).await,
         "log_unknown",
     )?;
     let blobs = good(bench.store.blobs(&[kept(log, 1).openings]).await)?;
