@@ -2,7 +2,9 @@
 
 use nfa_core::Error;
 use nfa_core::ids::LogId;
-use nfa_core::ports::{Admission, CheckpointRecord, LogDraft, SequencedBatch, StoreRefusal};
+use nfa_core::ports::{
+    Admission, CheckpointRecord, LogDraft, NodeRecord, SequencedBatch, SequencedLeaf, StoreRefusal,
+};
 use rusqlite::OptionalExtension;
 
 use super::Writer;
@@ -133,34 +135,8 @@ impl Writer {
             }
             .into());
         }
-        for (leaf, expected) in batch.leaves.iter().zip(size..) {
-            let placed = self
-                .connection
-                .prepare_cached(
-                    "UPDATE drafts SET position = ?1 WHERE number = ?2 AND log = ?3 AND position IS NULL",
-                )
-                .and_then(|mut statement| {
-                    statement.execute((integer(leaf.index), integer(leaf.draft), log))
-                })
-                .map_err(sqlite)?;
-            if placed == 0 || leaf.index != expected {
-                return Err(StoreRefusal::BatchMalformed {
-                    reason: "leaves must be drafts of this log without an index, each once, and be \
-                             numbered from the expected size on",
-                }
-                .into());
-            }
-        }
-        for node in &batch.nodes {
-            self.connection
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO log_nodes (log, level, place, hash) VALUES (?1, ?2, ?3, ?4)",
-                )
-                .and_then(|mut statement| {
-                    statement.execute((log, node.level, integer(node.index), node.hash))
-                })
-                .map_err(sqlite)?;
-        }
+        self.place_leaves(log, size, &batch.leaves)?;
+        self.write_nodes(log, &batch.nodes)?;
         self.connection
             .prepare_cached("UPDATE logs SET size = ?1 WHERE id = ?2")
             .and_then(|mut statement| {
@@ -168,6 +144,75 @@ impl Writer {
             })
             .map(drop)
             .map_err(sqlite)
+    }
+
+    /// Gives leaves their indices, from `size` on: those of drafts that follow each other in one statement.
+    fn place_leaves(&self, log: i64, size: u64, leaves: &[SequencedLeaf]) -> Result<(), Error> {
+        let malformed = || StoreRefusal::BatchMalformed {
+            reason: "leaves must be drafts of this log without an index, each once, and be numbered from the \
+                     expected size on",
+        };
+        // By number alone: an index that holds what is changed would have SQLite make a table of it first.
+        let mut place = self
+            .connection
+            .prepare_cached(
+                "UPDATE drafts SET position = number + ?1 \
+                 WHERE number BETWEEN ?2 AND ?3 AND +log = ?4 AND +position IS NULL",
+            )
+            .map_err(sqlite)?;
+        if !leaves
+            .iter()
+            .zip(size..)
+            .all(|(leaf, index)| leaf.index == index)
+        {
+            return Err(malformed().into());
+        }
+        for row in leaves.chunk_by(|one, next| one.draft.checked_add(1) == Some(next.draft)) {
+            let (Some(first), Some(last)) = (row.first(), row.last()) else {
+                continue;
+            };
+            let (from, to) = (integer(first.draft), integer(last.draft));
+            let shift = integer(first.index).saturating_sub(from);
+            let placed = place.execute((shift, from, to, log)).map_err(sqlite)?;
+            if placed != row.len() {
+                return Err(malformed().into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps nodes, several with each statement.
+    fn write_nodes(&self, log: i64, nodes: &[NodeRecord]) -> Result<(), Error> {
+        let (many, rest) = nodes.as_chunks::<8>();
+        let mut keep = self
+            .connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO log_nodes (log, level, place, hash) VALUES \
+                 (?1, ?2, ?3, ?4), (?1, ?5, ?6, ?7), (?1, ?8, ?9, ?10), (?1, ?11, ?12, ?13), \
+                 (?1, ?14, ?15, ?16), (?1, ?17, ?18, ?19), (?1, ?20, ?21, ?22), (?1, ?23, ?24, ?25)",
+            )
+            .map_err(sqlite)?;
+        for nodes in many {
+            keep.raw_bind_parameter(1, log).map_err(sqlite)?;
+            for (node, at) in nodes.iter().zip((2..).step_by(3)) {
+                keep.raw_bind_parameter(at, node.level)
+                    .and_then(|()| keep.raw_bind_parameter(at + 1, integer(node.index)))
+                    .and_then(|()| keep.raw_bind_parameter(at + 2, node.hash))
+                    .map_err(sqlite)?;
+            }
+            keep.raw_execute().map_err(sqlite)?;
+        }
+        let mut keep = self
+            .connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO log_nodes (log, level, place, hash) VALUES (?1, ?2, ?3, ?4)",
+            )
+            .map_err(sqlite)?;
+        for node in rest {
+            keep.execute((log, node.level, integer(node.index), node.hash))
+                .map_err(sqlite)?;
+        }
+        Ok(())
     }
 
     pub(crate) fn record_checkpoint(

@@ -180,6 +180,8 @@ const CASES: &[Case] = cases![
     false logs::keep_leaves_that_belong_to_no_run,
     false logs::are_fenced,
     false logs::keep_nodes,
+    false logs::keep_many_leaves_and_nodes,
+    false logs::give_no_index_to_a_draft_of_another_log,
     false logs::refuse_a_second_root_for_a_size,
     false logs::refuse_drafts_of_unknown_logs,
     false atomicity::a_failing_session_undoes_everything,

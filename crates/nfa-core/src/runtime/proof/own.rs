@@ -1,9 +1,10 @@
 //! Leaves that belong to no run: what befell an agent or its log. Drafted here, and read back, so that every
 //! process learns from the store where an agent stands and which keys its log has.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use foldhash::HashMap;
 use nfa_proof::{FieldId, KeyEvent, Leaf, LeafHeader, LeafKind, Opening, SignedKeyEvent};
 
 use super::fields::Fields;

@@ -262,6 +262,83 @@ pub(super) async fn keep_nodes(bench: &mut Bench) -> Outcome {
     Ok(())
 }
 
+pub(super) async fn keep_many_leaves_and_nodes(bench: &mut Bench) -> Outcome {
+    let log = good(bench.store.log("agent").await)?;
+    let id = bench.admit(1).await?;
+    let mut batch = step(id, 1, 1, 20);
+    batch.drafts = (1..=20).map(|entry| draft(log, id, entry)).collect();
+    bench.commit(batch).await?;
+    good(bench.store.claim_log(log, OWNER, TTL).await)?;
+    let drafts = good(bench.store.unsequenced(log, 100).await)?;
+    let numbers: Vec<_> = drafts.iter().map(|(number, _)| *number).collect();
+    let mut batch = sequenced(log, 0, &numbers);
+    batch.nodes = [20, 10, 5, 2, 1]
+        .into_iter()
+        .zip(0..)
+        .flat_map(|(count, level)| {
+            (0..count).map(move |index| NodeRecord {
+                level,
+                index: index.into(),
+                hash: [level * 32 + index; 32],
+            })
+        })
+        .collect();
+    let nodes = batch.nodes.clone();
+    good(bench.store.sequence(batch).await)?;
+    let places: Vec<_> = nodes.iter().map(|node| (node.level, node.index)).collect();
+    let found = good(bench.store.log_nodes(log, &places).await)?;
+    let expected: Vec<_> = nodes.iter().map(|node| Some(node.hash)).collect();
+    ensure!(
+        found == expected,
+        "of {} nodes some are other ones",
+        nodes.len()
+    );
+    let leaves = good(bench.store.leaves(id).await)?;
+    ensure!(
+        leaves
+            .iter()
+            .map(|(leaf, index)| (leaf.entry, *index))
+            .eq((1..=20).map(|entry| (entry, Some(entry - 1)))),
+        "the leaves are {leaves:?}"
+    );
+    Ok(())
+}
+
+pub(super) async fn give_no_index_to_a_draft_of_another_log(bench: &mut Bench) -> Outcome {
+    let (log, mut numbers) = drafted(bench).await?;
+    let other = good(bench.store.log("other").await)?;
+    let id = super::bench::run(1);
+    for (of, entry) in [(other, 3), (log, 4)] {
+        let mut batch = step(id, 1, entry, 1);
+        batch.drafts = vec![draft(of, id, entry)];
+        bench.commit(batch).await?;
+    }
+    let of_log = |log| bench.store.unsequenced(log, 10);
+    let (foreign, own) = (good(of_log(other).await)?, good(of_log(log).await)?);
+    let (Some((foreign, _)), Some((last, _))) = (foreign.first(), own.last()) else {
+        return Err(format!("the drafts are {foreign:?} and {own:?}"));
+    };
+    let mixed: Vec<_> = numbers.iter().chain([foreign, last]).copied().collect();
+    for wrong in [mixed.as_slice(), &[*foreign]] {
+        let batch = sequenced(log, 0, wrong);
+        refused(bench.store.sequence(batch).await, "batch_malformed")?;
+    }
+    let head = good(bench.store.log_head(log).await)?;
+    ensure!(head.size == 0, "a refused batch left {} leaves", head.size);
+    numbers.push(*last);
+    good(bench.store.sequence(sequenced(log, 0, &numbers)).await)?;
+    let leaves = good(bench.store.leaves(id).await)?;
+    let places: Vec<_> = leaves
+        .iter()
+        .map(|(draft, index)| (draft.entry, *index))
+        .collect();
+    ensure!(
+        places == [(1, Some(0)), (2, Some(1)), (3, None), (4, Some(3))],
+        "the run's leaves are {places:?}"
+    );
+    Ok(())
+}
+
 pub(super) async fn refuse_a_second_root_for_a_size(bench: &mut Bench) -> Outcome {
     let (log, numbers) = drafted(bench).await?;
     good(bench.store.sequence(sequenced(log, 0, &numbers)).await)?;
