@@ -3,13 +3,14 @@
 use nfa_core::Error;
 use nfa_core::ids::LogId;
 use nfa_core::ports::{
-    Admission, CheckpointRecord, LogDraft, NodeRecord, SequencedBatch, SequencedLeaf, StoreRefusal,
+    Admission, CheckpointRecord, LogDraft, SequencedBatch, SequencedLeaf, StoreRefusal,
 };
 use rusqlite::OptionalExtension;
 
 use super::Writer;
 use crate::codec::{bytes, integer, unsigned};
 use crate::failure::sqlite;
+use crate::rows;
 
 impl Writer {
     /// The log of an agent, made under the id `fresh` if there is none.
@@ -136,7 +137,20 @@ impl Writer {
             .into());
         }
         self.place_leaves(log, size, &batch.leaves)?;
-        self.write_nodes(log, &batch.nodes)?;
+        let nodes = batch.nodes.iter().map(|node| {
+            let place = integer(node.index);
+            [
+                log.into(),
+                node.level.into(),
+                place.into(),
+                node.hash.as_slice().into(),
+            ]
+        });
+        rows::insert(
+            &self.connection,
+            "INSERT OR REPLACE INTO log_nodes (log, level, place, hash)",
+            nodes,
+        )?;
         self.connection
             .prepare_cached("UPDATE logs SET size = ?1 WHERE id = ?2")
             .and_then(|mut statement| {
@@ -177,40 +191,6 @@ impl Writer {
             if placed != row.len() {
                 return Err(malformed().into());
             }
-        }
-        Ok(())
-    }
-
-    /// Keeps nodes, several with each statement.
-    fn write_nodes(&self, log: i64, nodes: &[NodeRecord]) -> Result<(), Error> {
-        let (many, rest) = nodes.as_chunks::<8>();
-        let mut keep = self
-            .connection
-            .prepare_cached(
-                "INSERT OR REPLACE INTO log_nodes (log, level, place, hash) VALUES \
-                 (?1, ?2, ?3, ?4), (?1, ?5, ?6, ?7), (?1, ?8, ?9, ?10), (?1, ?11, ?12, ?13), \
-                 (?1, ?14, ?15, ?16), (?1, ?17, ?18, ?19), (?1, ?20, ?21, ?22), (?1, ?23, ?24, ?25)",
-            )
-            .map_err(sqlite)?;
-        for nodes in many {
-            keep.raw_bind_parameter(1, log).map_err(sqlite)?;
-            for (node, at) in nodes.iter().zip((2..).step_by(3)) {
-                keep.raw_bind_parameter(at, node.level)
-                    .and_then(|()| keep.raw_bind_parameter(at + 1, integer(node.index)))
-                    .and_then(|()| keep.raw_bind_parameter(at + 2, node.hash))
-                    .map_err(sqlite)?;
-            }
-            keep.raw_execute().map_err(sqlite)?;
-        }
-        let mut keep = self
-            .connection
-            .prepare_cached(
-                "INSERT OR REPLACE INTO log_nodes (log, level, place, hash) VALUES (?1, ?2, ?3, ?4)",
-            )
-            .map_err(sqlite)?;
-        for node in rest {
-            keep.execute((log, node.level, integer(node.index), node.hash))
-                .map_err(sqlite)?;
         }
         Ok(())
     }

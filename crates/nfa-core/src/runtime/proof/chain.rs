@@ -34,7 +34,7 @@ impl ContextChain {
         let mut head = self.head;
         if self.wanted {
             let vault = here.memory.content.vault();
-            let mut value = Vec::new();
+            let mut value = Vec::with_capacity(256);
             for message in messages.get(self.messages..).unwrap_or_default() {
                 value.clear();
                 if serde_json::to_writer(&mut value, &**message).is_err() {

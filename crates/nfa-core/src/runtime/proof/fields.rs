@@ -24,6 +24,8 @@ pub(super) struct Fields {
     salts: Salts,
     commitments: Vec<FieldCommitment>,
     openings: Encoder,
+    /// Where a value that lies in content is put together.
+    value: Vec<u8>,
 }
 
 impl Fields {
@@ -32,6 +34,7 @@ impl Fields {
             salts: Salts::new()?,
             commitments: Vec::with_capacity(FIELDS),
             openings: Encoder::with_capacity(FIELDS, BYTES),
+            value: Vec::with_capacity(BYTES),
         })
     }
 
@@ -75,11 +78,11 @@ impl Fields {
         source: &Source,
         content: &ContentCache,
     ) -> Result<(), Error> {
-        let mut value = Vec::new();
-        source.write_value(content, &mut value)?;
+        self.value.clear();
+        source.write_value(content, &mut self.value)?;
         let salt = self.salts.draw();
         self.openings.source(field, &salt, source);
-        self.commit(field, commit(field, &salt, &value));
+        self.commit(field, commit(field, &salt, &self.value));
         Ok(())
     }
 
