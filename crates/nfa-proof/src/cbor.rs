@@ -11,6 +11,17 @@ const TEXT: u8 = 3;
 const ARRAY: u8 = 4;
 const MAP: u8 = 5;
 
+/// How many bytes tell of a value, or of the length of one.
+pub(crate) const fn head_length(value: u64) -> usize {
+    match value {
+        0..=23 => 1,
+        24..=0xff => 2,
+        0x100..=0xffff => 3,
+        0x1_0000..=0xffff_ffff => 5,
+        _ => 9,
+    }
+}
+
 #[derive(Default)]
 pub(crate) struct Writer {
     out: Vec<u8>,

@@ -48,6 +48,7 @@ fn admission(run: RunId) -> Batch {
     batch.admission = Some(Admission {
         program: (ProgramHash([1; 32]), Bytes::from_static(b"{}")),
         agent: "helper".into(),
+        agent_leaves: 0,
         session: None,
         subject: Subject::run(run),
         parent: None,

@@ -12,6 +12,7 @@ use crate::codec::{bytes, integer, unsigned};
 use crate::connection::{log_ahead, set_synchronous, writer};
 use crate::failure::{internal, path as wrong_path, sqlite};
 use crate::options::Options;
+use crate::rows;
 use crate::schema::KEYS;
 use crate::writer::Work;
 
@@ -145,14 +146,11 @@ impl KeyFile {
 
     /// Stores keys that runs will take, under ids from `first` on, which nobody has used.
     pub(crate) fn store_ahead(&self, first: i64, keys: &[SubjectKey]) -> Result<(), Error> {
-        let mut statement = self
-            .connection
-            .prepare_cached("INSERT INTO run_keys (id, key) VALUES (?1, ?2)")
-            .map_err(sqlite)?;
-        for (id, key) in (first..).zip(keys) {
-            statement.execute((id, key.expose())).map_err(sqlite)?;
-        }
-        Ok(())
+        let rows = keys.iter().enumerate().map(|(at, key)| {
+            let id = first.saturating_add_unsigned(at as u64);
+            [id.into(), key.expose().as_slice().into()]
+        });
+        rows::insert(&self.connection, "INSERT INTO run_keys (id, key)", rows)
     }
 
     /// Empties the write-ahead log, in which a destroyed key may still stand.

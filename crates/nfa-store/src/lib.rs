@@ -28,6 +28,7 @@ mod keys;
 mod options;
 mod queue;
 mod reader;
+mod rows;
 mod salvage;
 mod schema;
 mod spares;

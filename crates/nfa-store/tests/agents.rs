@@ -177,16 +177,23 @@ async fn a_paused_agent_takes_no_new_runs_anywhere_until_it_is_resumed() {
         let agent = helper("Be brief.");
         answer(&two, &agent).await;
         assert_eq!(one.agent_state("helper").await.unwrap(), AgentState::Active);
-        one.pause_agent("helper").await.unwrap();
-        one.pause_agent("helper").await.unwrap();
-        for runtime in [&one, &two] {
-            let refused = runtime.run(&agent, "hello").outcome().await.unwrap_err();
-            assert_eq!(refused.code(), "agent_paused");
-            assert_eq!(
-                runtime.agent_state("helper").await.unwrap(),
-                AgentState::Paused
-            );
+        for (pauses, resumes) in [(&one, &two), (&two, &two), (&two, &one)] {
+            pauses.pause_agent("helper").await.unwrap();
+            pauses.pause_agent("helper").await.unwrap();
+            for runtime in [&one, &two] {
+                let refused = runtime.run(&agent, "hello").outcome().await.unwrap_err();
+                assert_eq!(refused.code(), "agent_paused");
+                assert_eq!(
+                    runtime.agent_state("helper").await.unwrap(),
+                    AgentState::Paused
+                );
+            }
+            resumes.resume_agent("helper").await.unwrap();
+            for runtime in [&one, &two] {
+                answer(runtime, &agent).await;
+            }
         }
+        one.pause_agent("helper").await.unwrap();
         let other = Agent::builder("other")
             .model(Arc::new(ScriptedModel::new([Turn::text("hi")])))
             .build()
@@ -209,8 +216,8 @@ async fn a_paused_agent_takes_no_new_runs_anywhere_until_it_is_resumed() {
         again.checkpointed(run).await.unwrap();
         assert_eq!(
             own(&again).await,
-            [LeafKind::Lifecycle; 3],
-            "deploy, pause, resume"
+            [LeafKind::Lifecycle; 9],
+            "deploy, and four times pause and resume"
         );
 
         again.terminate_agent("helper").await.unwrap();
@@ -222,21 +229,69 @@ async fn a_paused_agent_takes_no_new_runs_anywhere_until_it_is_resumed() {
     }
 }
 
+/// Of runs that start all the time, none does after a pause is done, wherever that was.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pause_among_admissions_lets_none_through_that_comes_later() {
+    for place in Place::both() {
+        let (one, two) = (place.runtime(), place.runtime());
+        let agent = Agent::builder("helper")
+            .model(Arc::new(ScriptedModel::from_fn(|_| Turn::text("hi"))))
+            .build()
+            .unwrap();
+        answer(&one, &agent).await;
+        let paused = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let callers: Vec<_> = (0..4)
+            .map(|_| {
+                let (one, agent, paused) = (one.clone(), agent.clone(), paused.clone());
+                tokio::spawn(async move {
+                    let mut taken = 0;
+                    loop {
+                        let late = paused.load(std::sync::atomic::Ordering::SeqCst);
+                        match one.run(&agent, "hello").outcome().await {
+                            Ok(_) => assert!(!late, "a paused agent took a run"),
+                            Err(error) => {
+                                assert_eq!(error.code(), "agent_paused");
+                                return taken;
+                            }
+                        }
+                        taken += 1;
+                    }
+                })
+            })
+            .collect();
+        // Other leaves of the agent refuse no run for good.
+        for _ in 0..5 {
+            two.heartbeat("helper", None).await.unwrap();
+        }
+        two.pause_agent("helper").await.unwrap();
+        paused.store(true, std::sync::atomic::Ordering::SeqCst);
+        for caller in callers {
+            caller.await.unwrap();
+        }
+        place.close(one).await;
+        place.close(two).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_proof_a_pause_holds_and_waits_to_be_recorded() {
     for place in Place::both() {
-        let (store, keys) = place.open();
-        let off = Runtime::builder()
-            .store(store, keys)
-            .proof(false)
-            .build()
-            .unwrap();
+        let off = || {
+            let (store, keys) = place.open();
+            let builder = Runtime::builder().store(store, keys).proof(false);
+            builder.build().unwrap()
+        };
+        let (one, two) = (off(), off());
         let agent = helper("Be brief.");
-        answer(&off, &agent).await;
-        off.pause_agent("helper").await.unwrap();
-        let refused = off.run(&agent, "hello").outcome().await.unwrap_err();
-        assert_eq!(refused.code(), "agent_paused");
-        place.close(off).await;
+        answer(&one, &agent).await;
+        answer(&two, &agent).await;
+        one.pause_agent("helper").await.unwrap();
+        for runtime in [&one, &two] {
+            let refused = runtime.run(&agent, "hello").outcome().await.unwrap_err();
+            assert_eq!(refused.code(), "agent_paused");
+        }
+        place.close(one).await;
+        place.close(two).await;
         let on = place.runtime();
         assert_eq!(own(&on).await, [LeafKind::Lifecycle]);
         place.close(on).await;

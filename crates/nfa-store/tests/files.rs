@@ -37,6 +37,7 @@ fn admission(number: u8) -> Batch {
         admission: Some(Admission {
             program: (ProgramHash([1; 32]), Bytes::from_static(b"{}")),
             agent: "agent".into(),
+            agent_leaves: 0,
             session: None,
             subject: Subject::run(run),
             parent: None,

@@ -25,6 +25,7 @@ fn admission(run: RunId, blob: Sealed) -> Batch {
         admission: Some(Admission {
             program: (ProgramHash([1; 32]), Bytes::from_static(b"{}")),
             agent: "agent".into(),
+            agent_leaves: 0,
             session: None,
             subject: Subject::run(run),
             parent: None,

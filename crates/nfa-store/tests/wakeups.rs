@@ -29,6 +29,7 @@ fn batch(run: RunId, seq: u64, blob: usize) -> Batch {
     let admission = Admission {
         program: (ProgramHash([1; 32]), Bytes::from_static(b"{}")),
         agent: "agent".into(),
+        agent_leaves: 0,
         session: None,
         subject: Subject::run(run),
         parent: None,

@@ -56,13 +56,14 @@ impl Message {
 
     /// The text parts, joined.
     pub fn joined_text(&self) -> String {
-        self.parts
-            .iter()
-            .filter_map(|part| match part {
-                Part::Text { text, .. } => Some(text.as_str()),
-                _ => None,
-            })
-            .collect()
+        self.texts().collect()
+    }
+
+    pub(crate) fn texts(&self) -> impl Iterator<Item = &str> {
+        self.parts.iter().filter_map(|part| match part {
+            Part::Text { text, .. } => Some(text.as_str()),
+            _ => None,
+        })
     }
 
     /// The tool calls, in the order in which the model made them.

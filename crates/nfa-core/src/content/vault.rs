@@ -153,7 +153,12 @@ impl SubjectVault {
         } else {
             PLAIN
         };
-        let mut out = Vec::with_capacity(HEADER + NONCE + plain.len() + TAG);
+        let frame = match &self.cipher {
+            Some(_) => HEADER + NONCE + TAG,
+            None => HEADER,
+        };
+        // As long as it becomes: then it is made into `Bytes` as it is.
+        let mut out = Vec::with_capacity(frame + plain.len());
         out.extend_from_slice(&[VERSION, algorithm]);
         out.extend_from_slice(&self.key_id);
         let Some(cipher) = &self.cipher else {

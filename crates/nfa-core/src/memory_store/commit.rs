@@ -129,7 +129,7 @@ impl State {
         match (head, &batch.admission) {
             (Some(_), Some(_)) => return Err(StoreRefusal::RunExists { run }),
             (None, None) => return Err(StoreRefusal::RunUnknown { run }),
-            (None, Some(_)) => {}
+            (None, Some(admission)) => self.logs.check_agent(admission)?,
             (Some(head), None) => {
                 let pairs = [
                     ("epoch", batch.epoch, head.epoch),

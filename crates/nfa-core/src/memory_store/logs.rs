@@ -18,8 +18,8 @@ use super::shelf::Shelf;
 use super::wire::{Reader, put_bytes, put_number};
 use crate::ids::{Address, LogId, RunId, Timestamp};
 use crate::ports::{
-    CheckpointRecord, LeafDraft, Lease, LogDraft, LogHead, SequencedBatch, SequencedLeaf,
-    StoreRefusal,
+    Admission, CheckpointRecord, LeafDraft, Lease, LogDraft, LogHead, SequencedBatch,
+    SequencedLeaf, StoreRefusal,
 };
 
 /// All logs, and the drafts of all of them in commit order.
@@ -168,6 +168,21 @@ impl Logs {
             }
             return;
         }
+    }
+
+    /// Refuses an admission that does not know of all that befell its agent.
+    pub(super) fn check_agent(&self, admission: &Admission) -> Result<(), StoreRefusal> {
+        let log = self.existing(&admission.agent);
+        let log = log.and_then(|log| self.by_id.get(&log));
+        let found = log.map_or(0, |log| log.own.len() as u64);
+        if admission.agent_leaves == found {
+            return Ok(());
+        }
+        Err(StoreRefusal::StaleWriter {
+            what: "leaves of the agent without a run",
+            expected: admission.agent_leaves,
+            found,
+        })
     }
 
     /// Refuses a number that is not the next of a log's drafts without a run.

@@ -1,9 +1,10 @@
 //! Everything the store holds, and what is asked of it; appends are in `commit`.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use foldhash::HashMap;
 
 use super::anchors::Outboxes;
 use super::arena::Arena;

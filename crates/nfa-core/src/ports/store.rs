@@ -23,8 +23,8 @@ use crate::ids::{Address, LogId, ProgramHash, RunId, SessionId, StepPath, Subjec
 /// - [`Store::commit`] is all or nothing, and batches of one caller become durable in the order of the
 ///   calls: a call enqueues before it returns its future, and the future completes once the batch is as
 ///   durable as [`StoreCapabilities::durability`] says.
-/// - A batch that names a wrong sequence number, epoch or session length changes nothing and fails with
-///   `stale_writer` (law L9).
+/// - A batch that names a wrong sequence number, epoch or session length (law L9), or whose writer does not
+///   know of all that befell its agent, changes nothing and fails with `stale_writer`.
 /// - Leases run by the store's own clock.
 /// - Errors: `stale_writer`, `lease_held`, `session_busy`, `run_exists`, `run_unknown`, `store_closed`,
 ///   `store_corrupt`, `store_too_new`, `store_busy` (retryable), `store_failed`.
@@ -298,6 +298,10 @@ pub struct Admission {
     pub program: (ProgramHash, Bytes),
     /// The name of its first agent.
     pub agent: Arc<str>,
+    /// How many leaves that belong to no run the writer knows of in that agent's log; 0 where there is no log.
+    /// With another number the admission is refused (`stale_writer`): what the writer does not know of may say
+    /// that the agent was paused.
+    pub agent_leaves: u64,
     /// The session that it speaks in.
     pub session: Option<SessionId>,
     /// Whose content it holds.

@@ -182,15 +182,28 @@ impl Runtime {
 }
 
 impl Shared {
-    /// Refuses new runs of an agent that is paused or terminated.
-    pub(super) async fn check_active(&self, agent: &Arc<str>) -> Result<(), Error> {
-        let log = match self.known_log(agent) {
-            Some(log) => Some(log),
-            None => self.store.existing_log(agent).await?,
+    /// Refuses new runs of an agent that is paused or terminated. What is known here suffices for one that is
+    /// active: gives how many leaves that is, and the store refuses an admission when there are others.
+    pub(super) async fn check_active(&self, agent: &Arc<str>) -> Result<u64, Error> {
+        let known = match self.known_log(agent) {
+            Some(log) => self.own.known(log, |book| (book.state, book.next)),
+            None => (AgentState::Active, 0),
         };
-        let Some(log) = log else { return Ok(()) };
-        match self.own.read(log, |book| book.state).await? {
-            AgentState::Active => Ok(()),
+        match known {
+            (AgentState::Active, leaves) => Ok(leaves),
+            // Somebody may have resumed it since.
+            _ => Box::pin(self.look_at(agent)).await,
+        }
+    }
+
+    /// As [`Shared::check_active`], by what the store says now.
+    pub(super) async fn look_at(&self, agent: &Arc<str>) -> Result<u64, Error> {
+        let Some(log) = self.find_log(agent).await? else {
+            return Ok(0);
+        };
+        let (state, leaves) = self.own.read(log, |book| (book.state, book.next)).await?;
+        match state {
+            AgentState::Active => Ok(leaves),
             AgentState::Paused => Err(Error::new(
                 Component::Runtime,
                 Category::Conflict,

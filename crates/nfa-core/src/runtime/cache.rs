@@ -85,7 +85,7 @@ impl Loaded {
         }
     }
 
-    /// The bytes that a proof discloses for it.
+    /// It as a text.
     pub(super) fn text(&self) -> String {
         match self {
             Self::Message(message) => message.joined_text(),
@@ -93,6 +93,22 @@ impl Loaded {
             Self::Output { text, .. } => text.to_string(),
             Self::Json(value) => value.to_string(),
         }
+    }
+
+    /// Adds the bytes that a proof discloses for it: those of its text.
+    pub(super) fn write_text(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Message(message) => write_texts(message, out),
+            Self::Answer(answered) => write_texts(answered.message(), out),
+            Self::Output { text, .. } => out.extend_from_slice(text.as_bytes()),
+            Self::Json(value) => out.extend_from_slice(value.to_string().as_bytes()),
+        }
+    }
+}
+
+fn write_texts(message: &Message, out: &mut Vec<u8>) {
+    for text in message.texts() {
+        out.extend_from_slice(text.as_bytes());
     }
 }
 

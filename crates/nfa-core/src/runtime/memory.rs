@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
+use smallvec::SmallVec;
 
 use super::cache::{ContentCache, Loaded};
 use super::context;
@@ -29,7 +29,7 @@ pub(super) struct RunMemory {
     /// Where that chain stands.
     pub(super) context: Option<ContextHead>,
     /// The next leaf sequence number in each log.
-    pub(super) sequences: Mutex<BTreeMap<LogId, u64>>,
+    sequences: Mutex<SmallVec<[(LogId, u64); 1]>>,
 }
 
 /// What a memory is opened with.
@@ -80,8 +80,10 @@ impl RunMemory {
         let (session, pseudonym) =
             session.map_or((None, run.0), |(id, pseudonym)| (Some(id), pseudonym));
         let sequences = Mutex::new(
-            head.map(|head| head.leaf_sequences.clone())
-                .unwrap_or_default(),
+            head.into_iter()
+                .flat_map(|head| &head.leaf_sequences)
+                .map(|(log, next)| (*log, *next))
+                .collect(),
         );
         Ok(Self {
             subject,
@@ -105,20 +107,18 @@ impl RunMemory {
             .sequences
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let next = sequences.entry(log).or_insert(0);
-        let taken = *next;
-        *next += 1;
-        taken
+        if let Some((_, next)) = sequences.iter_mut().find(|(of, _)| *of == log) {
+            *next += 1;
+            return *next - 1;
+        }
+        sequences.push((log, 1));
+        0
     }
 
     /// Takes up the numbering of a run without a session, which only its leaves remember.
     pub(super) fn restore_sequences(&self, logs: &super::proof::RunLogs) {
-        let mut sequences = self
-            .sequences
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
         for log in logs.drafted() {
-            *sequences.entry(log).or_insert(0) += 1;
+            self.next_sequence(log);
         }
     }
 
@@ -126,7 +126,9 @@ impl RunMemory {
         self.sequences
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+            .iter()
+            .copied()
+            .collect()
     }
 }
 
@@ -163,15 +165,13 @@ impl ContentSink for Sealer<'_> {
     }
 }
 
-pub(super) fn encode(content: &Content) -> Result<Bytes, Error> {
-    serde_json::to_vec(content)
-        .map(Bytes::from)
-        .map_err(|error| {
-            Error::new(
-                Component::Runtime,
-                Category::Internal,
-                "content_not_json",
-                format!("content cannot be written as JSON: {error}"),
-            )
-        })
+pub(super) fn encode(content: &Content) -> Result<Vec<u8>, Error> {
+    serde_json::to_vec(content).map_err(|error| {
+        Error::new(
+            Component::Runtime,
+            Category::Internal,
+            "content_not_json",
+            format!("content cannot be written as JSON: {error}"),
+        )
+    })
 }

@@ -124,17 +124,33 @@ impl Shared {
         logs.get(agent).copied()
     }
 
-    /// The log of an agent, remembered.
+    /// The log of an agent, made if there is none.
     pub(super) async fn log_of(&self, agent: &Arc<str>) -> Result<LogId, Error> {
         if let Some(log) = self.known_log(agent) {
             return Ok(log);
         }
         let log = self.store.log(agent).await?;
+        self.remember_log(agent, log);
+        Ok(log)
+    }
+
+    /// The log of an agent, if there is one.
+    pub(super) async fn find_log(&self, agent: &Arc<str>) -> Result<Option<LogId>, Error> {
+        if let Some(log) = self.known_log(agent) {
+            return Ok(Some(log));
+        }
+        let log = self.store.existing_log(agent).await?;
+        if let Some(log) = log {
+            self.remember_log(agent, log);
+        }
+        Ok(log)
+    }
+
+    fn remember_log(&self, agent: &Arc<str>, log: LogId) {
         self.logs
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(Arc::clone(agent), log);
-        Ok(log)
     }
 
     pub(super) async fn vault(&self, subject: &Subject) -> Result<SubjectVault, Error> {

@@ -131,10 +131,6 @@ impl RunBuilder {
                     let _ = tokio::time::timeout(self.shared.poll, freed).await;
                     proposal.run = random_id()?;
                 }
-                // Somebody else wrote to the session between our look and our commit.
-                Err(error) if error.code() == "stale_writer" && proposal.session.is_some() => {
-                    proposal.run = random_id()?;
-                }
                 other => return other,
             }
         }
@@ -161,7 +157,26 @@ pub(super) struct Proposal {
     pub(super) depth: u32,
 }
 
+/// Admits a run, looking again as long as somebody else writes to its session or of its agent between our look
+/// and our commit.
 pub(super) async fn admit(
+    shared: &Arc<Shared>,
+    proposal: &Proposal,
+    listens: bool,
+    cancel_on_drop: bool,
+) -> Result<RunHandle, Error> {
+    loop {
+        match admit_once(shared, proposal, listens, cancel_on_drop).await {
+            Err(error) if error.code() == "stale_writer" => {
+                let agent = &proposal.bound.program.start().spec.name;
+                Box::pin(shared.look_at(agent)).await?;
+            }
+            other => return other,
+        }
+    }
+}
+
+async fn admit_once(
     shared: &Arc<Shared>,
     proposal: &Proposal,
     listens: bool,
@@ -169,6 +184,10 @@ pub(super) async fn admit(
 ) -> Result<RunHandle, Error> {
     shared.check_open()?;
     let agent = &proposal.bound.program.start().spec.name;
+    // What comes first of a program tells of its deployment, which a paused agent is not to.
+    if shared.proves() && !proposal.bound.logs.initialized() {
+        Box::pin(shared.look_at(agent)).await?;
+    }
     shared.check_active(agent).await?;
     let head = match &proposal.session {
         Some(id) => shared.store.session(id).await?,
@@ -249,7 +268,8 @@ pub(super) async fn admit(
     }
     batch.admission = Some(Admission {
         program: (program.hash(), program.canonical().clone()),
-        agent: Arc::clone(&program.start().spec.name),
+        agent: Arc::clone(agent),
+        agent_leaves: shared.check_active(agent).await?,
         session: proposal.session.clone(),
         subject,
         parent: proposal.parent.clone(),

@@ -4,7 +4,7 @@ use super::field::FieldId;
 use super::{
     LEAF_DOMAIN, LEAF_VERSION, Leaf, LeafHeader, LeafKind, MAX_LEAF_BYTES, MAX_LEAF_FIELDS,
 };
-use crate::cbor::{Reader, Writer};
+use crate::cbor::{Reader, Writer, head_length};
 use crate::commitment::{CommitmentAlgorithm, FieldCommitment};
 use crate::error::{ErrorCode, ProofError};
 
@@ -24,7 +24,7 @@ const KEYS: u64 = 9;
 
 pub(super) fn encode(leaf: &Leaf) -> Vec<u8> {
     let header = &leaf.header;
-    let mut out = Writer::with_capacity(144 + leaf.fields.len() * 40);
+    let mut out = Writer::with_capacity(length(leaf));
     out.map(KEYS + u64::from(header.parent.is_some()));
     out.uint(VERSION);
     out.uint(LEAF_VERSION);
@@ -55,6 +55,32 @@ pub(super) fn encode(leaf: &Leaf) -> Vec<u8> {
         out.bytes(&field.commitment);
     }
     out.finish()
+}
+
+/// How long a leaf becomes, so that its bytes are allocated once.
+fn length(leaf: &Leaf) -> usize {
+    let header = &leaf.header;
+    let parent = header
+        .parent
+        .map_or(0, |parent| 1 + head_length(32) + parent.len());
+    let fields = leaf.fields.iter().map(|field| {
+        1 + head_length(u64::from(field.field.number()))
+            + head_length(field.algorithm.number())
+            + head_length(32)
+            + field.commitment.len()
+    });
+    // The map and its nine keys are a byte each, and each id is 16 bytes behind one.
+    1 + 9
+        + head_length(LEAF_VERSION)
+        + head_length(LEAF_DOMAIN.len() as u64)
+        + LEAF_DOMAIN.len()
+        + head_length(header.kind.number())
+        + 3 * (1 + 16)
+        + head_length(header.sequence)
+        + head_length(header.time_ms)
+        + parent
+        + head_length(leaf.fields.len() as u64)
+        + fields.sum::<usize>()
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Leaf, ProofError> {
@@ -160,4 +186,51 @@ fn fields(input: &mut Reader<'_>) -> Result<Vec<FieldCommitment>, ProofError> {
         });
     }
     Ok(fields)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_leaf_is_as_long_as_was_foretold() {
+        let numbers = [
+            0,
+            23,
+            24,
+            0xff,
+            0x100,
+            0xffff,
+            0x1_0000,
+            0xffff_ffff,
+            1 << 32,
+        ];
+        for (number, fields) in numbers
+            .into_iter()
+            .zip([0_u16, 1, 9, 23, 24, 30, 100, 200, 256])
+        {
+            for parent in [None, Some([3; 32])] {
+                let header = LeafHeader {
+                    kind: LeafKind::ToolCall,
+                    agent: [1; 16],
+                    session: [2; 16],
+                    run: [0; 16],
+                    sequence: number,
+                    time_ms: number,
+                    parent,
+                };
+                let commitments = (1..=fields).map(|field| FieldCommitment {
+                    field: FieldId::new(field * 200).unwrap(),
+                    algorithm: CommitmentAlgorithm::Blake3,
+                    commitment: [4; 32],
+                });
+                let leaf = Leaf::new(header, commitments.collect()).unwrap();
+                assert_eq!(
+                    encode(&leaf).len(),
+                    length(&leaf),
+                    "{number}, {fields} fields"
+                );
+            }
+        }
+    }
 }

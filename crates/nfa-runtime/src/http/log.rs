@@ -158,12 +158,12 @@ impl TileSource for HttpLog {
 
 /// The most bytes that a file may have.
 fn longest(path: TilePath) -> usize {
-    /// As many sizes as a log has that signs every minute for a year.
+    /// As many sizes as a log has that signs every minute for a year, or rotations in plenty.
     const SIZES: usize = 16 * 1024 * 1024;
     let width = usize::from(TILE_WIDTH);
     match path {
         TilePath::Checkpoint | TilePath::CheckpointAt { .. } => MAX_NOTE_BYTES,
-        TilePath::CheckpointSizes => SIZES,
+        TilePath::CheckpointSizes | TilePath::Keys => SIZES,
         TilePath::Tile { .. } => width * 32,
         TilePath::Entries { .. } => width * (2 + MAX_LEAF_BYTES),
     }

@@ -8,9 +8,9 @@ use nfa_core::content::{Sealed, SubjectKey};
 use nfa_core::engine::Entry;
 use nfa_core::ids::{Address, LogId, ProgramHash, RunId, SessionId, StepPath, Subject, Timestamp};
 use nfa_core::ports::{
-    Batch, BoxFuture, CheckpointRecord, ErasureRecord, InboxItem, Keys, LeafDraft, Lease, LogDraft,
-    LogHead, Posted, ReplacedOpenings, RunFilter, RunRecord, SequencedBatch, SessionHead,
-    SessionItem, Store, StoreCapabilities,
+    AnchorBacklog, AnchorClaim, AnchorRecord, Batch, BoxFuture, CheckpointRecord, ErasureRecord,
+    InboxItem, Keys, LeafDraft, Lease, LogDraft, LogHead, Posted, ReplacedOpenings, RunFilter,
+    RunRecord, SequencedBatch, SessionHead, SessionItem, Store, StoreCapabilities,
 };
 use serde::{Deserialize, Serialize};
 
@@ -265,6 +265,40 @@ impl Store for WatchedStore {
 
     fn leaves(&self, run: RunId) -> BoxFuture<'_, Result<Vec<(LeafDraft, Option<u64>)>, Error>> {
         self.inner.leaves(run)
+    }
+
+    fn anchor_backlog<'a>(
+        &'a self,
+        anchor: &'a str,
+    ) -> BoxFuture<'a, Result<AnchorBacklog, Error>> {
+        self.inner.anchor_backlog(anchor)
+    }
+
+    fn enqueue_anchor<'a>(
+        &'a self,
+        anchor: &'a str,
+        log: LogId,
+        checkpoint: CheckpointRecord,
+        now: Timestamp,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        self.inner.enqueue_anchor(anchor, log, checkpoint, now)
+    }
+
+    fn claim_anchors(&self, claim: AnchorClaim) -> BoxFuture<'_, Result<Vec<AnchorRecord>, Error>> {
+        self.inner.claim_anchors(claim)
+    }
+
+    fn record_anchor(&self, record: AnchorRecord) -> BoxFuture<'_, Result<(), Error>> {
+        self.inner.record_anchor(record)
+    }
+
+    fn anchors(
+        &self,
+        log: LogId,
+        above: u64,
+        limit: usize,
+    ) -> BoxFuture<'_, Result<Vec<AnchorRecord>, Error>> {
+        self.inner.anchors(log, above, limit)
     }
 
     fn note_erasure(&self, erasure: ErasureRecord) -> BoxFuture<'_, Result<(), Error>> {

@@ -54,6 +54,7 @@ impl Writer {
     }
 
     fn admit(&mut self, batch: &Batch, admission: &Admission) -> Result<i64, Error> {
+        self.check_agent(admission)?;
         let program = self.program_row(&admission.program)?;
         let (parent_run, parent_step) = match &admission.parent {
             Some((run, step)) => (Some(run.0), Some(step.to_string())),
@@ -235,27 +236,25 @@ impl Writer {
         blobs: &[(Subject, Sealed)],
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
+        // Two statements: SQLite makes a table for one that inserts what it selects.
+        let mut look = self
+            .connection
+            .prepare_cached("SELECT 1 FROM blob_rows WHERE prefix = ?1")
+            .map_err(sqlite)?;
+        let mut note = self
+            .connection
+            .prepare_cached("INSERT OR IGNORE INTO blob_rows (prefix, row) VALUES (?1, ?2)")
+            .map_err(sqlite)?;
         for (_, sealed) in blobs {
             let prefix = prefix(&sealed.address);
-            let first = self
-                .connection
-                .prepare_cached(
-                    "INSERT INTO blob_rows (prefix, row) SELECT ?1, ?2 \
-                     WHERE NOT EXISTS (SELECT 1 FROM blob_rows WHERE prefix = ?1)",
-                )
-                .and_then(|mut statement| statement.execute((prefix, key)))
-                .map_err(sqlite)?;
-            if first == 0 {
+            if look.exists([prefix]).map_err(sqlite)? {
                 let known = Blobs(out).any(|(address, _)| address == sealed.address)
                     || find_blob(&self.connection, &sealed.address)?.is_some();
                 if known {
                     continue;
                 }
-                self.connection
-                    .prepare_cached("INSERT OR IGNORE INTO blob_rows (prefix, row) VALUES (?1, ?2)")
-                    .and_then(|mut statement| statement.execute((prefix, key)))
-                    .map_err(sqlite)?;
             }
+            note.execute((prefix, key)).map_err(sqlite)?;
             write_blob(sealed, out);
         }
         Ok(())

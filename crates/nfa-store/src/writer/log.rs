@@ -2,12 +2,15 @@
 
 use nfa_core::Error;
 use nfa_core::ids::LogId;
-use nfa_core::ports::{CheckpointRecord, LogDraft, SequencedBatch, StoreRefusal};
+use nfa_core::ports::{
+    Admission, CheckpointRecord, LogDraft, SequencedBatch, SequencedLeaf, StoreRefusal,
+};
 use rusqlite::OptionalExtension;
 
 use super::Writer;
 use crate::codec::{bytes, integer, unsigned};
 use crate::failure::sqlite;
+use crate::rows;
 
 impl Writer {
     /// The log of an agent, made under the id `fresh` if there is none.
@@ -45,11 +48,10 @@ impl Writer {
         size
     }
 
-    /// Keeps a draft that belongs to no run. In place of a run's row it has the log's, below 0.
-    pub(crate) fn draft(&mut self, draft: &LogDraft) -> Result<(), Error> {
-        let log = self.log_row(draft.log)?;
-        let found = self
-            .connection
+    /// How many leaves that belong to no run the log of this row has. In place of a run's row they have the
+    /// log's, below 0.
+    fn leaves_without_run(&self, log: i64) -> Result<u64, Error> {
+        self.connection
             .prepare_cached(
                 "SELECT entry + 1 FROM drafts WHERE run = ?1 ORDER BY number DESC LIMIT 1",
             )
@@ -59,7 +61,43 @@ impl Writer {
                     .optional()
             })
             .map_err(sqlite)?
-            .unwrap_or(Ok(0))?;
+            .unwrap_or(Ok(0))
+    }
+
+    /// Refuses an admission that does not know of all that befell its agent.
+    pub(super) fn check_agent(&mut self, admission: &Admission) -> Result<(), Error> {
+        let found = match self.agents.get(&admission.agent) {
+            Some(found) => *found,
+            None => {
+                let log = self
+                    .connection
+                    .prepare_cached("SELECT id FROM logs WHERE agent = ?1")
+                    .and_then(|mut statement| {
+                        statement
+                            .query_row([&admission.agent], |row| row.get(0))
+                            .optional()
+                    })
+                    .map_err(sqlite)?;
+                let found = log.map_or(Ok(0), |log| self.leaves_without_run(log))?;
+                self.agents.insert(admission.agent.clone(), found);
+                found
+            }
+        };
+        if found == admission.agent_leaves {
+            return Ok(());
+        }
+        Err(StoreRefusal::StaleWriter {
+            what: "leaves of the agent without a run",
+            expected: admission.agent_leaves,
+            found,
+        }
+        .into())
+    }
+
+    /// Keeps a draft that belongs to no run.
+    pub(crate) fn draft(&mut self, draft: &LogDraft) -> Result<(), Error> {
+        let log = self.log_row(draft.log)?;
+        let found = self.leaves_without_run(log)?;
         if found != draft.number {
             return Err(StoreRefusal::StaleWriter {
                 what: "number of a leaf without a run",
@@ -68,6 +106,7 @@ impl Writer {
             }
             .into());
         }
+        self.agents.clear();
         self.write_loose(std::slice::from_ref(&draft.openings))?;
         self.connection
             .prepare_cached(
@@ -97,34 +136,21 @@ impl Writer {
             }
             .into());
         }
-        let mut place = self
-            .connection
-            .prepare_cached(
-                "UPDATE drafts SET position = ?1 WHERE number = ?2 AND log = ?3 AND position IS NULL",
-            )
-            .map_err(sqlite)?;
-        for (leaf, expected) in batch.leaves.iter().zip(size..) {
-            let placed = place
-                .execute((integer(leaf.index), integer(leaf.draft), log))
-                .map_err(sqlite)?;
-            if placed == 0 || leaf.index != expected {
-                return Err(StoreRefusal::BatchMalformed {
-                    reason: "leaves must be drafts of this log without an index, each once, and be \
-                             numbered from the expected size on",
-                }
-                .into());
-            }
-        }
-        let mut keep = self
-            .connection
-            .prepare_cached(
-                "INSERT OR REPLACE INTO log_nodes (log, level, place, hash) VALUES (?1, ?2, ?3, ?4)",
-            )
-            .map_err(sqlite)?;
-        for node in &batch.nodes {
-            keep.execute((log, node.level, integer(node.index), node.hash))
-                .map_err(sqlite)?;
-        }
+        self.place_leaves(log, size, &batch.leaves)?;
+        let nodes = batch.nodes.iter().map(|node| {
+            let place = integer(node.index);
+            [
+                log.into(),
+                node.level.into(),
+                place.into(),
+                node.hash.as_slice().into(),
+            ]
+        });
+        rows::insert(
+            &self.connection,
+            "INSERT OR REPLACE INTO log_nodes (log, level, place, hash)",
+            nodes,
+        )?;
         self.connection
             .prepare_cached("UPDATE logs SET size = ?1 WHERE id = ?2")
             .and_then(|mut statement| {
@@ -132,6 +158,41 @@ impl Writer {
             })
             .map(drop)
             .map_err(sqlite)
+    }
+
+    /// Gives leaves their indices, from `size` on: those of drafts that follow each other in one statement.
+    fn place_leaves(&self, log: i64, size: u64, leaves: &[SequencedLeaf]) -> Result<(), Error> {
+        let malformed = || StoreRefusal::BatchMalformed {
+            reason: "leaves must be drafts of this log without an index, each once, and be numbered from the \
+                     expected size on",
+        };
+        // By number alone: an index that holds what is changed would have SQLite make a table of it first.
+        let mut place = self
+            .connection
+            .prepare_cached(
+                "UPDATE drafts SET position = number + ?1 \
+                 WHERE number BETWEEN ?2 AND ?3 AND +log = ?4 AND +position IS NULL",
+            )
+            .map_err(sqlite)?;
+        if !leaves
+            .iter()
+            .zip(size..)
+            .all(|(leaf, index)| leaf.index == index)
+        {
+            return Err(malformed().into());
+        }
+        for row in leaves.chunk_by(|one, next| one.draft.checked_add(1) == Some(next.draft)) {
+            let (Some(first), Some(last)) = (row.first(), row.last()) else {
+                continue;
+            };
+            let (from, to) = (integer(first.draft), integer(last.draft));
+            let shift = integer(first.index).saturating_sub(from);
+            let placed = place.execute((shift, from, to, log)).map_err(sqlite)?;
+            if placed != row.len() {
+                return Err(malformed().into());
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn record_checkpoint(

@@ -35,7 +35,7 @@ use run_row::Standing;
 /// The most jobs of one transaction: enough to share a sync, few enough to answer soon.
 const GROUP: usize = 256;
 
-/// How many runs and logs are remembered by their row.
+/// How many runs, logs and agents are remembered.
 const REMEMBERED: usize = 10_000;
 
 /// What a small job writes to the log: its pages.
@@ -127,6 +127,8 @@ pub(crate) struct Writer {
     /// By which writes of others are noticed.
     data_version: i64,
     logs: HashMap<LogId, i64>,
+    /// How many leaves that belong to no run the logs of agents have.
+    agents: HashMap<Arc<str>, u64>,
     programs: HashMap<ProgramHash, i64>,
     scratch: Vec<u8>,
     blobs: Vec<u8>,
@@ -157,6 +159,7 @@ impl Writer {
             last_row: None,
             data_version: 0,
             logs: HashMap::new(),
+            agents: HashMap::new(),
             programs: HashMap::new(),
             scratch: Vec::new(),
             blobs: Vec::new(),
@@ -188,6 +191,7 @@ impl Writer {
     fn forget(&mut self) {
         self.runs.clear();
         self.logs.clear();
+        self.agents.clear();
         self.programs.clear();
         self.last_row = None;
     }
@@ -246,7 +250,7 @@ impl Writer {
         &mut self,
         jobs: &mut [Box<dyn Work<Self>>],
     ) -> Result<Vec<Result<(), Error>>, Error> {
-        if self.runs.len() + self.logs.len() > REMEMBERED {
+        if self.runs.len() + self.logs.len() + self.agents.len() > REMEMBERED {
             self.forget();
         }
         self.begin()?;

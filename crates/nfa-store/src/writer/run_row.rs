@@ -58,7 +58,8 @@ impl Writer {
         Ok(standing)
     }
 
-    /// Forgets where runs stand if another connection wrote since; to be called in each transaction, first.
+    /// Forgets where runs and agents stand if another connection wrote since; to be called in each transaction,
+    /// first.
     pub(super) fn notice_others(&mut self) -> Result<(), Error> {
         let version = self
             .connection
@@ -67,6 +68,7 @@ impl Writer {
             .map_err(sqlite)?;
         if self.data_version != version {
             self.runs.clear();
+            self.agents.clear();
             self.last_row = None;
             self.data_version = version;
         }

@@ -35,8 +35,12 @@ impl ContextChain {
         let mut head = self.head;
         if self.wanted {
             let vault = here.memory.content.vault();
+            let mut value = Vec::with_capacity(256);
             for message in messages.get(self.messages..).unwrap_or_default() {
-                let value = serde_json::to_vec(&**message).unwrap_or_default();
+                value.clear();
+                if serde_json::to_writer(&mut value, &**message).is_err() {
+                    value.clear();
+                }
                 let salt = vault.context_salt(&vault.address(&value));
                 head = extend_context(&head, &[commit(FieldId::CONTEXT_PART, &salt, &value)]);
             }
@@ -68,11 +72,11 @@ impl ContextChain {
 }
 
 /// What is new in this turn: the latest message, or the results of the latest calls.
-fn prompt_of(conversation: &[Exchange]) -> Vec<Address> {
+fn prompt_of(conversation: &[Exchange]) -> SmallVec<[Address; 1]> {
     match conversation.last() {
-        Some(Exchange::Message(address)) => vec![*address],
+        Some(Exchange::Message(address)) => SmallVec::from_buf([*address]),
         Some(Exchange::Answer { results, .. }) => results.iter().copied().flatten().collect(),
-        None => Vec::new(),
+        None => SmallVec::new(),
     }
 }
 

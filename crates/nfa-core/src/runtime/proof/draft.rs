@@ -4,15 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use nfa_proof::{FieldId, Leaf, LeafHeader, LeafKind};
+use nfa_proof::{FieldId, HasherKind, Leaf, LeafHeader, LeafKind};
 use serde_json::json;
 use smallvec::SmallVec;
 
 use super::chain::ContextChain;
-use super::openings::{self, FieldOpening, Source};
+use super::fields::Fields;
+use super::openings::Source;
 use super::proof_error;
 use super::receipt::{LeafReceipt, Receipt};
-use crate::content::entropy_unavailable;
 use crate::engine::{CallStatus, Command, Entry, Fact, Question, Run, Signal};
 use crate::error::Error;
 use crate::ids::{Address, LogId, RunId, StepPath};
@@ -32,7 +32,7 @@ pub(in crate::runtime) enum Evidence {
 pub(in crate::runtime) struct TurnEvidence {
     agent: Arc<AgentSpec>,
     chain: ContextChain,
-    prompt: Vec<Address>,
+    prompt: SmallVec<[Address; 1]>,
     model: String,
     duration: Duration,
 }
@@ -41,7 +41,7 @@ impl TurnEvidence {
     pub(super) fn new(
         agent: Arc<AgentSpec>,
         chain: ContextChain,
-        prompt: Vec<Address>,
+        prompt: SmallVec<[Address; 1]>,
         model: &dyn Model,
     ) -> Self {
         Self {
@@ -80,7 +80,7 @@ pub(in crate::runtime) struct RunLogs {
     /// The latest interaction of each frame, which its tool calls and its next interaction name as their
     /// cause.
     latest: SmallVec<[(StepPath, [u8; 32]); 1]>,
-    drafted: Vec<(LogId, u64)>,
+    drafted: SmallVec<[(LogId, u64); 1]>,
 }
 
 impl RunLogs {
@@ -88,7 +88,7 @@ impl RunLogs {
         Self {
             logs,
             latest: SmallVec::new(),
-            drafted: Vec::new(),
+            drafted: SmallVec::new(),
         }
     }
 
@@ -171,24 +171,14 @@ impl RunLogs {
         turn: TurnEvidence,
         sealer: &mut Sealer<'_>,
     ) -> Result<Option<LeafDraft>, Error> {
-        let json = |value: Result<Vec<u8>, _>| Source::Inline(value.unwrap_or_default());
-        let mut fields = vec![
-            (FieldId::PROMPT, Source::Texts(turn.prompt)),
-            (FieldId::CONTEXT, Source::Inline(turn.chain.head().to_vec())),
-            (FieldId::MODEL, Source::Inline(turn.model.into_bytes())),
-            (
-                FieldId::PARAMETERS,
-                json(serde_json::to_vec(&turn.agent.model.settings)),
-            ),
-            (
-                FieldId::DURATION,
-                Source::Inline(turn.duration.as_millis().to_string().into_bytes()),
-            ),
-            (
-                FieldId::PROGRAM_HASH,
-                Source::Inline(run.program().hash().0.to_vec()),
-            ),
-        ];
+        let content = &sealer.memory.content;
+        let mut fields = Fields::new()?;
+        fields.content(FieldId::PROMPT, &Source::Texts(turn.prompt), content)?;
+        fields.bytes(FieldId::CONTEXT, turn.chain.head());
+        fields.bytes(FieldId::MODEL, turn.model.as_bytes());
+        fields.json(FieldId::PARAMETERS, &turn.agent.model.settings);
+        fields.text(FieldId::DURATION, turn.duration.as_millis());
+        fields.bytes(FieldId::PROGRAM_HASH, &run.program().hash().0);
         let (step, answered) = match &entry.fact {
             Fact::ModelFinished {
                 step,
@@ -198,13 +188,12 @@ impl RunLogs {
                 calls,
                 ..
             } => {
-                fields.extend([
-                    (FieldId::RESPONSE, Source::Texts(vec![*answer])),
-                    (FieldId::USAGE, json(serde_json::to_vec(usage))),
-                    (FieldId::FINISH, Source::Inline(name_of(finish))),
-                ]);
+                let response = Source::Texts(SmallVec::from_buf([*answer]));
+                fields.content(FieldId::RESPONSE, &response, content)?;
+                fields.json(FieldId::USAGE, usage);
+                fields.word(FieldId::FINISH, finish);
                 if !calls.is_empty() {
-                    fields.push((FieldId::TOOLS, Source::Calls(*answer)));
+                    fields.content(FieldId::TOOLS, &Source::Calls(*answer), content)?;
                 }
                 (step, true)
             }
@@ -214,22 +203,21 @@ impl RunLogs {
                 partial,
             } => {
                 // What was sent was sent, and what surfaced was seen.
-                fields.extend([
-                    (FieldId::SUCCESS, Source::Inline(b"false".to_vec())),
-                    (FieldId::ERROR, json(serde_json::to_vec(error))),
-                ]);
+                fields.bytes(FieldId::SUCCESS, b"false");
+                fields.json(FieldId::ERROR, error);
                 if let Some(partial) = partial {
-                    fields.push((FieldId::RESPONSE, Source::Texts(vec![*partial])));
+                    let surfaced = Source::Texts(SmallVec::from_buf([*partial]));
+                    fields.content(FieldId::RESPONSE, &surfaced, content)?;
                 }
                 (step, false)
             }
             _ => return Ok(None),
         };
         if let Some(user) = &sealer.memory.user {
-            fields.push((FieldId::USER, Source::Inline(user.as_bytes().to_vec())));
+            fields.bytes(FieldId::USER, user.as_bytes());
         }
         let parent = self.cause(step);
-        let (draft, id) = self.draft(
+        let draft = self.draft(
             LeafKind::Interaction,
             &turn.agent.name,
             run,
@@ -238,8 +226,9 @@ impl RunLogs {
             fields,
             sealer,
         )?;
-        if answered {
-            self.keep_latest(step, id);
+        // Nothing follows a run's last one.
+        if answered && run.end().is_none() {
+            self.keep_latest(step, id_of(&draft.leaf));
         }
         Ok(Some(draft))
     }
@@ -266,46 +255,32 @@ impl RunLogs {
             }
             _ => return Ok(None),
         };
-        let text = |text: &str| Source::Inline(text.as_bytes().to_vec());
+        let content = &sealer.memory.content;
+        let spec = &call.tool.spec;
+        let arguments = Source::Arguments {
+            answer: call.answer,
+            call: call.call,
+        };
+        let tier = match &spec.command {
+            Some(_) => "process",
+            None => "in_process",
+        };
         let key = crate::ports::idempotency_key(run.id(), step);
-        let mut fields = vec![
-            (FieldId::TOOL, text(&call.tool.spec.name)),
-            (
-                FieldId::ARGUMENTS,
-                Source::Arguments {
-                    answer: call.answer,
-                    call: call.call,
-                },
-            ),
-            outcome,
-            (FieldId::SUCCESS, text(if is_ok { "true" } else { "false" })),
-            (
-                FieldId::DURATION,
-                text(&call.duration.as_millis().to_string()),
-            ),
-            (
-                FieldId::EFFECT_CLASS,
-                Source::Inline(name_of(&call.tool.spec.effect)),
-            ),
-            (
-                FieldId::TIER,
-                text(if call.tool.spec.command.is_some() {
-                    "process"
-                } else {
-                    "in_process"
-                }),
-            ),
-            (FieldId::IDEMPOTENCY_KEY, text(&key.to_string())),
-            (
-                FieldId::PROGRAM_HASH,
-                Source::Inline(run.program().hash().0.to_vec()),
-            ),
-        ];
-        if let Some(version) = call.tool.spec.labels.get("version") {
-            fields.push((FieldId::TOOL_VERSION, text(version)));
+        let mut fields = Fields::new()?;
+        fields.bytes(FieldId::TOOL, spec.name.as_bytes());
+        fields.content(FieldId::ARGUMENTS, &arguments, content)?;
+        fields.content(outcome.0, &outcome.1, content)?;
+        fields.text(FieldId::SUCCESS, is_ok);
+        fields.text(FieldId::DURATION, call.duration.as_millis());
+        fields.word(FieldId::EFFECT_CLASS, &spec.effect);
+        fields.bytes(FieldId::TIER, tier.as_bytes());
+        fields.text(FieldId::IDEMPOTENCY_KEY, key);
+        fields.bytes(FieldId::PROGRAM_HASH, &run.program().hash().0);
+        if let Some(version) = spec.labels.get("version") {
+            fields.bytes(FieldId::TOOL_VERSION, version.as_bytes());
         }
         let parent = self.cause(step);
-        let (draft, _) = self.draft(
+        let draft = self.draft(
             LeafKind::ToolCall,
             &call.agent,
             run,
@@ -336,41 +311,30 @@ impl RunLogs {
         };
         let content = &sealer.memory.content;
         let known = |address: &Address| content.get(address).is_some();
+        let arguments = Source::Arguments {
+            answer: asked.answer,
+            call: asked.call,
+        };
+        let mut fields = Fields::new()?;
+        fields.bytes(FieldId::PROGRAM_HASH, &run.program().hash().0);
+        fields.json(FieldId::METADATA, &json!({ "entry": entry.seq }));
+        fields.bytes(FieldId::TOOL, asked.tool.spec.name.as_bytes());
+        if known(&asked.answer) {
+            fields.content(FieldId::ARGUMENTS, &arguments, content)?;
+        }
         let request = json!({ "question": asked.question, "step": step });
-        let fields = [
-            Some((
-                FieldId::PROGRAM_HASH,
-                Source::Inline(run.program().hash().0.to_vec()),
-            )),
-            Some((
-                FieldId::METADATA,
-                Source::Inline(json!({ "entry": entry.seq }).to_string().into_bytes()),
-            )),
-            Some((
-                FieldId::TOOL,
-                Source::Inline(asked.tool.spec.name.as_bytes().to_vec()),
-            )),
-            known(&asked.answer).then_some((
-                FieldId::ARGUMENTS,
-                Source::Arguments {
-                    answer: asked.answer,
-                    call: asked.call,
-                },
-            )),
-            Some((
-                FieldId::REQUEST,
-                Source::Inline(request.to_string().into_bytes()),
-            )),
-            Some((FieldId::DECISION, Source::Inline(name_of(answer)))),
-            words
-                .filter(known)
-                .map(|words| (FieldId::COMMENT, Source::Texts(vec![words]))),
-            by.filter(known)
-                .map(|by| (FieldId::APPROVER, Source::Texts(vec![by]))),
-        ];
-        let fields = fields.into_iter().flatten().collect();
+        fields.json(FieldId::REQUEST, &request);
+        fields.word(FieldId::DECISION, answer);
+        if let Some(words) = words.filter(known) {
+            let words = Source::Texts(SmallVec::from_buf([words]));
+            fields.content(FieldId::COMMENT, &words, content)?;
+        }
+        if let Some(by) = by.filter(known) {
+            let by = Source::Texts(SmallVec::from_buf([by]));
+            fields.content(FieldId::APPROVER, &by, content)?;
+        }
         let (parent, agent) = (self.cause(step), run.agent_at(step));
-        let (draft, _) = self.draft(
+        let draft = self.draft(
             LeafKind::Approval,
             &agent,
             run,
@@ -390,25 +354,11 @@ impl RunLogs {
         run: &Run,
         entry: &Entry,
         parent: Option<[u8; 32]>,
-        fields: Vec<(FieldId, Source)>,
+        fields: Fields,
         sealer: &mut Sealer<'_>,
-    ) -> Result<(LeafDraft, [u8; 32]), Error> {
+    ) -> Result<LeafDraft, Error> {
         let log = self.logs.get(agent).copied().unwrap_or(LogId([0; 16]));
-        let salts = fresh_salts(fields.len())?;
-        let fields: Vec<FieldOpening> = fields
-            .into_iter()
-            .zip(salts)
-            .map(|((field, source), salt)| FieldOpening {
-                field,
-                salt,
-                source,
-            })
-            .collect();
-        let content = &sealer.memory.content;
-        let commitments = fields
-            .iter()
-            .map(|field| Ok(field.open(content)?.commitment()))
-            .collect::<Result<Vec<_>, Error>>()?;
+        let (commitments, openings) = fields.finish();
         let header = LeafHeader {
             kind,
             agent: log.0,
@@ -419,17 +369,20 @@ impl RunLogs {
             parent,
         };
         let leaf = Leaf::new(header, commitments).map_err(proof_error)?;
-        let openings = sealer.put_bytes(&openings::encode(&fields))?;
         self.drafted.push((log, entry.seq));
-        let draft = LeafDraft {
+        Ok(LeafDraft {
             log,
             run: run.id(),
             entry: entry.seq,
             leaf: leaf.encode().into(),
-            openings,
-        };
-        Ok((draft, leaf.id()))
+            openings: sealer.put_bytes(&openings)?,
+        })
     }
+}
+
+/// The id of a leaf that is encoded, as [`Leaf::id`] gives it.
+fn id_of(leaf: &[u8]) -> [u8; 32] {
+    HasherKind::Sha256.leaf(leaf)
 }
 
 /// What a person was asked, as long as they have not answered.
@@ -484,28 +437,5 @@ impl Asked {
             }
         }
         Ok(())
-    }
-}
-
-pub(super) fn fresh_salts(count: usize) -> Result<Vec<[u8; 32]>, Error> {
-    let mut seed = [0; 32];
-    getrandom::fill(&mut seed).map_err(entropy_unavailable)?;
-    let mut stream = blake3::Hasher::new_derive_key("nfa 2026-11 salts");
-    stream.update(&seed);
-    let mut stream = stream.finalize_xof();
-    Ok((0..count)
-        .map(|_| {
-            let mut salt = [0; 32];
-            stream.fill(&mut salt);
-            salt
-        })
-        .collect())
-}
-
-/// The word that serde writes for an enum's variant.
-fn name_of(value: &impl serde::Serialize) -> Vec<u8> {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(name)) => name.into_bytes(),
-        _ => Vec::new(),
     }
 }

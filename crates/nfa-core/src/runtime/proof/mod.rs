@@ -8,6 +8,7 @@ mod cosigning;
 mod draft;
 mod export;
 mod export_tiles;
+mod fields;
 mod generations;
 mod log_error;
 mod nodes;

@@ -7,19 +7,29 @@
 //! an answer as JSON; 4 the text of a result as a JSON string.
 
 use nfa_proof::{FieldId, Opening};
+use serde::Serializer as _;
+use smallvec::SmallVec;
 
-use crate::content::{ToolCall, content_erased};
+use crate::content::content_erased;
 use crate::error::{Category, Component, Error};
 use crate::ids::Address;
 use crate::runtime::cache::{ContentCache, Loaded};
 
 const VERSION: u8 = 1;
+const INLINE: u8 = 0;
+const TEXTS: u8 = 1;
+const ARGUMENTS: u8 = 2;
+const CALLS: u8 = 3;
+const RESULT: u8 = 4;
+
+/// What a field takes beside its value: number, salt, source and length.
+const FRAME: usize = 2 + 32 + 1 + 4;
 
 /// Where a field's value is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Source {
     Inline(Vec<u8>),
-    Texts(Vec<Address>),
+    Texts(SmallVec<[Address; 1]>),
     Arguments { answer: Address, call: u32 },
     Calls(Address),
     Result(Address),
@@ -39,69 +49,84 @@ impl Source {
         }
     }
 
-    /// The value, from content that is loaded.
-    pub(super) fn value(&self, content: &ContentCache) -> Result<Vec<u8>, Error> {
+    /// Adds the value to `out`, from content that is loaded.
+    pub(super) fn write_value(
+        &self,
+        content: &ContentCache,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Error> {
         let get = |address: &Address| content.get(address).ok_or_else(content_erased);
-        let calls = |address: &Address| match get(address)? {
+        let answer = |address: &Address| match get(address)? {
             Loaded::Answer(answered) => Ok(answered),
             _ => Err(content_erased()),
         };
+        let json =
+            |written: serde_json::Result<()>| written.map_err(|error| malformed(error.to_string()));
         match self {
-            Self::Inline(value) => Ok(value.clone()),
+            Self::Inline(value) => out.extend_from_slice(value),
             Self::Texts(addresses) => {
-                let texts = addresses
-                    .iter()
-                    .map(|address| Ok(get(address)?.text()))
-                    .collect::<Result<Vec<_>, Error>>()?;
-                Ok(texts.join("\n").into_bytes())
+                for (number, address) in addresses.iter().enumerate() {
+                    if number > 0 {
+                        out.push(b'\n');
+                    }
+                    get(address)?.write_text(out);
+                }
             }
-            Self::Arguments { answer, call } => {
-                let answered = calls(answer)?;
-                let message = answered.message();
+            Self::Arguments { answer: of, call } => {
+                let answered = answer(of)?;
                 let at = usize::try_from(*call).unwrap_or(usize::MAX);
-                let call = message.tool_calls().nth(at).ok_or_else(content_erased)?;
-                Ok(call.arguments.clone().into_bytes())
+                let call = answered.message().tool_calls().nth(at);
+                out.extend_from_slice(call.ok_or_else(content_erased)?.arguments.as_bytes());
             }
-            Self::Calls(answer) => {
-                let answered = calls(answer)?;
-                let message = answered.message();
-                let calls: Vec<&ToolCall> = message.tool_calls().collect();
-                serde_json::to_vec(&calls).map_err(|error| malformed(error.to_string()))
+            Self::Calls(of) => {
+                let answered = answer(of)?;
+                let calls = answered.message().tool_calls();
+                json(serde_json::Serializer::new(out).collect_seq(calls))?;
             }
             Self::Result(address) => {
                 let text = get(address)?.as_result().0;
-                serde_json::to_vec(&*text).map_err(|error| malformed(error.to_string()))
+                json(serde_json::to_writer(out, &*text))?;
             }
+        }
+        Ok(())
+    }
+
+    fn tag(&self) -> u8 {
+        match self {
+            Self::Inline(_) => INLINE,
+            Self::Texts(_) => TEXTS,
+            Self::Arguments { .. } => ARGUMENTS,
+            Self::Calls(_) => CALLS,
+            Self::Result(_) => RESULT,
         }
     }
 
-    fn encode(&self) -> (u8, Vec<u8>) {
-        match self {
-            Self::Inline(value) => (0, value.clone()),
-            Self::Texts(addresses) => (1, addresses.iter().flat_map(|address| address.0).collect()),
-            Self::Arguments { answer, call } => (
-                2,
-                answer.0.iter().copied().chain(call.to_be_bytes()).collect(),
-            ),
-            Self::Calls(answer) => (3, answer.0.to_vec()),
-            Self::Result(address) => (4, address.0.to_vec()),
+    fn write(&self, out: &mut Vec<u8>) {
+        if let Self::Inline(value) = self {
+            out.extend_from_slice(value);
+        }
+        for address in self.addresses() {
+            out.extend_from_slice(&address.0);
+        }
+        if let Self::Arguments { call, .. } = self {
+            out.extend_from_slice(&call.to_be_bytes());
         }
     }
 
     fn decode(tag: u8, bytes: &[u8]) -> Option<Self> {
         let address = |bytes: &[u8]| bytes.try_into().ok().map(Address);
         Some(match tag {
-            0 => Self::Inline(bytes.to_vec()),
-            1 => Self::Texts(bytes.chunks(32).map(address).collect::<Option<_>>()?),
-            2 => {
+            INLINE => Self::Inline(bytes.to_vec()),
+            TEXTS => Self::Texts(bytes.chunks(32).map(address).collect::<Option<_>>()?),
+            ARGUMENTS => {
                 let (answer, call) = bytes.split_last_chunk::<4>()?;
                 Self::Arguments {
                     answer: address(answer)?,
                     call: u32::from_be_bytes(*call),
                 }
             }
-            3 => Self::Calls(address(bytes)?),
-            4 => Self::Result(address(bytes)?),
+            CALLS => Self::Calls(address(bytes)?),
+            RESULT => Self::Result(address(bytes)?),
             _ => return None,
         })
     }
@@ -117,25 +142,73 @@ pub(super) struct FieldOpening {
 
 impl FieldOpening {
     pub(super) fn open(&self, content: &ContentCache) -> Result<Opening, Error> {
-        Ok(Opening::new(
-            self.field,
-            self.salt,
-            self.source.value(content)?,
-        ))
+        let mut value = Vec::new();
+        self.source.write_value(content, &mut value)?;
+        Ok(Opening::new(self.field, self.salt, value))
+    }
+}
+
+/// Openings in the making, field after field.
+pub(super) struct Encoder(Vec<u8>);
+
+impl Encoder {
+    /// None yet; room for so many fields, and for so many bytes of what they hold.
+    pub(super) fn with_capacity(fields: usize, bytes: usize) -> Self {
+        let mut out = Vec::with_capacity(1 + fields * FRAME + bytes);
+        out.push(VERSION);
+        Self(out)
+    }
+
+    /// Adds a field whose value `write` adds; gives the value.
+    pub(super) fn inline(
+        &mut self,
+        field: FieldId,
+        salt: &[u8; 32],
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> &[u8] {
+        self.add(field, salt, INLINE, write)
+    }
+
+    /// Adds a field whose value is elsewhere.
+    pub(super) fn source(&mut self, field: FieldId, salt: &[u8; 32], source: &Source) {
+        self.add(field, salt, source.tag(), |out| source.write(out));
+    }
+
+    fn add(
+        &mut self,
+        field: FieldId,
+        salt: &[u8; 32],
+        tag: u8,
+        write: impl FnOnce(&mut Vec<u8>),
+    ) -> &[u8] {
+        let Self(out) = self;
+        out.extend_from_slice(&field.number().to_be_bytes());
+        out.extend_from_slice(salt);
+        out.push(tag);
+        let at = out.len();
+        out.extend_from_slice(&[0; 4]);
+        write(out);
+        let Some((length, value)) = out
+            .get_mut(at..)
+            .and_then(|rest| rest.split_first_chunk_mut())
+        else {
+            return &[];
+        };
+        *length = u32::try_from(value.len()).unwrap_or(u32::MAX).to_be_bytes();
+        value
+    }
+
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.0
     }
 }
 
 pub(super) fn encode(fields: &[FieldOpening]) -> Vec<u8> {
-    let mut out = vec![VERSION];
+    let mut out = Encoder::with_capacity(fields.len(), 0);
     for opening in fields {
-        let (tag, bytes) = opening.source.encode();
-        out.extend_from_slice(&opening.field.number().to_be_bytes());
-        out.extend_from_slice(&opening.salt);
-        out.push(tag);
-        out.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes());
-        out.extend_from_slice(&bytes);
+        out.source(opening.field, &opening.salt, &opening.source);
     }
-    out
+    out.finish()
 }
 
 pub(super) fn decode(bytes: &[u8]) -> Result<Vec<FieldOpening>, Error> {
@@ -186,7 +259,7 @@ mod tests {
         let address = Address([7; 32]);
         let fields: Vec<FieldOpening> = [
             Source::Inline(b"x".to_vec()),
-            Source::Texts(vec![address, address]),
+            Source::Texts([address, address].into_iter().collect()),
             Source::Arguments {
                 answer: address,
                 call: 3,

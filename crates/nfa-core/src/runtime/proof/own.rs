@@ -1,13 +1,14 @@
 //! Leaves that belong to no run: what befell an agent or its log. Drafted here, and read back, so that every
 //! process learns from the store where an agent stands and which keys its log has.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use foldhash::HashMap;
 use nfa_proof::{FieldId, KeyEvent, Leaf, LeafHeader, LeafKind, Opening, SignedKeyEvent};
 
-use super::draft::fresh_salts;
-use super::openings::{self, FieldOpening, Source};
+use super::fields::Fields;
+use super::openings::{self, Source};
 use super::proof_error;
 use crate::content::{Sealing, SubjectVault, content_erased};
 use crate::error::Error;
@@ -103,7 +104,7 @@ impl OwnLeaves {
             let from = self.with(log, |book| book.next);
             let leaves = self.store.log_leaves(log, from, PAGE).await?;
             if leaves.is_empty() {
-                return Ok(self.with(log, |book| look(book)));
+                return Ok(self.known(log, look));
             }
             for (draft, index) in leaves {
                 let kind = Leaf::decode(&draft.leaf)
@@ -122,6 +123,11 @@ impl OwnLeaves {
                 });
             }
         }
+    }
+
+    /// Looks at what was read before.
+    pub(in crate::runtime) fn known<T>(&self, log: LogId, look: impl FnOnce(&Book) -> T) -> T {
+        self.with(log, |book| look(book))
     }
 
     fn with<T>(&self, log: LogId, look: impl FnOnce(&mut Book) -> T) -> T {
@@ -164,18 +170,11 @@ impl OwnLeaves {
         kind: LeafKind,
         values: Vec<(FieldId, Vec<u8>)>,
     ) -> Result<bool, Error> {
-        let salts = fresh_salts(values.len())?;
-        let mut fields = Vec::with_capacity(values.len());
-        let mut commitments = Vec::with_capacity(values.len());
-        for ((field, value), salt) in values.into_iter().zip(salts) {
-            commitments.push(Opening::new(field, salt, value.as_slice()).commitment());
-            let source = Source::Inline(value);
-            fields.push(FieldOpening {
-                field,
-                salt,
-                source,
-            });
+        let mut fields = Fields::new()?;
+        for (field, value) in &values {
+            fields.bytes(*field, value);
         }
+        let (commitments, openings) = fields.finish();
         let header = LeafHeader {
             kind,
             agent: log.0,
@@ -186,7 +185,7 @@ impl OwnLeaves {
             parent: None,
         };
         let leaf = Leaf::new(header, commitments).map_err(proof_error)?;
-        let sealed = self.vault(log).await?.seal(&openings::encode(&fields))?;
+        let sealed = self.vault(log).await?.seal(&openings)?;
         let draft = LogDraft {
             log,
             number,
@@ -194,7 +193,11 @@ impl OwnLeaves {
             openings: (Subject::log(log), sealed),
         };
         match self.store.draft(draft).await {
-            Ok(()) => Ok(true),
+            Ok(()) => {
+                // So that the next admission knows of it; one that does not is refused, and looks again.
+                let _ = self.read(log, |_| ()).await;
+                Ok(true)
+            }
             Err(error) if error.code() == "stale_writer" => Ok(false),
             Err(error) => Err(error),
         }

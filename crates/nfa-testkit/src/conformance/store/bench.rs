@@ -8,8 +8,8 @@ use nfa_core::content::Sealed;
 use nfa_core::engine::{ENTRY_VERSION, Entry, FOLD_VERSION, Fact, StepKind};
 use nfa_core::ids::{Address, LogId, ProgramHash, RunId, SessionId, StepPath, Subject, Timestamp};
 use nfa_core::ports::{
-    Admission, Batch, LeafDraft, LeaseChange, ManualClock, RunStatus, SessionItem, SessionItemKind,
-    SessionUpdate, Store,
+    Admission, Batch, LeafDraft, LeaseChange, LogDraft, ManualClock, RunStatus, SessionItem,
+    SessionItemKind, SessionUpdate, Store,
 };
 
 use super::Reopen;
@@ -130,6 +130,7 @@ pub(super) fn admission(run: RunId) -> Batch {
         admission: Some(Admission {
             program: (PROGRAM, Bytes::from_static(b"{}")),
             agent: "agent".into(),
+            agent_leaves: 0,
             session: None,
             subject: subject(),
             parent: None,
@@ -198,6 +199,16 @@ pub(super) fn item(run: RunId, kind: SessionItemKind, number: u8) -> SessionItem
         run,
         kind,
         address: Address([number; 32]),
+    }
+}
+
+/// A draft that belongs to no run.
+pub(super) fn own_draft(log: LogId, number: u8) -> LogDraft {
+    LogDraft {
+        log,
+        number: number.into(),
+        leaf: Bytes::from(vec![0xa0 + number; 30]),
+        openings: blob(100 + number),
     }
 }
 

@@ -1,12 +1,11 @@
 //! Proof logs: drafts in commit order, indices once, one root for a size.
 
-use bytes::Bytes;
 use nfa_core::ids::{LogId, RunId};
 use nfa_core::ports::{
-    CheckpointRecord, LeafDraft, LogDraft, LogHead, NodeRecord, SequencedBatch, SequencedLeaf,
+    CheckpointRecord, LeafDraft, LogHead, NodeRecord, SequencedBatch, SequencedLeaf,
 };
 
-use super::bench::{Bench, OWNER, TTL, blob, draft, good, refused, step};
+use super::bench::{Bench, OWNER, TTL, blob, draft, good, own_draft, refused, step};
 use super::{Outcome, ensure};
 
 /// A log with three drafts of two runs, claimed by [`OWNER`] under epoch 1; gives their numbers.
@@ -162,26 +161,20 @@ pub(super) async fn give_leaves_by_index(bench: &mut Bench) -> Outcome {
 pub(super) async fn keep_leaves_that_belong_to_no_run(bench: &mut Bench) -> Outcome {
     let (log, of_runs) = drafted(bench).await?;
     let other = good(bench.store.log("other").await)?;
-    let leaf = |log, number: u8| LogDraft {
-        log,
-        number: number.into(),
-        leaf: Bytes::from(vec![0xa0 + number; 30]),
-        openings: blob(100 + number),
-    };
     let kept = |log, number: u8| LeafDraft {
         log,
         run: RunId([0; 16]),
         entry: number.into(),
-        leaf: leaf(log, number).leaf,
-        openings: leaf(log, number).openings.1.address,
+        leaf: own_draft(log, number).leaf,
+        openings: own_draft(log, number).openings.1.address,
     };
-    refused(bench.store.draft(leaf(log, 1)).await, "stale_writer")?;
-    good(bench.store.draft(leaf(log, 0)).await)?;
-    refused(bench.store.draft(leaf(log, 0)).await, "stale_writer")?;
-    good(bench.store.draft(leaf(other, 0)).await)?;
-    good(bench.store.draft(leaf(log, 1)).await)?;
+    refused(bench.store.draft(own_draft(log, 1)).await, "stale_writer")?;
+    good(bench.store.draft(own_draft(log, 0)).await)?;
+    refused(bench.store.draft(own_draft(log, 0)).await, "stale_writer")?;
+    good(bench.store.draft(own_draft(other, 0)).await)?;
+    good(bench.store.draft(own_draft(log, 1)).await)?;
     refused(
-        bench.store.draft(leaf(LogId([3; 16]), 0)).await,
+        bench.store.draft(own_draft(LogId([3; 16]), 0)).await,
         "log_unknown",
     )?;
     let blobs = good(bench.store.blobs(&[kept(log, 1).openings]).await)?;
@@ -266,6 +259,83 @@ pub(super) async fn keep_nodes(bench: &mut Bench) -> Outcome {
     )?;
     let expected = [Some([4; 32]), Some([3; 32]), None, Some([1; 32])];
     ensure!(found == expected, "expected {expected:?}, found {found:?}");
+    Ok(())
+}
+
+pub(super) async fn keep_many_leaves_and_nodes(bench: &mut Bench) -> Outcome {
+    let log = good(bench.store.log("agent").await)?;
+    let id = bench.admit(1).await?;
+    let mut batch = step(id, 1, 1, 20);
+    batch.drafts = (1..=20).map(|entry| draft(log, id, entry)).collect();
+    bench.commit(batch).await?;
+    good(bench.store.claim_log(log, OWNER, TTL).await)?;
+    let drafts = good(bench.store.unsequenced(log, 100).await)?;
+    let numbers: Vec<_> = drafts.iter().map(|(number, _)| *number).collect();
+    let mut batch = sequenced(log, 0, &numbers);
+    batch.nodes = [20, 10, 5, 2, 1]
+        .into_iter()
+        .zip(0..)
+        .flat_map(|(count, level)| {
+            (0..count).map(move |index| NodeRecord {
+                level,
+                index: index.into(),
+                hash: [level * 32 + index; 32],
+            })
+        })
+        .collect();
+    let nodes = batch.nodes.clone();
+    good(bench.store.sequence(batch).await)?;
+    let places: Vec<_> = nodes.iter().map(|node| (node.level, node.index)).collect();
+    let found = good(bench.store.log_nodes(log, &places).await)?;
+    let expected: Vec<_> = nodes.iter().map(|node| Some(node.hash)).collect();
+    ensure!(
+        found == expected,
+        "of {} nodes some are other ones",
+        nodes.len()
+    );
+    let leaves = good(bench.store.leaves(id).await)?;
+    ensure!(
+        leaves
+            .iter()
+            .map(|(leaf, index)| (leaf.entry, *index))
+            .eq((1..=20).map(|entry| (entry, Some(entry - 1)))),
+        "the leaves are {leaves:?}"
+    );
+    Ok(())
+}
+
+pub(super) async fn give_no_index_to_a_draft_of_another_log(bench: &mut Bench) -> Outcome {
+    let (log, mut numbers) = drafted(bench).await?;
+    let other = good(bench.store.log("other").await)?;
+    let id = super::bench::run(1);
+    for (of, entry) in [(other, 3), (log, 4)] {
+        let mut batch = step(id, 1, entry, 1);
+        batch.drafts = vec![draft(of, id, entry)];
+        bench.commit(batch).await?;
+    }
+    let of_log = |log| bench.store.unsequenced(log, 10);
+    let (foreign, own) = (good(of_log(other).await)?, good(of_log(log).await)?);
+    let (Some((foreign, _)), Some((last, _))) = (foreign.first(), own.last()) else {
+        return Err(format!("the drafts are {foreign:?} and {own:?}"));
+    };
+    let mixed: Vec<_> = numbers.iter().chain([foreign, last]).copied().collect();
+    for wrong in [mixed.as_slice(), &[*foreign]] {
+        let batch = sequenced(log, 0, wrong);
+        refused(bench.store.sequence(batch).await, "batch_malformed")?;
+    }
+    let head = good(bench.store.log_head(log).await)?;
+    ensure!(head.size == 0, "a refused batch left {} leaves", head.size);
+    numbers.push(*last);
+    good(bench.store.sequence(sequenced(log, 0, &numbers)).await)?;
+    let leaves = good(bench.store.leaves(id).await)?;
+    let places: Vec<_> = leaves
+        .iter()
+        .map(|(draft, index)| (draft.entry, *index))
+        .collect();
+    ensure!(
+        places == [(1, Some(0)), (2, Some(1)), (3, None), (4, Some(3))],
+        "the run's leaves are {places:?}"
+    );
     Ok(())
 }
 
