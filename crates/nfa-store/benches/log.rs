@@ -111,6 +111,7 @@ impl Leaves {
             admission: (seq == 0).then(|| Admission {
                 program: (ProgramHash([1; 32]), Bytes::from_static(b"{}")),
                 agent: "helper".into(),
+                agent_leaves: 0,
                 session: None,
                 subject: Subject::run(run),
                 parent: None,

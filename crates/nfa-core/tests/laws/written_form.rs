@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use nfa_core::content::{Content, FinishReason, Message, ModelAnswer, Part, ToolCall, Usage};
+use nfa_core::content::{
+    Citation, Content, FinishReason, Message, ModelAnswer, Opaque, Part, ToolCall, Usage,
+};
 use nfa_core::engine::{Entry, Fact, StepKind};
 use nfa_core::ids::{Address, RunId, StepPath, Timestamp};
 use nfa_core::ports::{SessionItem, SessionItemKind};
@@ -35,6 +37,7 @@ fn usage() -> Usage {
         input_tokens: u64::MAX,
         output_tokens: 1 << 53,
         cached_tokens: 3,
+        cache_write_tokens: 11,
         reasoning_tokens: 4,
         cost_micro_usd: 5,
     }
