@@ -152,6 +152,9 @@ pub(crate) enum Signal {
     Approve {
         /// The step that asks, such as `2`.
         step: String,
+        /// Who decides; the proof log commits to it.
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
     },
     /// No; the model is told.
     Deny {
@@ -160,6 +163,9 @@ pub(crate) enum Signal {
         /// Why, for the model.
         #[arg(long)]
         reason: Option<String>,
+        /// Who decides; the proof log commits to it.
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
     },
     /// Give the result that the step should have.
     Answer {
@@ -167,6 +173,9 @@ pub(crate) enum Signal {
         step: String,
         /// The result.
         text: String,
+        /// Who decides; the proof log commits to it.
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
     },
 }
 

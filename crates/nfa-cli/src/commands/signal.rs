@@ -2,7 +2,7 @@
 
 use nfa_core::engine::{Entry, Fact};
 use nfa_core::ids::{RunId, StepPath};
-use nfa_core::runtime::SignalSent;
+use nfa_core::runtime::{Decision, SignalSent};
 use nfa_core::{Category, Component, Error};
 use serde_json::json;
 
@@ -27,22 +27,21 @@ pub(crate) async fn send(
 
 async fn post(session: &Session, run: &str, signal: Signal, out: &mut Out) -> Result<Exit, Error> {
     let run = session.find_run(run).await?;
-    let (Signal::Approve { step } | Signal::Deny { step, .. } | Signal::Answer { step, .. }) =
-        &signal;
+    let (step, name, decision, by) = match signal {
+        Signal::Approve { step, by } => (step, "approve", Decision::approve(), by),
+        Signal::Deny { step, reason, by } => (step, "deny", Decision::deny(reason.as_deref()), by),
+        Signal::Answer { step, text, by } => (step, "answer", Decision::answer(text), by),
+    };
+    let decision = match by {
+        Some(person) => decision.by(person),
+        None => decision,
+    };
     let step: StepPath = step.parse()?;
     let open = open_questions(&session.runtime.journal(run).await?);
     if !session.runtime.run_record(run).await?.status.is_terminal() && !open.contains(&step) {
         return Err(not_asked(run, &step, &open));
     }
-    let runtime = &session.runtime;
-    let (name, sent) = match signal {
-        Signal::Approve { .. } => ("approve", runtime.approve(run, step.clone()).await?),
-        Signal::Deny { reason, .. } => (
-            "deny",
-            runtime.deny(run, step.clone(), reason.as_deref()).await?,
-        ),
-        Signal::Answer { text, .. } => ("answer", runtime.answer(run, step.clone(), &text).await?),
-    };
+    let sent = session.runtime.decide(run, step.clone(), decision).await?;
     tell(session, run, name, Some(&step), sent, out)
 }
 

@@ -37,10 +37,23 @@ async fn waiting() -> (Place, String) {
 #[tokio::test]
 async fn approval_lets_the_call_run() {
     let (place, run) = waiting().await;
-    let sent = place.nfa(&["signal", &run, "approve", "2"]).await.expect(0);
+    let sent = place
+        .nfa(&["signal", &run, "approve", "2", "--by", "alice"])
+        .await
+        .expect(0);
     assert!(sent.stdout.contains("kept for run"), "{}", sent.stdout);
     let done = place.nfa(&["resume", &run]).await.expect(0);
     assert_eq!(done.stdout, "Done.\n");
+    // The proof says who it was.
+    place
+        .nfa(&["proof", "export", &run, "-o", "turn.proof"])
+        .await
+        .expect(0);
+    let bundle = std::fs::read(place.path("turn.proof")).unwrap();
+    let bundle = nfa_proof::Bundle::from_slice(&bundle).unwrap();
+    let mut shown = bundle.leaves().iter().flat_map(|leaf| &leaf.disclosed);
+    let approver = shown.find(|opening| opening.field == nfa_proof::FieldId::APPROVER);
+    assert_eq!(approver.unwrap().value, b"alice");
     assert_eq!(std::fs::read_to_string(place.path("paid")).unwrap(), "x\n");
 }
 
