@@ -27,20 +27,28 @@ impl ApiKey {
 
     /// `Bearer KEY` as a header that HTTP libraries do not print.
     pub(crate) fn bearer(&self) -> Result<HeaderValue, Error> {
-        let text = Zeroizing::new(format!("Bearer {}", *self.0));
-        let mut value = HeaderValue::from_str(&text).map_err(|_| {
-            errors::configuration(
-                errors::KEY_INVALID,
-                "the API key holds characters that no header may hold; was it copied whole?",
-            )
-        })?;
-        value.set_sensitive(true);
-        Ok(value)
+        sensitive(&Zeroizing::new(format!("Bearer {}", *self.0)))
+    }
+
+    /// The key alone, as such a header.
+    pub(crate) fn bare(&self) -> Result<HeaderValue, Error> {
+        sensitive(&self.0)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+fn sensitive(text: &str) -> Result<HeaderValue, Error> {
+    let mut value = HeaderValue::from_str(text).map_err(|_| {
+        errors::configuration(
+            errors::KEY_INVALID,
+            "the API key holds characters that no header may hold; was it copied whole?",
+        )
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 impl fmt::Debug for ApiKey {

@@ -12,19 +12,22 @@ pub mod fuzzing;
 
 mod chat;
 mod constrained;
-mod deadlines;
-mod http;
+mod endpoint;
 mod key;
 mod price;
 mod providers;
 mod retry;
 mod retry_after;
-mod sse;
+mod wire;
 
-pub use chat::{ChatCompletions, ChatCompletionsBuilder, Dialect};
-pub use deadlines::Deadlines;
-pub use http::HttpClient;
+#[cfg(test)]
+mod cassettes;
+
+pub use chat::{ChatCompletions, ChatCompletionsBuilder, ChatOptions, Dialect};
+pub use endpoint::AdapterBuilder;
 pub use key::ApiKey;
 pub use price::Price;
 pub use providers::Providers;
 pub use retry::{Retry, RetryPolicy};
+pub use wire::deadlines::Deadlines;
+pub use wire::http::HttpClient;

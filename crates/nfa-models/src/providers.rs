@@ -9,11 +9,11 @@ use nfa_core::ports::{Model, ToolCalling};
 use nfa_core::spec::ModelSpec;
 
 use crate::chat::{ChatCompletions, ChatCompletionsBuilder, Dialect};
-use crate::deadlines::Deadlines;
 use crate::errors;
-use crate::http::HttpClient;
 use crate::key::ApiKey;
 use crate::retry::{Retry, RetryPolicy};
+use crate::wire::deadlines::Deadlines;
+use crate::wire::http::HttpClient;
 
 type Factory = dyn Fn(&ModelSpec) -> Result<Arc<dyn Model>, Error> + Send + Sync;
 type Environment = dyn Fn(&str) -> Option<String> + Send + Sync;

@@ -1,138 +1,58 @@
-//! Folds what the wire brings, whole or in pieces, into one answer; deltas are a by-product.
-
-use std::collections::VecDeque;
+//! Reads what Chat Completions brings, whole or in pieces.
 
 use nfa_core::Error;
-use nfa_core::content::{FinishReason, Message, ModelAnswer, Part, Role, ToolCall, Usage};
-use nfa_core::ports::ModelDelta;
+use nfa_core::content::{FinishReason, ModelAnswer, Part, ToolCall};
 
-use super::failure;
+use super::shape::{Body, Call, Said, Text};
 use super::short_way::ShortWay;
-use super::wire::{Body, Call, Said, Text};
 use crate::constrained::{Decoder, Piece};
 use crate::errors;
-use crate::price::Price;
-
-/// What one piece of the wire brought.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Progress {
-    /// Nothing of the answer.
-    None,
-    /// Content, or the finish reason.
-    Content,
-    /// `[DONE]`.
-    Done,
-}
+use crate::wire::{self, AnswerBuilder, Progress, failure};
 
 /// An answer in the making.
 #[derive(Debug)]
-pub(super) struct Fold {
-    deltas: Option<VecDeque<ModelDelta>>,
-    text: String,
-    reasoning: String,
-    refusal: String,
-    calls: Vec<Building>,
+pub(crate) struct Fold {
+    answer: AnswerBuilder,
+    /// Where the thoughts, the text and the refusal stand; a choice has one of each.
+    reasoning: Option<usize>,
+    text: Option<usize>,
+    refusal: Option<usize>,
+    calls: Vec<Begun>,
     /// Set when the content is a constrained answer rather than text.
     decoder: Option<Decoder>,
-    finish: Option<FinishReason>,
-    usage: Option<Usage>,
-    model: String,
-    id: String,
     short_way: ShortWay,
-    size: usize,
-    limit: usize,
-    answer: Option<ModelAnswer>,
 }
 
+/// A call that has begun.
 #[derive(Debug)]
-struct Building {
+struct Begun {
     /// Its index on the wire.
     index: Option<u32>,
-    started: bool,
-    call: ToolCall,
+    /// Its place in the answer.
+    at: usize,
+    id: String,
 }
 
 impl Fold {
     /// A fold that also makes deltas when `deltas`, and refuses answers of more than `limit` bytes.
     pub(super) fn new(deltas: bool, decoder: Option<Decoder>, limit: usize) -> Self {
         Self {
-            deltas: deltas.then(VecDeque::new),
-            text: String::new(),
-            reasoning: String::new(),
-            refusal: String::new(),
+            answer: AnswerBuilder::new(deltas, limit),
+            reasoning: None,
+            text: None,
+            refusal: None,
             calls: Vec::new(),
             decoder,
-            finish: None,
-            usage: None,
-            model: String::new(),
-            id: String::new(),
             short_way: ShortWay::default(),
-            size: 0,
-            limit,
-            answer: None,
         }
-    }
-
-    /// The next delta that is ready.
-    pub(super) fn pop(&mut self) -> Option<ModelDelta> {
-        self.deltas.as_mut()?.pop_front()
-    }
-
-    /// Whether the model said why it stopped.
-    pub(super) fn is_finished(&self) -> bool {
-        self.finish.is_some()
-    }
-
-    /// Whether the answer is made; deltas may still wait.
-    pub(super) fn is_over(&self) -> bool {
-        self.answer.is_some()
-    }
-
-    /// Makes the answer, which [`Fold::take_answer`] gives once the last deltas are taken.
-    pub(super) fn close(&mut self, price: Option<&Price>) -> Result<(), Error> {
-        self.answer = Some(self.finish(price)?);
-        Ok(())
-    }
-
-    /// The answer that [`Fold::close`] made.
-    pub(super) fn take_answer(&mut self) -> Result<ModelAnswer, Error> {
-        self.answer
-            .take()
-            .ok_or_else(|| errors::truncated("no answer"))
-    }
-
-    /// What there is of an answer without an end, for a message.
-    pub(super) fn found(&self) -> &'static str {
-        if self.text.is_empty() && self.calls.is_empty() && self.refusal.is_empty() {
-            "an end before any content"
-        } else {
-            "an end in the middle of the answer"
-        }
-    }
-
-    /// Takes the data of one event.
-    pub(super) fn event(&mut self, data: &[u8]) -> Result<Progress, Error> {
-        if data == b"[DONE]" {
-            return Ok(Progress::Done);
-        }
-        if data.is_empty() {
-            return Ok(Progress::None);
-        }
-        self.body(data)
     }
 
     /// Takes a `chat.completion` or a chunk of one.
-    pub(super) fn body(&mut self, data: &[u8]) -> Result<Progress, Error> {
-        self.size = self.size.saturating_add(data.len());
-        if self.size > self.limit {
-            return Err(errors::input(
-                errors::RESPONSE_TOO_LARGE,
-                format!("the answer is larger than {} bytes", self.limit),
-            ));
-        }
+    fn chunk(&mut self, data: &[u8]) -> Result<Progress, Error> {
+        self.answer.count(data.len())?;
         // Once these are known, most chunks of a stream hold nothing new but text.
-        if !self.id.is_empty()
-            && !self.model.is_empty()
+        if !self.answer.id.is_empty()
+            && !self.answer.model.is_empty()
             && let Some(text) = self.short_way.text(data)
         {
             if text.is_empty() {
@@ -151,10 +71,10 @@ impl Fold {
             return Err(failure::in_body(data));
         }
         if let Some(usage) = body.usage {
-            self.usage = Some(usage.usage());
+            self.answer.usage = usage.usage();
         }
-        keep(&mut self.model, body.model);
-        keep(&mut self.id, body.id);
+        keep(&mut self.answer.model, body.model);
+        keep(&mut self.answer.id, body.id);
         let Some(choice) = body.choices.and_then(|choices| choices.0) else {
             return Ok(Progress::None);
         };
@@ -169,7 +89,7 @@ impl Fold {
         if let Some((said, whole)) = choice.said() {
             progress |= self.said(said, whole)?;
         }
-        self.finish = finish.or(self.finish);
+        self.answer.finish = finish.or(self.answer.finish);
         Ok(if progress {
             Progress::Content
         } else {
@@ -199,11 +119,10 @@ impl Fold {
         }
         if let Some(text) = said.refusal.filter(|text| !text.0.is_empty()) {
             progress = true;
-            self.refusal.push_str(&text.0);
-            self.emit(&text.0, ModelDelta::Refusal, |delta| match delta {
-                ModelDelta::Refusal(text) => Some(text),
-                _ => None,
+            let at = part(&mut self.answer, &mut self.refusal, || Part::Refusal {
+                text: String::new(),
             });
+            self.answer.grow(at, &text.0);
         }
         for call in said.tool_calls.into_iter().flatten() {
             progress = true;
@@ -213,11 +132,9 @@ impl Fold {
     }
 
     fn reasoning(&mut self, text: &str) {
-        self.reasoning.push_str(text);
-        self.emit(text, ModelDelta::Reasoning, |delta| match delta {
-            ModelDelta::Reasoning(text) => Some(text),
-            _ => None,
-        });
+        let empty = || Part::reasoning(String::new());
+        let at = part(&mut self.answer, &mut self.reasoning, empty);
+        self.answer.grow(at, text);
     }
 
     fn content(&mut self, text: &str) {
@@ -230,39 +147,20 @@ impl Fold {
     }
 
     fn plain(&mut self, text: &str) {
-        self.text.push_str(text);
-        self.emit(text, ModelDelta::Text, |delta| match delta {
-            ModelDelta::Text(text) => Some(text),
-            _ => None,
-        });
-    }
-
-    /// Pieces that came together leave together: a delta that is still waiting grows.
-    fn emit(
-        &mut self,
-        text: &str,
-        make: fn(String) -> ModelDelta,
-        same: fn(&mut ModelDelta) -> Option<&mut String>,
-    ) {
-        let Some(deltas) = &mut self.deltas else {
-            return;
-        };
-        match deltas.back_mut().and_then(same) {
-            Some(waiting) => waiting.push_str(text),
-            None => deltas.push_back(make(text.to_owned())),
-        }
+        let empty = || Part::text(String::new());
+        let at = part(&mut self.answer, &mut self.text, empty);
+        self.answer.grow(at, text);
     }
 
     fn decoded(&mut self, piece: Piece<'_>) {
         match piece {
             Piece::Text(text) => self.plain(text),
             Piece::Call(name) => {
-                let at = self.start(None);
-                self.named(at, "", name);
+                self.begin(None, "", name);
             }
             Piece::Arguments(json) => {
-                if let Some(at) = self.calls.len().checked_sub(1) {
-                    self.arguments(at, json);
+                if let Some(call) = self.calls.last() {
+                    self.answer.arguments(call.at, json);
                 }
             }
         }
@@ -279,11 +177,16 @@ impl Fold {
         } else {
             self.find(piece.index, id, name)
         };
-        let at = match begun {
-            Some(at) => at,
-            None => self.start(piece.index),
+        let at = match begun.and_then(|place| self.calls.get_mut(place)) {
+            Some(call) => {
+                if call.id.is_empty() {
+                    call.id.push_str(id);
+                }
+                self.answer.name(call.at, id, name);
+                call.at
+            }
+            None => self.begin(piece.index, id, name),
         };
-        self.named(at, id, name);
         if let Some(function) = function {
             let arguments = function.arguments().map_err(|error| {
                 errors::invalid(format!(
@@ -291,7 +194,7 @@ impl Fold {
                 ))
             })?;
             if !arguments.is_empty() {
-                self.arguments(at, &arguments);
+                self.answer.arguments(at, &arguments);
             }
         }
         Ok(())
@@ -300,25 +203,19 @@ impl Fold {
     /// Which call a piece belongs to. The index says so; but some servers send none, or 0 for all, and
     /// then a new id with a name, or a name alone, begins a new call.
     fn find(&self, index: Option<u32>, id: &str, name: &str) -> Option<usize> {
-        let begins = |call: &ToolCall| {
+        let begins = |call: &Begun| {
             !name.is_empty() && !id.is_empty() && !call.id.is_empty() && call.id != id
         };
         if index.is_some() {
-            let at = self
-                .calls
-                .iter()
-                .rposition(|building| building.index == index)?;
+            let place = self.calls.iter().rposition(|call| call.index == index)?;
             return self
                 .calls
-                .get(at)
-                .filter(|building| !begins(&building.call))
-                .map(|_| at);
+                .get(place)
+                .filter(|call| !begins(call))
+                .map(|_| place);
         }
         if !id.is_empty() {
-            return self
-                .calls
-                .iter()
-                .rposition(|building| building.call.id == id);
+            return self.calls.iter().rposition(|call| call.id == id);
         }
         if name.is_empty() {
             return self.calls.len().checked_sub(1);
@@ -326,120 +223,64 @@ impl Fold {
         None
     }
 
-    fn start(&mut self, index: Option<u32>) -> usize {
-        self.calls.push(Building {
+    fn begin(&mut self, index: Option<u32>, id: &str, name: &str) -> usize {
+        let at = self.answer.call(ToolCall::new(id, name, ""));
+        self.calls.push(Begun {
             index,
-            started: false,
-            call: ToolCall::new("", "", ""),
+            at,
+            id: id.to_owned(),
         });
-        self.calls.len() - 1
+        at
     }
+}
 
-    fn named(&mut self, at: usize, id: &str, name: &str) {
-        let Some(building) = self.calls.get_mut(at) else {
-            return;
-        };
-        if building.call.id.is_empty() {
-            building.call.id.push_str(id);
-        }
-        if building.call.name.is_empty() {
-            building.call.name.push_str(name);
-        }
-        if building.started || building.call.name.is_empty() {
-            return;
-        }
-        building.started = true;
-        if let Some(deltas) = &mut self.deltas {
-            let index = u32::try_from(at).unwrap_or(u32::MAX);
-            deltas.push_back(ModelDelta::ToolCallStarted {
-                index,
-                name: building.call.name.clone(),
-            });
-            if !building.call.arguments.is_empty() {
-                deltas.push_back(ModelDelta::ToolCallArguments {
-                    index,
-                    json: building.call.arguments.clone(),
-                });
-            }
+impl wire::Fold for Fold {
+    fn event(&mut self, data: &[u8]) -> Result<Progress, Error> {
+        match data {
+            b"[DONE]" => Ok(Progress::Done),
+            b"" => Ok(Progress::None),
+            data => self.chunk(data),
         }
     }
 
-    fn arguments(&mut self, at: usize, json: &str) {
-        let Some(building) = self.calls.get_mut(at) else {
-            return;
-        };
-        building.call.arguments.push_str(json);
-        let (true, Some(deltas)) = (building.started, &mut self.deltas) else {
-            return;
-        };
-        let place = u32::try_from(at).unwrap_or(u32::MAX);
-        match deltas.back_mut() {
-            Some(ModelDelta::ToolCallArguments {
-                index,
-                json: waiting,
-            }) if *index == place => {
-                waiting.push_str(json);
-            }
-            _ => deltas.push_back(ModelDelta::ToolCallArguments {
-                index: place,
-                json: json.to_owned(),
-            }),
-        }
+    fn body(&mut self, data: &[u8]) -> Result<(), Error> {
+        self.chunk(data).map(|_| ())
     }
 
-    /// The answer, when all has come; the deltas that its end brings stay in [`Fold::pop`].
-    pub(super) fn finish(&mut self, price: Option<&Price>) -> Result<ModelAnswer, Error> {
-        let Some(mut finish) = self.finish else {
-            return Err(errors::truncated("no finish reason"));
-        };
-        if let Some(mut decoder) = self.decoder.take() {
-            let cut = finish == FinishReason::Length;
+    fn answer(&mut self) -> &mut AnswerBuilder {
+        &mut self.answer
+    }
+
+    fn is_finished(&self) -> bool {
+        self.answer.finish.is_some()
+    }
+
+    fn finish(&mut self) -> Result<ModelAnswer, Error> {
+        if self.is_finished()
+            && let Some(mut decoder) = self.decoder.take()
+        {
+            let cut = self.answer.finish == Some(FinishReason::Length);
             decoder.finish(cut, &mut |piece| self.decoded(piece));
         }
-        let mut parts = Vec::with_capacity(2 + self.calls.len());
-        let mut take = |text: &mut String, make: fn(String) -> Part| {
-            if !text.is_empty() {
-                parts.push(make(std::mem::take(text)));
-            }
-        };
-        take(&mut self.reasoning, Part::reasoning);
-        take(&mut self.text, Part::text);
-        take(&mut self.refusal, |text| Part::Refusal { text });
-        let refused = parts
-            .iter()
-            .any(|part| matches!(part, Part::Refusal { .. }));
-        let mut calls: Vec<ToolCall> = self.calls.drain(..).map(|building| building.call).collect();
-        if calls.iter().any(|call| call.name.is_empty()) {
-            return Err(errors::invalid(
-                "expected a name in every tool call, found one without",
-            ));
-        }
-        give_unique_ids(&mut calls);
-        finish = match finish {
-            // Servers differ in what they call an answer that holds calls or a refusal.
-            FinishReason::Stop | FinishReason::Other if !calls.is_empty() => {
-                FinishReason::ToolCalls
-            }
-            FinishReason::Stop if refused => FinishReason::Refusal,
-            FinishReason::ToolCalls if calls.is_empty() => FinishReason::Stop,
-            finish => finish,
-        };
-        parts.extend(calls.into_iter().map(Part::ToolCall));
-        let mut usage = self.usage.unwrap_or_default();
-        if let Some(price) = price {
-            usage.cost_micro_usd = price.cost_micro_usd(&usage);
-        }
-        Ok(ModelAnswer {
-            message: Message {
-                role: Role::Assistant,
-                parts,
-            },
-            finish,
-            usage,
-            model: std::mem::take(&mut self.model),
-            response_id: (!self.id.is_empty()).then(|| std::mem::take(&mut self.id)),
-        })
+        let mut answer = self.answer.finish()?;
+        // However the pieces came, and in whichever order a whole message names them.
+        answer.message.parts.sort_by_key(|part| match part {
+            Part::Reasoning { .. } => 0,
+            Part::Text { .. } => 1,
+            Part::Refusal { .. } => 2,
+            _ => 3,
+        });
+        Ok(answer)
     }
+}
+
+/// The place of a part that is there at most once, begun when it is first needed.
+fn part(
+    answer: &mut AnswerBuilder,
+    place: &mut Option<usize>,
+    make: impl FnOnce() -> Part,
+) -> usize {
+    *place.get_or_insert_with(|| answer.push(make()))
 }
 
 fn keep(place: &mut String, text: Option<Text<'_>>) {
@@ -447,27 +288,5 @@ fn keep(place: &mut String, text: Option<Text<'_>>) {
         && let Some(text) = text
     {
         *place = text.0.into_owned();
-    }
-}
-
-/// A missing id, or one that an earlier call of the answer has, becomes `call_N`, the first that is free.
-fn give_unique_ids(calls: &mut [ToolCall]) {
-    let mut number = 0;
-    for at in 0..calls.len() {
-        let (before, rest) = calls.split_at(at);
-        let Some(call) = rest.first() else { return };
-        if !call.id.is_empty() && before.iter().all(|other| other.id != call.id) {
-            continue;
-        }
-        let free = loop {
-            number += 1;
-            let id = format!("call_{number}");
-            if calls.iter().all(|other| other.id != id) {
-                break id;
-            }
-        };
-        if let Some(call) = calls.get_mut(at) {
-            call.id = free;
-        }
     }
 }

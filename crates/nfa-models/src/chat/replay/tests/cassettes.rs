@@ -1,32 +1,10 @@
-//! Recorded provider traffic, from `NFA_CASSETTES` or `../shared/cassettes` beside the repository.
-
-use std::path::{Path, PathBuf};
+//! Recorded provider traffic.
 
 use nfa_core::content::Part;
-use serde::Deserialize;
 use serde_json::Value;
 
 use super::{folded, read, read_whole};
-
-#[derive(Deserialize)]
-struct Exchange {
-    when: When,
-    then: Then,
-}
-
-#[derive(Deserialize)]
-struct When {
-    path: String,
-}
-
-#[derive(Deserialize)]
-struct Then {
-    status: u16,
-    #[serde(default)]
-    body: String,
-    #[serde(default)]
-    body_encoding: Option<String>,
-}
+use crate::cassettes::{Then, cassettes};
 
 #[derive(Default)]
 struct Seen {
@@ -36,37 +14,13 @@ struct Seen {
 }
 
 pub(super) fn run() {
-    let root = std::env::var_os("NFA_CASSETTES").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/cassettes"),
-        PathBuf::from,
-    );
-    if !root.is_dir() {
-        eprintln!(
-            "skipped: no recorded traffic at {} (set NFA_CASSETTES)",
-            root.display()
-        );
+    let Some(cassettes) = cassettes(|path| path.ends_with("/chat/completions")) else {
         return;
-    }
-    let mut files = Vec::new();
-    find(&root, &mut files);
-    files.sort();
+    };
     let mut seen = Seen::default();
-    for file in &files {
-        let text = std::fs::read_to_string(file).unwrap();
-        if !text.contains("chat/completions") {
-            continue;
-        }
-        for document in text.split("\n---\n") {
-            if !document.contains("chat/completions") {
-                continue;
-            }
-            let exchange: Exchange = match serde_saphyr::from_str(document) {
-                Ok(exchange) => exchange,
-                Err(error) => panic!("{}: {error}", file.display()),
-            };
-            if exchange.when.path.ends_with("/chat/completions") {
-                check(file, &exchange.then, &mut seen);
-            }
+    for cassette in &cassettes {
+        for exchange in &cassette.exchanges {
+            check(&cassette.name, &exchange.then, &mut seen);
         }
     }
     eprintln!(
@@ -76,22 +30,7 @@ pub(super) fn run() {
     assert!(seen.streams > 0 && seen.wholes > 0);
 }
 
-fn find(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            find(&path, files);
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "yaml")
-        {
-            files.push(path);
-        }
-    }
-}
-
-fn check(file: &Path, then: &Then, seen: &mut Seen) {
-    let place = file.display();
+fn check(place: &str, then: &Then, seen: &mut Seen) {
     assert!(
         then.body_encoding.is_none(),
         "{place}: a chat body in base64"
@@ -101,11 +40,11 @@ fn check(file: &Path, then: &Then, seen: &mut Seen) {
         seen.errors += 1;
         let status = reqwest::StatusCode::from_u16(then.status).unwrap();
         let headers = reqwest::header::HeaderMap::new();
-        let error = crate::chat::failure::of_status(status, &headers, body.as_bytes());
+        let error = crate::wire::failure::of_status(status, &headers, body.as_bytes());
         assert!(error.message().len() > 30, "{place}: {error}");
         return;
     }
-    if body.trim_start().starts_with('{') {
+    if !then.is_stream() {
         seen.wholes += 1;
         let value: Value = serde_json::from_str(body).unwrap();
         let answer = read_whole(body.as_bytes()).unwrap_or_else(|error| panic!("{place}: {error}"));
@@ -133,14 +72,14 @@ fn check(file: &Path, then: &Then, seen: &mut Seen) {
                 }),
             usage: value["usage"].clone(),
         };
-        stated.compare(file, &answer);
+        stated.compare(place, &answer);
         return;
     }
     seen.streams += 1;
     let (deltas, answer) = read(&[body.as_bytes()], None);
     let answer = answer.unwrap_or_else(|error| panic!("{place}: {error}"));
     let stated = Stated::of_stream(body);
-    stated.compare(file, &answer);
+    stated.compare(place, &answer);
     let (said, thought, refused, called) = folded(&deltas);
     assert_eq!(said, stated.text, "{place}");
     assert_eq!(thought, stated.reasoning, "{place}");
@@ -204,8 +143,7 @@ impl Stated {
         stated
     }
 
-    fn compare(&self, file: &Path, answer: &nfa_core::content::ModelAnswer) {
-        let place = file.display();
+    fn compare(&self, place: &str, answer: &nfa_core::content::ModelAnswer) {
         let join = |pick: fn(&Part) -> Option<&str>| {
             answer
                 .message

@@ -1,7 +1,6 @@
 //! One call: sends the request, reads the answer under its deadlines, tells what comes.
 
 use std::pin::{Pin, pin};
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -10,41 +9,54 @@ use futures_util::Stream;
 use nfa_core::Error;
 use nfa_core::content::ModelAnswer;
 use nfa_core::ports::{CallContext, ModelDelta, ModelRequest, ModelStream};
-use reqwest::{Method, Request, Response};
+use reqwest::Response;
 use tokio::time::Sleep;
 
-use super::fold::{Fold, Progress};
-use super::{ChatCompletions, failure};
-use crate::constrained::Decoder;
-use crate::deadlines::Timer;
-use crate::sse::Parser;
-use crate::{errors, http};
+use super::answer::too_large;
+use super::deadlines::Timer;
+use super::sse::Parser;
+use super::{Fold, Progress, Wire, failure, http};
+use crate::endpoint::Endpoint;
+use crate::errors;
 
 /// How long the end of a body is waited for once all was said.
 const PATIENCE: Duration = Duration::from_millis(5);
 /// Bytes of an error's body that are read.
 const MAX_ERROR_BODY: usize = 64 * 1024;
 
+/// Asks for one answer, streamed when somebody listens.
+pub(crate) fn generate<'a, W: Wire>(
+    wire: &'a W,
+    context: &'a CallContext,
+    request: &'a ModelRequest,
+) -> ModelStream<'a> {
+    if request.deltas {
+        streamed(wire, context, request)
+    } else {
+        nfa_core::ports::single_answer(whole(wire, context, request))
+    }
+}
+
 /// Asks for one JSON answer.
-pub(super) async fn whole(
-    model: &ChatCompletions,
+async fn whole<W: Wire>(
+    wire: &W,
     context: &CallContext,
     request: &ModelRequest,
 ) -> Result<ModelAnswer, Error> {
-    let mut timer = Timer::start(model.deadlines, context.deadline, false);
+    let endpoint = wire.endpoint();
+    let mut timer = Timer::start(endpoint.deadlines, context.deadline, false);
     let asking = async {
-        let mut response = send(model, request).await?;
-        let mut pieces = Vec::new();
-        let body = collect(model, &mut response, &mut pieces, model.max_answer_bytes).await?;
-        let mut fold = fold_for(model, request);
+        let mut response = send(wire, request).await?;
+        let body = collect(endpoint, &mut response).await?;
+        let mut fold = wire.fold(request);
         fold.body(&body)?;
         if !fold.is_finished() {
             return Err(errors::invalid(format!(
-                "expected a chat completion with a finish reason, found {}",
+                "expected an answer with a finish reason, found {}",
                 failure::excerpt(&body)
             )));
         }
-        fold.finish(model.price.as_ref())
+        Ok(endpoint.priced(fold.finish()?))
     };
     tokio::select! {
         biased;
@@ -55,86 +67,63 @@ pub(super) async fn whole(
 }
 
 /// Asks for a streamed answer.
-pub(super) fn streamed<'a>(
-    model: &'a ChatCompletions,
+fn streamed<'a, W: Wire>(
+    wire: &'a W,
     context: &'a CallContext,
     request: &'a ModelRequest,
 ) -> ModelStream<'a> {
+    let endpoint = wire.endpoint();
     Box::pin(Call {
-        model,
+        endpoint,
         cancelled: Box::pin(context.cancellation.cancelled()),
-        timer: Timer::start(model.deadlines, context.deadline, true),
-        wire: Wire::Sending(Box::pin(send(model, request))),
-        parser: Parser::new(model.max_event_bytes),
-        fold: fold_for(model, request),
+        timer: Timer::start(endpoint.deadlines, context.deadline, true),
+        state: State::Sending(Box::pin(send(wire, request))),
+        parser: Parser::new(endpoint.max_event_bytes),
+        fold: wire.fold(request),
+        answer: None,
         begun: false,
         unframed: None,
         patience: None,
     })
 }
 
-fn fold_for(model: &ChatCompletions, request: &ModelRequest) -> Fold {
-    let decoder = model
-        .writing()
-        .is_constrained(request)
-        .then(|| Decoder::new(request.output_schema.is_some()));
-    Fold::new(request.deltas, decoder, model.max_answer_bytes)
-}
-
 /// Sends the request; an answer with an error status is an error.
-async fn send(model: &ChatCompletions, request: &ModelRequest) -> Result<Response, Error> {
-    let client = model.http.for_url(&model.url)?;
-    let body = model.writing().body(request)?;
-    let mut sent = client.execute(post(model, &body)).await;
-    // A server may close an idle connection just as we use it again. That says nothing about the
-    // request, so it goes out once more, on another connection.
-    if let Err(error) = &sent
-        && model.warm.load(Ordering::Relaxed)
-        && http::is_closed_unanswered(error)
-    {
-        sent = client.execute(post(model, &body)).await;
-    }
-    let mut response = sent.map_err(|error| http::failure(error, &model.url, false))?;
-    model.warm.store(true, Ordering::Relaxed);
+async fn send<W: Wire>(wire: &W, request: &ModelRequest) -> Result<Response, Error> {
+    let endpoint = wire.endpoint();
+    let url = wire.url(request);
+    let body = wire.body(request)?;
+    let mut response = endpoint.post(url, body).await?;
     let status = response.status();
     if status.is_success() {
         return Ok(response);
     }
+    let body = error_body(&mut response).await;
+    Err(wire.failure(status, response.headers(), &body))
+}
+
+/// What there is of an error's body: a broken one tells more than that it broke.
+pub(crate) async fn error_body(response: &mut Response) -> Vec<u8> {
     let mut body = Vec::new();
-    // What is there of a broken error body tells more than that it broke.
     while body.len() < MAX_ERROR_BODY
         && let Ok(Some(piece)) = response.chunk().await
     {
         body.extend_from_slice(&piece);
     }
-    Err(failure::of_status(status, response.headers(), &body))
-}
-
-fn post(model: &ChatCompletions, body: &Bytes) -> Request {
-    let mut http = Request::new(Method::POST, model.url.clone());
-    http.headers_mut().clone_from(&model.headers);
-    *http.body_mut() = Some(body.clone().into());
-    http
+    body
 }
 
 /// The whole body, without a copy when it came in one piece.
-async fn collect(
-    model: &ChatCompletions,
-    response: &mut Response,
-    pieces: &mut Vec<u8>,
-    limit: usize,
-) -> Result<Bytes, Error> {
+pub(crate) async fn collect(endpoint: &Endpoint, response: &mut Response) -> Result<Bytes, Error> {
+    let limit = endpoint.max_answer_bytes;
     let mut first = Bytes::new();
+    let mut pieces = Vec::new();
     while let Some(piece) = response
         .chunk()
         .await
-        .map_err(|error| http::failure(error, &model.url, true))?
+        .map_err(|error| http::failure(error, &endpoint.url, true))?
     {
         if first.len() + pieces.len() + piece.len() > limit {
-            return Err(errors::input(
-                errors::RESPONSE_TOO_LARGE,
-                format!("the answer is larger than {limit} bytes"),
-            ));
+            return Err(too_large(limit));
         }
         if first.is_empty() && pieces.is_empty() {
             first = piece;
@@ -146,13 +135,13 @@ async fn collect(
     Ok(if pieces.is_empty() {
         first
     } else {
-        std::mem::take(pieces).into()
+        pieces.into()
     })
 }
 
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-enum Wire<'a> {
+enum State<'a> {
     Sending(Boxed<'a, Result<Response, Error>>),
     Reading(Response),
     /// All was said; only the end of the body is missing.
@@ -160,13 +149,15 @@ enum Wire<'a> {
     Over,
 }
 
-struct Call<'a> {
-    model: &'a ChatCompletions,
+struct Call<'a, F> {
+    endpoint: &'a Endpoint,
     cancelled: Boxed<'a, ()>,
     timer: Timer,
-    wire: Wire<'a>,
+    state: State<'a>,
     parser: Parser,
-    fold: Fold,
+    fold: F,
+    /// Set once the answer is whole; deltas may still wait.
+    answer: Option<ModelAnswer>,
     begun: bool,
     /// The body, when it is no stream of events: an error, a page, or a whole answer.
     unframed: Option<Vec<u8>>,
@@ -174,7 +165,7 @@ struct Call<'a> {
     patience: Option<Pin<Box<Sleep>>>,
 }
 
-impl Stream for Call<'_> {
+impl<F: Fold + Unpin> Stream for Call<'_, F> {
     type Item = Result<ModelDelta, Error>;
 
     /// The next delta; the last one is the answer.
@@ -183,31 +174,30 @@ impl Stream for Call<'_> {
         if let Some(delta) = this.fold.pop() {
             return Poll::Ready(Some(Ok(delta)));
         }
-        if matches!(this.wire, Wire::Over) && !this.fold.is_over() {
+        if matches!(this.state, State::Over) && this.answer.is_none() {
             return Poll::Ready(None);
         }
         let item = ready!(this.poll_delta(task));
         if matches!(item, Ok(ModelDelta::Finished(_)) | Err(_)) {
-            this.wire = Wire::Over;
+            this.state = State::Over;
         }
         Poll::Ready(Some(item))
     }
 }
 
-impl Call<'_> {
+impl<F: Fold> Call<'_, F> {
     fn poll_delta(&mut self, task: &mut Context<'_>) -> Poll<Result<ModelDelta, Error>> {
         loop {
             if let Some(delta) = self.fold.pop() {
                 return Poll::Ready(Ok(delta));
             }
-            if self.fold.is_over() {
-                let answer = self.fold.take_answer()?;
+            if let Some(answer) = self.answer.take() {
                 return Poll::Ready(Ok(ModelDelta::Finished(Box::new(answer))));
             }
-            if matches!(self.wire, Wire::Draining(_)) {
+            if matches!(self.state, State::Draining(_)) {
                 ready!(self.poll_drained(task));
-                self.wire = Wire::Over;
-                self.fold.close(self.model.price.as_ref())?;
+                self.state = State::Over;
+                self.close()?;
                 continue;
             }
             let Some(piece) = ready!(self.poll_piece(task))? else {
@@ -219,8 +209,8 @@ impl Call<'_> {
             }
             match take(&mut self.parser, &mut self.fold, &piece)? {
                 Progress::Done => {
-                    self.wire = match std::mem::replace(&mut self.wire, Wire::Over) {
-                        Wire::Reading(response) => Wire::Draining(response),
+                    self.state = match std::mem::replace(&mut self.state, State::Over) {
+                        State::Reading(response) => State::Draining(response),
                         other => other,
                     };
                 }
@@ -253,21 +243,21 @@ impl Call<'_> {
     }
 
     fn poll_wire(&mut self, task: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Error>> {
-        match &mut self.wire {
-            Wire::Sending(sending) => {
+        match &mut self.state {
+            State::Sending(sending) => {
                 let response = ready!(sending.as_mut().poll(task))?;
-                self.wire = Wire::Reading(response);
+                self.state = State::Reading(response);
                 Poll::Ready(Ok(Some(Bytes::new())))
             }
-            Wire::Reading(response) | Wire::Draining(response) => {
+            State::Reading(response) | State::Draining(response) => {
                 // It keeps nothing between polls but what is in the response.
                 let piece = ready!(pin!(response.chunk()).poll(task));
                 Poll::Ready(piece.map_err(|error| {
-                    let cause = http::failure(error, &self.model.url, true);
+                    let cause = http::failure(error, &self.endpoint.url, true);
                     errors::truncated("a broken connection").with_source(cause)
                 }))
             }
-            Wire::Over => Poll::Ready(Ok(None)),
+            State::Over => Poll::Ready(Ok(None)),
         }
     }
 
@@ -284,22 +274,24 @@ impl Call<'_> {
         let Some(body) = &mut self.unframed else {
             return Ok(false);
         };
-        let limit = self.model.max_answer_bytes;
+        let limit = self.endpoint.max_answer_bytes;
         if body.len() + piece.len() > limit {
-            return Err(errors::input(
-                errors::RESPONSE_TOO_LARGE,
-                format!("the answer is larger than {limit} bytes"),
-            ));
+            return Err(too_large(limit));
         }
         body.extend_from_slice(piece);
         Ok(true)
     }
 
-    /// The body is over, without `[DONE]`.
+    fn close(&mut self) -> Result<(), Error> {
+        self.answer = Some(self.endpoint.priced(self.fold.finish()?));
+        Ok(())
+    }
+
+    /// The body is over, without the stream's last event.
     fn end(&mut self) -> Result<(), Error> {
         if let Some(body) = self.unframed.take() {
             self.fold.body(&body)?;
-            return self.fold.close(self.model.price.as_ref());
+            return self.close();
         }
         let fold = &mut self.fold;
         let last = self.parser.finish(&mut |data| fold.event(data).map(|_| ()));
@@ -307,14 +299,14 @@ impl Call<'_> {
             // An event that was cut is part of what was truncated; a whole one may say what happened.
             return match last {
                 Err(error) if error.code() != errors::RESPONSE_INVALID => Err(error),
-                _ => Err(errors::truncated(self.fold.found())),
+                _ => Err(errors::truncated(self.fold.answer().found())),
             };
         }
-        self.fold.close(self.model.price.as_ref())
+        self.close()
     }
 
     /// Reads the body's own end, which lets the connection serve the next call. It comes together with
-    /// `[DONE]`; a server that keeps us waiting for it is not waited for.
+    /// the last event; a server that keeps us waiting for it is not waited for.
     fn poll_drained(&mut self, task: &mut Context<'_>) -> Poll<()> {
         while let Poll::Ready(piece) = self.poll_wire(task) {
             if !matches!(piece, Ok(Some(_))) {
@@ -328,8 +320,12 @@ impl Call<'_> {
     }
 }
 
-/// Feeds a piece; what comes after `[DONE]` is ignored.
-pub(super) fn take(parser: &mut Parser, fold: &mut Fold, piece: &[u8]) -> Result<Progress, Error> {
+/// Feeds a piece; what comes after the stream's last event is ignored.
+pub(super) fn take(
+    parser: &mut Parser,
+    fold: &mut impl Fold,
+    piece: &[u8],
+) -> Result<Progress, Error> {
     let mut progress = Progress::None;
     parser.feed(piece, &mut |data| {
         if progress == Progress::Done {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{errors, retry_after};
 
 /// An answer with an error status.
-pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
+pub(crate) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {
     let said = Said::of(body);
     let mut error = classify(status.as_u16(), &said).with_details(json!({
         "status": status.as_u16(),
@@ -26,7 +26,7 @@ pub(super) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) ->
 }
 
 /// An error where an answer should be: under status 200, or in a stream.
-pub(super) fn in_body(body: &[u8]) -> Error {
+pub(crate) fn in_body(body: &[u8]) -> Error {
     let said = Said::of(body);
     let status = said.status.unwrap_or_else(|| {
         let has = |word: &str| said.code.contains(word) || said.kind.contains(word);
@@ -50,7 +50,7 @@ pub(super) fn in_body(body: &[u8]) -> Error {
 }
 
 /// The beginning of a body, for a message.
-pub(super) fn excerpt(body: &[u8]) -> String {
+pub(crate) fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body.get(..200).unwrap_or(body));
     let text = text.trim();
     if text.is_empty() {
