@@ -1,14 +1,16 @@
 //! Where a model is and how it is asked: what adapters of every wire have in common.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use nfa_core::Error;
-use nfa_core::content::ModelAnswer;
+use nfa_core::content::{ModelAnswer, Opaque};
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
 use reqwest::{Method, Request, Response};
+use serde_json::Value;
 use url::Url;
 
 use crate::errors;
@@ -25,6 +27,8 @@ pub(crate) struct Endpoint {
     /// The model, as the provider calls it.
     pub(crate) model: String,
     pub(crate) url: Url,
+    /// `provider/wire`: whose opaque parts are sent back to it.
+    pub(crate) owner: Arc<str>,
     pub(crate) deadlines: Deadlines,
     pub(crate) max_event_bytes: usize,
     pub(crate) max_answer_bytes: usize,
@@ -36,11 +40,17 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// The provider: what stands before the slash of the name.
-    pub(crate) fn provider(&self) -> &str {
-        self.name
-            .split_once('/')
-            .map_or(self.name.as_str(), |(provider, _)| provider)
+    /// Something of the provider that is sent back to it, and to no other.
+    pub(crate) fn opaque(&self, value: Value) -> Opaque {
+        Opaque {
+            provider: self.owner.to_string(),
+            value,
+        }
+    }
+
+    /// What is there to send back, when it belongs to this provider and wire.
+    pub(crate) fn own<'a>(&self, opaque: &'a Opaque) -> Option<&'a Value> {
+        (*opaque.provider == *self.owner).then_some(&opaque.value)
     }
 
     /// Fills in what an answer cost, where the price is known.
@@ -74,6 +84,17 @@ impl Endpoint {
         *http.body_mut() = Some(body.clone().into());
         http
     }
+}
+
+/// What an endpoint needs to know of its wire.
+pub(crate) struct Protocol {
+    /// Its name, as specs write it.
+    pub(crate) name: &'static str,
+    /// The path of a base URL that has none.
+    pub(crate) root: &'static str,
+    /// What follows the base URL's path.
+    pub(crate) suffix: String,
+    pub(crate) key: KeyHeader,
 }
 
 /// How a wire sends its key.
@@ -160,14 +181,11 @@ impl<O> AdapterBuilder<O> {
         &self.base_url
     }
 
-    /// The place, with `suffix` after the base URL's path, and `root` in front of it when that is empty.
-    pub(crate) fn build_endpoint(
-        self,
-        key_header: &KeyHeader,
-        root: &str,
-        suffix: &str,
-    ) -> Result<(Endpoint, O), Error> {
-        let url = join(&self.base_url, root, suffix)?;
+    /// The place where `protocol` is spoken.
+    pub(crate) fn build_endpoint(self, protocol: &Protocol) -> Result<(Endpoint, O), Error> {
+        let url = join(&self.base_url, protocol.root, &protocol.suffix)?;
+        let provider = self.name.split('/').next().unwrap_or_default();
+        let owner = format!("{provider}/{}", protocol.name).into();
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
@@ -176,7 +194,7 @@ impl<O> AdapterBuilder<O> {
             HeaderValue::from_static(concat!("nfa/", env!("CARGO_PKG_VERSION"))),
         );
         if let Some(key) = self.key.as_ref().filter(|key| !key.is_empty()) {
-            match key_header {
+            match protocol.key {
                 KeyHeader::Bearer => headers.insert(AUTHORIZATION, key.bearer()?),
                 KeyHeader::Named(name) => {
                     headers.insert(HeaderName::from_static(name), key.bare()?)
@@ -201,6 +219,7 @@ impl<O> AdapterBuilder<O> {
             name: self.name,
             model: self.model,
             url,
+            owner,
             deadlines: self.deadlines,
             max_event_bytes: self.max_event_bytes,
             max_answer_bytes: self.max_answer_bytes,

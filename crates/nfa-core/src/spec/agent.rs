@@ -79,9 +79,19 @@ pub struct ModelSpec {
     /// `native` or `constrained`; decided by the provider's capabilities when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tool_calling: Option<String>,
+    /// The provider's protocol, where it speaks several: `chat_completions`, `responses`, `messages` or
+    /// `generate_content`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wire: Option<String>,
+    /// More headers of every request; never a secret, since the spec is stored.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
     /// Sampling and size.
     #[serde(default, skip_serializing_if = "ModelSettings::is_default")]
     pub settings: ModelSettings,
+    /// Models that are asked in turn when this one cannot answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallback: Vec<ModelSpec>,
 }
 
 /// A model is written as an object, or as its name alone.
@@ -103,7 +113,10 @@ impl From<String> for ModelSpec {
             base_url: None,
             api_key_env: None,
             tool_calling: None,
+            wire: None,
+            headers: BTreeMap::new(),
             settings: ModelSettings::default(),
+            fallback: Vec::new(),
         }
     }
 }
@@ -119,7 +132,13 @@ struct ModelObject {
     #[serde(default)]
     tool_calling: Option<String>,
     #[serde(default)]
+    wire: Option<String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
     settings: ModelSettings,
+    #[serde(default)]
+    fallback: Vec<ModelSpec>,
 }
 
 impl<'de> Deserialize<'de> for ModelSpec {
@@ -143,7 +162,10 @@ impl<'de> Deserialize<'de> for ModelSpec {
                     base_url: object.base_url,
                     api_key_env: object.api_key_env,
                     tool_calling: object.tool_calling,
+                    wire: object.wire,
+                    headers: object.headers,
                     settings: object.settings,
+                    fallback: object.fallback,
                 })
             }
         }
@@ -173,6 +195,12 @@ pub struct ModelSettings {
     /// Whether one answer may hold several calls.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parallel_tool_calls: Option<bool>,
+    /// How long the model may think before it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reasoning_effort: Option<ReasoningEffort>,
+    /// How long the provider is to keep the beginning of the conversation in its cache, where it asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt_cache: Option<PromptCache>,
     /// Fields of the provider's request that we don't name, sent as they are.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub extra: BTreeMap<String, Value>,
@@ -182,6 +210,34 @@ impl ModelSettings {
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
+}
+
+/// How much a model thinks before it answers. Each provider has its own name or number for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ReasoningEffort {
+    /// Not at all.
+    None,
+    /// As little as it can.
+    Minimal,
+    /// Little.
+    Low,
+    /// As the provider finds usual.
+    Medium,
+    /// Much.
+    High,
+}
+
+/// How long a provider keeps the beginning of a conversation in its cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PromptCache {
+    /// Some minutes.
+    Short,
+    /// An hour or more, for a higher price.
+    Long,
 }
 
 /// One entry of an agent's `tools`.

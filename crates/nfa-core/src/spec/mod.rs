@@ -10,7 +10,8 @@ mod shape;
 mod tool;
 
 pub use agent::{
-    AgentSpec, HistoryPolicy, Limits, MemoryPolicy, ModelSettings, ModelSpec, ToolRef,
+    AgentSpec, HistoryPolicy, Limits, MemoryPolicy, ModelSettings, ModelSpec, PromptCache,
+    ReasoningEffort, ToolRef,
 };
 pub use canonical::canonical_json;
 pub use compile::{CompiledAgent, CompiledTool, Target};

@@ -17,7 +17,7 @@ pub use dialect::Dialect;
 pub use replay::{stream as fuzz_stream, whole as fuzz_whole};
 
 use crate::constrained::Decoder;
-use crate::endpoint::{AdapterBuilder, Endpoint, KeyHeader};
+use crate::endpoint::{AdapterBuilder, Endpoint, KeyHeader, Protocol};
 use crate::wire::{self, Wire};
 use fold::Fold;
 
@@ -106,8 +106,12 @@ impl ChatCompletionsBuilder {
     /// `model_spec_invalid` for a base URL or header that cannot be used, `model_key_invalid`.
     pub fn build(self) -> Result<ChatCompletions, Error> {
         let usual = Dialect::of(self.base_url());
-        let (endpoint, options) =
-            self.build_endpoint(&KeyHeader::Bearer, "/v1", "/chat/completions")?;
+        let (endpoint, options) = self.build_endpoint(&Protocol {
+            name: "chat_completions",
+            root: "/v1",
+            suffix: "/chat/completions".to_owned(),
+            key: KeyHeader::Bearer,
+        })?;
         Ok(ChatCompletions {
             endpoint,
             dialect: options.dialect.unwrap_or(usual),

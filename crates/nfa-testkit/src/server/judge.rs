@@ -1,11 +1,11 @@
-//! Judges requests: is this what a strict Chat Completions provider accepts?
+//! Judges requests: is this what a strict provider of the wire accepts?
 
-use std::collections::BTreeSet;
 use std::fmt;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::request::Request;
+use super::wires::{Wire, chat};
 
 /// One thing that is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,40 +24,6 @@ impl fmt::Display for Violation {
     }
 }
 
-const FIELDS: &[&str] = &[
-    "chat_template_kwargs",
-    "frequency_penalty",
-    "logit_bias",
-    "logprobs",
-    "max_completion_tokens",
-    "max_tokens",
-    "messages",
-    "metadata",
-    "model",
-    "n",
-    "parallel_tool_calls",
-    "presence_penalty",
-    "prediction",
-    "prompt_cache_key",
-    "reasoning_effort",
-    "response_format",
-    "safety_identifier",
-    "seed",
-    "service_tier",
-    "stop",
-    "store",
-    "stream",
-    "stream_options",
-    "temperature",
-    "tool_choice",
-    "tools",
-    "top_k",
-    "top_logprobs",
-    "top_p",
-    "user",
-    "verbosity",
-];
-
 /// Everything that is wrong with a request, head and body.
 pub fn request(request: &Request) -> Vec<Violation> {
     let mut judge = Judge::default();
@@ -66,13 +32,6 @@ pub fn request(request: &Request) -> Vec<Violation> {
             "method",
             "method",
             format!("expected POST, found {}", request.method()),
-        );
-    }
-    if !request.path().ends_with("/chat/completions") {
-        judge.say(
-            "path",
-            "path",
-            format!("expected …/chat/completions, found {}", request.path()),
         );
     }
     let json_type = request
@@ -86,370 +45,60 @@ pub fn request(request: &Request) -> Vec<Violation> {
         );
     }
     let mut violations = judge.0;
-    violations.extend(body(&request.json()));
+    match Wire::of(request.path()) {
+        Some(wire) => violations.extend(wire.judge(&request.json())),
+        None => violations.push(Violation {
+            path: "path".to_owned(),
+            rule: "path",
+            message: format!("no wire is spoken at {}", request.path()),
+        }),
+    }
     violations
 }
 
-/// Everything that is wrong with a body.
+/// Everything that is wrong with the body of a Chat Completions request.
 ///
 /// ```
 /// use nfa_testkit::server::judge;
 /// use serde_json::json;
 ///
 /// let good = json!({"model": "m", "messages": [{"role": "user", "content": "hi"}]});
-/// assert!(judge::body(&good).is_empty());
+/// assert!(judge::chat_completions(&good).is_empty());
 /// let bad = json!({"model": "m", "messages": [{"role": "tool", "tool_call_id": "x", "content": "1"}]});
-/// assert_eq!(judge::body(&bad)[0].rule, "result_without_call");
+/// assert_eq!(judge::chat_completions(&bad)[0].rule, "result_without_call");
 /// ```
-pub fn body(body: &Value) -> Vec<Violation> {
-    let mut judge = Judge::default();
-    let Some(body) = body.as_object() else {
-        judge.say("$", "json", "expected a JSON object".to_owned());
-        return judge.0;
-    };
-    judge.top(body);
-    judge.settings(body);
-    judge.tools(body);
-    judge.response_format(body.get("response_format"));
-    match body.get("messages").and_then(Value::as_array) {
-        Some(messages) if !messages.is_empty() => judge.messages(messages),
-        _ => judge.say(
-            "messages",
-            "messages",
-            "expected at least one message".to_owned(),
-        ),
-    }
-    judge.0
+pub fn chat_completions(body: &Value) -> Vec<Violation> {
+    chat::judge(body)
 }
 
+/// What was found so far.
 #[derive(Default)]
-struct Judge(Vec<Violation>);
+pub(super) struct Judge(pub(super) Vec<Violation>);
 
 impl Judge {
-    fn say(&mut self, path: impl Into<String>, rule: &'static str, message: impl Into<String>) {
+    pub(super) fn say(
+        &mut self,
+        path: impl Into<String>,
+        rule: &'static str,
+        message: impl Into<String>,
+    ) {
         self.0.push(Violation {
             path: path.into(),
             rule,
             message: message.into(),
         });
     }
-
-    fn top(&mut self, body: &Map<String, Value>) {
-        for (field, value) in body {
-            if !FIELDS.contains(&field.as_str()) {
-                self.say(
-                    field,
-                    "unknown_field",
-                    "no field of a Chat Completions request",
-                );
-            }
-            if value.is_null() {
-                self.say(field, "null_field", "leave it out instead of sending null");
-            }
-        }
-        if !is_text(body.get("model")) {
-            self.say("model", "model", "expected the name of a model");
-        }
-    }
-
-    fn settings(&mut self, body: &Map<String, Value>) {
-        let number = |name: &str| body.get(name).map(|value| value.as_f64());
-        for (name, most) in [("temperature", 2.0), ("top_p", 1.0)] {
-            if number(name)
-                .is_some_and(|value| value.is_none_or(|value| !(0.0..=most).contains(&value)))
-            {
-                self.say(name, "range", format!("expected a number from 0 to {most}"));
-            }
-        }
-        let count = |name: &str| body.get(name).map(Value::as_u64);
-        for name in ["max_tokens", "max_completion_tokens"] {
-            if count(name).is_some_and(|value| value.is_none_or(|value| value == 0)) {
-                self.say(name, "range", "expected a positive integer");
-            }
-        }
-        if body.contains_key("max_tokens") && body.contains_key("max_completion_tokens") {
-            self.say(
-                "max_tokens",
-                "both_limits",
-                "expected one of max_tokens and max_completion_tokens",
-            );
-        }
-        let streamed = match body.get("stream") {
-            None => false,
-            Some(Value::Bool(streamed)) => *streamed,
-            Some(_) => {
-                self.say("stream", "stream", "expected a boolean");
-                false
-            }
-        };
-        if body.contains_key("stream_options") && !streamed {
-            self.say(
-                "stream_options",
-                "stream_options",
-                "only allowed when stream is true",
-            );
-        }
-    }
-
-    fn tools(&mut self, body: &Map<String, Value>) {
-        let Some(tools) = body.get("tools") else {
-            for name in ["tool_choice", "parallel_tool_calls"] {
-                if body.contains_key(name) {
-                    self.say(
-                        name,
-                        "without_tools",
-                        "only allowed when tools are specified",
-                    );
-                }
-            }
-            return;
-        };
-        let Some(tools) = tools.as_array().filter(|tools| !tools.is_empty()) else {
-            return self.say("tools", "tools", "expected at least one tool, or no field");
-        };
-        let mut names = BTreeSet::new();
-        for (at, tool) in tools.iter().enumerate() {
-            let path = format!("tools[{at}]");
-            if tool.get("type").and_then(Value::as_str) != Some("function") {
-                self.say(format!("{path}.type"), "tools", "expected \"function\"");
-            }
-            let function = tool.get("function").unwrap_or(&Value::Null);
-            let name = function
-                .get("name")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
-            if !is_name(name) {
-                self.say(
-                    format!("{path}.function.name"),
-                    "name",
-                    "expected 1 to 64 of A-Z a-z 0-9 _ -",
-                );
-            }
-            if !names.insert(name) {
-                self.say(
-                    format!("{path}.function.name"),
-                    "duplicate_tool",
-                    format!("`{name}` is there twice"),
-                );
-            }
-            let parameters = function.get("parameters");
-            if parameters
-                .is_some_and(|schema| schema.get("type").and_then(Value::as_str) != Some("object"))
-            {
-                self.say(
-                    format!("{path}.function.parameters"),
-                    "parameters",
-                    "expected a schema of type object",
-                );
-            }
-            if function
-                .get("description")
-                .is_some_and(|text| !text.is_string())
-            {
-                self.say(
-                    format!("{path}.function.description"),
-                    "tools",
-                    "expected a string",
-                );
-            }
-        }
-    }
-
-    fn response_format(&mut self, format: Option<&Value>) {
-        let Some(format) = format else { return };
-        match format.get("type").and_then(Value::as_str) {
-            Some("text" | "json_object") => {}
-            Some("json_schema") => {
-                let schema = format.get("json_schema").unwrap_or(&Value::Null);
-                if !is_name(
-                    schema
-                        .get("name")
-                        .and_then(Value::as_str)
-                        .unwrap_or_default(),
-                ) {
-                    self.say(
-                        "response_format.json_schema.name",
-                        "name",
-                        "expected 1 to 64 of A-Z a-z 0-9 _ -",
-                    );
-                }
-                if !schema.get("schema").is_some_and(Value::is_object) {
-                    self.say(
-                        "response_format.json_schema.schema",
-                        "schema",
-                        "expected a JSON Schema object",
-                    );
-                }
-            }
-            _ => self.say(
-                "response_format.type",
-                "response_format",
-                "expected text, json_object or json_schema",
-            ),
-        }
-    }
-
-    fn messages(&mut self, messages: &[Value]) {
-        // Calls that still wait for their result, in the order in which the model made them.
-        let mut open: Vec<&str> = Vec::new();
-        for (at, message) in messages.iter().enumerate() {
-            let path = format!("messages[{at}]");
-            let role = message
-                .get("role")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
-            if role != "tool" && !open.is_empty() {
-                self.say(
-                    &path,
-                    "call_without_result",
-                    format!("calls without a result before it: {}", open.join(", ")),
-                );
-                open.clear();
-            }
-            match role {
-                "system" | "developer" | "user" => self.content(&path, message, false),
-                "assistant" => open = self.assistant(&path, message),
-                "tool" => {
-                    self.content(&path, message, false);
-                    let id = message
-                        .get("tool_call_id")
-                        .and_then(Value::as_str)
-                        .unwrap_or_default();
-                    match open.iter().position(|call| *call == id) {
-                        None => self.say(
-                            format!("{path}.tool_call_id"),
-                            "result_without_call",
-                            format!("`{id}` answers no open call"),
-                        ),
-                        Some(place) => {
-                            if place != 0 {
-                                self.say(
-                                    format!("{path}.tool_call_id"),
-                                    "result_order",
-                                    "results are to come in call order",
-                                );
-                            }
-                            open.remove(place);
-                        }
-                    }
-                }
-                other => self.say(
-                    format!("{path}.role"),
-                    "role",
-                    format!("unknown role `{other}`"),
-                ),
-            }
-        }
-        if !open.is_empty() {
-            self.say(
-                "messages",
-                "call_without_result",
-                format!("calls without a result at the end: {}", open.join(", ")),
-            );
-        }
-    }
-
-    fn assistant<'a>(&mut self, path: &str, message: &'a Value) -> Vec<&'a str> {
-        let calls = message.get("tool_calls");
-        let says_more = calls.is_some() || message.get("refusal").is_some_and(Value::is_string);
-        self.content(path, message, says_more);
-        let Some(calls) = calls else {
-            return Vec::new();
-        };
-        let Some(calls) = calls.as_array().filter(|calls| !calls.is_empty()) else {
-            self.say(
-                format!("{path}.tool_calls"),
-                "tool_calls",
-                "expected at least one call, or no field",
-            );
-            return Vec::new();
-        };
-        let mut ids = Vec::new();
-        for (at, call) in calls.iter().enumerate() {
-            let path = format!("{path}.tool_calls[{at}]");
-            let id = call.get("id").and_then(Value::as_str).unwrap_or_default();
-            if id.is_empty() {
-                self.say(format!("{path}.id"), "call_id", "expected an id");
-            }
-            if ids.contains(&id) {
-                self.say(
-                    format!("{path}.id"),
-                    "duplicate_call_id",
-                    format!("`{id}` is there twice"),
-                );
-            }
-            ids.push(id);
-            if call.get("type").and_then(Value::as_str) != Some("function") {
-                self.say(
-                    format!("{path}.type"),
-                    "tool_calls",
-                    "expected \"function\"",
-                );
-            }
-            let function = call.get("function").unwrap_or(&Value::Null);
-            if !is_name(
-                function
-                    .get("name")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default(),
-            ) {
-                self.say(
-                    format!("{path}.function.name"),
-                    "name",
-                    "expected 1 to 64 of A-Z a-z 0-9 _ -",
-                );
-            }
-            if !function.get("arguments").is_some_and(Value::is_string) {
-                self.say(
-                    format!("{path}.function.arguments"),
-                    "arguments",
-                    "expected a string of JSON",
-                );
-            }
-        }
-        ids
-    }
-
-    fn content(&mut self, path: &str, message: &Value, optional: bool) {
-        let path = format!("{path}.content");
-        match message.get("content") {
-            Some(Value::String(_)) => {}
-            Some(Value::Array(parts)) if !parts.is_empty() => {
-                for (at, part) in parts.iter().enumerate() {
-                    let complete = match part.get("type").and_then(Value::as_str) {
-                        Some("text") => part.get("text").is_some_and(Value::is_string),
-                        Some("image_url") => {
-                            part.pointer("/image_url/url").is_some_and(Value::is_string)
-                        }
-                        Some("input_audio") => part
-                            .pointer("/input_audio/data")
-                            .is_some_and(Value::is_string),
-                        Some("file") => part.get("file").is_some_and(Value::is_object),
-                        Some("refusal") => part.get("refusal").is_some_and(Value::is_string),
-                        _ => false,
-                    };
-                    if !complete {
-                        self.say(
-                            format!("{path}[{at}]"),
-                            "content",
-                            "unknown or incomplete content part",
-                        );
-                    }
-                }
-            }
-            None | Some(Value::Null) if optional => {}
-            _ => self.say(path, "content", "expected a string or a list of parts"),
-        }
-    }
 }
 
-fn is_text(value: Option<&Value>) -> bool {
+/// Whether it is a string that says something.
+pub(super) fn is_text(value: Option<&Value>) -> bool {
     value
         .and_then(Value::as_str)
         .is_some_and(|text| !text.is_empty())
 }
 
-fn is_name(name: &str) -> bool {
+/// Whether it is a name that providers take for tools and schemas.
+pub(super) fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len())
         && name
             .bytes()

@@ -12,6 +12,7 @@ use super::fault::Fault;
 use super::judge::Violation;
 use super::render;
 use super::request::Request;
+use super::wires::Wire;
 use crate::scripted::{Gate, answers};
 
 /// What one request gets.
@@ -22,7 +23,7 @@ pub struct Reply {
     pub(super) gates: Vec<(usize, Gate)>,
     pub(super) chunk: usize,
     pub(super) reasoning_key: &'static str,
-    rendered: Arc<[OnceLock<Vec<Action>>; 3]>,
+    rendered: Arc<[OnceLock<Vec<Action>>; 3 * Wire::COUNT]>,
 }
 
 #[derive(Clone, Debug)]
@@ -191,14 +192,16 @@ impl Reply {
 
     /// What the connection is to do for `request`; rendered once a reply and wire.
     pub(super) fn actions(&self, request: &Request) -> &[Action] {
-        let wire = match (request.is_streamed(), request.wants_usage()) {
+        let form = match (request.is_streamed(), request.wants_usage()) {
             (false, _) => 0,
             (true, false) => 1,
             (true, true) => 2,
         };
+        // A path of no wire is only answered by a lenient server, as if it were the commonest one.
+        let wire = Wire::of(request.path()).unwrap_or(Wire::ChatCompletions);
         self.rendered
-            .get(wire)
-            .map(|cell| cell.get_or_init(|| render::actions(self, wire > 0, wire == 2)))
+            .get(3 * wire.number() + form)
+            .map(|cell| cell.get_or_init(|| render::actions(self, wire, form > 0, form == 2)))
             .map_or(&[], Vec::as_slice)
     }
 

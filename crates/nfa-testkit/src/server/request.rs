@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::http::Head;
 use super::judge::{self, Violation};
+use super::wires::Wire;
 
 /// A request that the fake server got.
 #[derive(Debug)]
@@ -108,7 +109,7 @@ impl Request {
 
     /// Whether the answer is to be streamed.
     pub fn is_streamed(&self) -> bool {
-        self.glance.stream
+        self.glance.stream || Wire::is_streamed_path(self.path())
     }
 
     /// Whether a streamed answer is to state its usage.
@@ -118,6 +119,10 @@ impl Request {
 
     /// How many tool results the conversation holds.
     pub fn tool_results(&self) -> usize {
+        match Wire::of(self.path()) {
+            Some(Wire::ChatCompletions) | None => {}
+            Some(wire) => return wire.tool_results(&self.json()),
+        }
         self.glance
             .messages
             .iter()

@@ -136,7 +136,7 @@ fn the_judge_pairs_calls_and_results() {
         let mut all = vec![serde_json::json!({"role": "user", "content": "hi"})];
         all.extend(messages.as_array().unwrap().clone());
         let body = serde_json::json!({"model": "m", "messages": all});
-        judge::body(&body)
+        judge::chat_completions(&body)
             .iter()
             .map(|violation| violation.rule)
             .collect::<Vec<_>>()
@@ -173,7 +173,7 @@ fn the_judge_pairs_calls_and_results() {
 #[test]
 fn the_judge_knows_every_field() {
     let rules = |body: serde_json::Value| {
-        judge::body(&body)
+        judge::chat_completions(&body)
             .iter()
             .map(|violation| violation.rule)
             .collect::<Vec<_>>()

@@ -14,7 +14,7 @@ fn written(request: &ModelRequest, dialect: Dialect, tool_calling: ToolCalling) 
     };
     let body = writing.body(request).unwrap();
     let body = serde_json::from_slice(&body).unwrap();
-    assert_eq!(judge::body(&body), [], "{body}");
+    assert_eq!(judge::chat_completions(&body), [], "{body}");
     body
 }
 
@@ -112,6 +112,7 @@ fn settings_are_written_once_and_extra_ones_win() {
             ("user".to_owned(), json!("u")),
         ]
         .into(),
+        ..ModelSettings::default()
     });
     let body = written(&request, Dialect::OpenAi, ToolCalling::Native);
     assert_eq!(body["temperature"], 0.1);

@@ -1,0 +1,123 @@
+//! The wires that the fake server speaks: one folder each, told apart by the path of a request.
+
+pub(super) mod chat;
+
+use nfa_core::content::ModelAnswer;
+use serde_json::{Value, json};
+
+use super::judge::Violation;
+use super::reply::Reply;
+
+/// A provider's protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wire {
+    ChatCompletions,
+}
+
+impl Wire {
+    /// How many there are, for tables by [`Wire::number`].
+    pub(super) const COUNT: usize = 1;
+
+    /// The wire that is spoken at `path`.
+    pub(super) fn of(path: &str) -> Option<Self> {
+        if path.ends_with("/chat/completions") {
+            Some(Self::ChatCompletions)
+        } else {
+            None
+        }
+    }
+
+    /// Whether the path alone asks for a stream.
+    pub(super) fn is_streamed_path(path: &str) -> bool {
+        path.ends_with(":streamGenerateContent")
+    }
+
+    /// How many tool results a request's conversation holds.
+    pub(super) fn tool_results(self, body: &Value) -> usize {
+        let count = |list: &str, is_result: fn(&Value) -> bool| {
+            let items = body.get(list).and_then(Value::as_array);
+            items.map_or(0, |items| {
+                items.iter().filter(|item| is_result(item)).count()
+            })
+        };
+        match self {
+            Self::ChatCompletions => count("messages", |message| message["role"] == "tool"),
+        }
+    }
+
+    /// Its place in a table.
+    pub(super) fn number(self) -> usize {
+        self as usize
+    }
+
+    /// Everything that is wrong with a request's body.
+    pub(super) fn judge(self, body: &Value) -> Vec<Violation> {
+        match self {
+            Self::ChatCompletions => chat::judge(body),
+        }
+    }
+
+    /// An answer that is not streamed.
+    pub(super) fn body(self, answer: &ModelAnswer, reply: &Reply) -> Value {
+        match self {
+            Self::ChatCompletions => chat::body(answer, reply),
+        }
+    }
+
+    /// An answer as server-sent events, the last one included. `usage`: whether it is to be stated where the
+    /// request decides.
+    pub(super) fn events(self, answer: &ModelAnswer, reply: &Reply, usage: bool) -> Vec<String> {
+        match self {
+            Self::ChatCompletions => chat::events(answer, reply, usage),
+        }
+    }
+
+    /// An event that is no content.
+    pub(super) fn role_only(self) -> String {
+        match self {
+            Self::ChatCompletions => chat::role_only(),
+        }
+    }
+
+    /// The body of an error of the provider.
+    pub(super) fn error_body(self) -> Value {
+        match self {
+            Self::ChatCompletions => json!({"error": {
+                "message": "the provider gave up",
+                "type": "server_error",
+                "code": "upstream_failed",
+            }}),
+        }
+    }
+
+    /// An error inside a stream.
+    pub(super) fn error_event(self) -> String {
+        event(&self.error_body())
+    }
+}
+
+/// One server-sent event.
+pub(super) fn event(body: &Value) -> String {
+    format!("data: {body}\n\n")
+}
+
+/// Sets a member of an object.
+fn put(object: &mut Value, key: &str, value: Value) {
+    if let Some(map) = object.as_object_mut() {
+        map.insert(key.to_owned(), value);
+    }
+}
+
+/// A text in pieces of at most `size` characters.
+fn pieces_of(text: &str, size: usize) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let end = rest
+            .char_indices()
+            .nth(size)
+            .map_or(rest.len(), |(at, _)| at);
+        let (piece, tail) = rest.split_at_checked(end)?;
+        rest = tail;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
