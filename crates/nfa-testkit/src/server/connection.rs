@@ -19,6 +19,8 @@ pub(super) enum Action {
     Write(Bytes),
     /// Sends these bytes again and again, with a pause before each time.
     Repeat(Bytes, Duration),
+    /// Waits so long.
+    Pause(Duration),
     /// Sends nothing more, and stays.
     Forever,
     /// Resets the connection.
@@ -99,6 +101,11 @@ impl Connection {
                         return Next::HungUp;
                     }
                 },
+                Action::Pause(pause) => {
+                    if self.pause(*pause).await {
+                        return Next::HungUp;
+                    }
+                }
                 Action::Forever => {
                     gone(&self.stream, &mut self.buffer).await;
                     return Next::HungUp;

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 /// A fault of the wire or of the provider. `after` counts events of the stream.
 ///
-/// Faults of a stream leave an answer that is not streamed as it is, unless they say otherwise.
+/// Faults of a stream leave an answer that is not streamed as it is, unless they say otherwise. Each is put
+/// into the answer after its wire has written it, so that it is the same fault on every wire.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Fault {
@@ -36,6 +37,16 @@ pub enum Fault {
     StallBeforeHead,
     /// The connection is closed before a byte of the answer, as a server does that was just about to.
     CloseBeforeHead,
+    /// The connection is reset before a byte of the answer.
+    ResetBeforeHead,
+    /// The head comes at once, the rest after a pause.
+    SlowFirstToken {
+        /// The pause.
+        pause: Duration,
+    },
+    /// Nothing more comes half-way through the stream, in the middle of an event: inside the arguments of
+    /// an answer that is one long call. In mid-body when not streamed.
+    StallInside,
     /// One byte at a time, with a pause before each.
     SlowLoris {
         /// The pause.
@@ -80,15 +91,49 @@ pub enum Fault {
     WrongContentType,
     /// Status 200, and a body that is an error.
     OkWithErrorBody,
+    /// The event in the middle comes again and again, for ever; a body that never ends when not streamed.
+    EndlessContent,
+    /// After the head, an event that never ends; a body that never ends when not streamed.
+    EndlessEvent,
     /// An event that is an error, after so many events; then the stream ends.
     ErrorEvent {
         /// Events before it.
         after: usize,
     },
+    /// An event that is no JSON, after so many events; then the stream goes on.
+    MalformedEvent {
+        /// Events before it.
+        after: usize,
+    },
+    /// Every event comes twice.
+    DuplicateEvents,
+    /// Every second event between the first and the last comes before the one that it follows.
+    ReorderedEvents,
+    /// Before every event one of a type that nobody knows.
+    UnknownEvents,
+    /// After the last event the one in the middle comes once more, and then what is no event at all.
+    DataAfterEnd,
+    /// The event in the middle carries so many bytes that say nothing.
+    HugeEvent {
+        /// The bytes.
+        bytes: usize,
+    },
+    /// Every event's data comes in several lines.
+    MultiLineData,
     /// Lines end with CR LF.
     CrLf,
+    /// Lines end with CR.
+    Cr,
     /// Comments between the events.
     Comments,
     /// The stream begins with a byte order mark.
     ByteOrderMark,
+    /// Every U+1F600 of the answer is written as one half of its escape, streamed or not.
+    LoneSurrogate,
+    /// Every U+1F600 of the answer is written as a byte that is no UTF-8, streamed or not.
+    InvalidUtf8,
+    /// Usage is not stated, streamed or not.
+    NoUsage,
+    /// Every number of the usage is one that cannot be, streamed or not.
+    WrongUsage,
 }

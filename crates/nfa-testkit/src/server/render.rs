@@ -1,6 +1,10 @@
 //! From a reply to what the connection does: the answer in the request's wire, with the faults put in.
 
+mod dress;
+mod stream;
+
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use bytes::Bytes;
 use nfa_core::content::{ModelAnswer, Part};
@@ -10,16 +14,13 @@ use super::fault::Fault;
 use super::reply::{Outcome, Reply};
 use super::wires::Wire;
 
-/// Writes of an answer without faults or gates are joined up to this size.
-const JOINED: usize = 16 * 1024;
-
 pub(super) fn actions(reply: &Reply, wire: Wire, streamed: bool, usage: bool) -> Vec<Action> {
     let fault = reply.fault.as_ref();
-    if matches!(fault, Some(Fault::StallBeforeHead)) {
-        return vec![Action::Forever];
-    }
-    if matches!(fault, Some(Fault::CloseBeforeHead)) {
-        return vec![Action::Close];
+    match fault {
+        Some(Fault::StallBeforeHead) => return vec![Action::Forever],
+        Some(Fault::CloseBeforeHead) => return vec![Action::Close],
+        Some(Fault::ResetBeforeHead) => return vec![Action::Reset],
+        _ => {}
     }
     let answer = match &reply.outcome {
         Outcome::Plain {
@@ -43,22 +44,14 @@ pub(super) fn actions(reply: &Reply, wire: Wire, streamed: bool, usage: bool) ->
     let mut answer = answer.clone();
     spoil(&mut answer, fault);
     let wrong_type = matches!(fault, Some(Fault::WrongContentType));
+    let kind = |right| if wrong_type { "text/plain" } else { right };
     if streamed {
-        let kind = if wrong_type {
-            "text/plain"
-        } else {
-            "text/event-stream"
-        };
-        let events = dress(wire.events(&answer, reply, usage), fault);
-        stream(kind, &events, reply, wire)
+        let events = dress::events(wire.events(&answer, reply, usage), fault);
+        stream::actions(kind("text/event-stream"), &events, reply, wire)
     } else {
-        let kind = if wrong_type {
-            "text/plain"
-        } else {
-            "application/json"
-        };
-        let body = wire.body(&answer, reply).to_string().into();
-        whole(200, &content_type(kind), &body, fault)
+        let body = dress::body(wire.body(&answer, reply), fault);
+        let kind = content_type(kind("application/json"));
+        whole(200, &kind, &body.into(), fault)
     }
 }
 
@@ -120,7 +113,11 @@ fn whole(
     match fault {
         Some(Fault::ResetMidStream { .. }) => cut(Action::Reset, bytes),
         Some(Fault::CloseMidStream { .. }) => cut(Action::Close, bytes),
-        Some(Fault::Stall { .. }) => cut(Action::Forever, bytes),
+        Some(Fault::Stall { .. } | Fault::StallInside) => cut(Action::Forever, bytes),
+        Some(Fault::EndlessContent | Fault::EndlessEvent) => vec![
+            Action::Write(head(status, headers, "transfer-encoding: chunked").into()),
+            Action::Repeat(stream::chunk(&filler()), Duration::ZERO),
+        ],
         Some(Fault::SlowLoris { .. }) => {
             bytes.extend_from_slice(body);
             byte_by_byte(&bytes)
@@ -136,22 +133,21 @@ fn whole(
     }
 }
 
+/// Bytes that say nothing, in the form of JSON's white space.
+fn filler() -> Vec<u8> {
+    vec![b' '; 64 * 1024]
+}
+
 fn split_whole(status: u16, headers: &[(String, String)], pieces: Vec<Bytes>) -> Vec<Action> {
     let head = head(status, headers, "transfer-encoding: chunked");
     let mut actions = vec![Action::Write(head.into())];
-    actions.extend(pieces.iter().map(|piece| Action::Write(chunk(piece))));
-    actions.push(Action::Write(LAST_CHUNK));
+    actions.extend(
+        pieces
+            .iter()
+            .map(|piece| Action::Write(stream::chunk(piece))),
+    );
+    actions.push(Action::Write(stream::LAST_CHUNK));
     actions
-}
-
-const LAST_CHUNK: Bytes = Bytes::from_static(b"0\r\n\r\n");
-
-/// One HTTP chunk: a client's HTTP library hands chunks over one by one, however TCP joins them.
-fn chunk(piece: &[u8]) -> Bytes {
-    let mut bytes = format!("{:x}\r\n", piece.len()).into_bytes();
-    bytes.extend_from_slice(piece);
-    bytes.extend_from_slice(b"\r\n");
-    bytes.into()
 }
 
 fn pieces(bytes: &[u8], size: usize) -> Vec<Bytes> {
@@ -182,111 +178,4 @@ fn code_points(bytes: &[u8]) -> Vec<Bytes> {
     ));
     pieces.retain(|piece| !piece.is_empty());
     pieces
-}
-
-/// A streamed answer.
-fn stream(kind: &str, events: &[String], reply: &Reply, wire: Wire) -> Vec<Action> {
-    let head = head(200, &content_type(kind), "transfer-encoding: chunked");
-    let mut actions = vec![Action::Write(head.into())];
-    let mut send = |events: &[String]| {
-        actions.extend(
-            events
-                .iter()
-                .map(|event| Action::Write(chunk(event.as_bytes()))),
-        );
-    };
-    let first = |count: usize| events.get(..count).unwrap_or(events);
-    match reply.fault.as_ref() {
-        Some(Fault::ResetMidStream { after }) => {
-            send(first(*after));
-            actions.push(Action::Reset);
-        }
-        Some(Fault::CloseMidStream { after }) => {
-            send(first(*after));
-            actions.push(Action::Close);
-        }
-        Some(Fault::Stall { after }) => {
-            send(first(*after));
-            actions.push(Action::Forever);
-        }
-        Some(Fault::EofWithoutTerminator { after }) => {
-            send(first(*after));
-            actions.push(Action::Write(LAST_CHUNK));
-        }
-        Some(Fault::ErrorEvent { after }) => {
-            send(first(*after));
-            send(&[wire.error_event()]);
-            actions.push(Action::Write(LAST_CHUNK));
-        }
-        Some(Fault::KeepAlivesOnly { pause }) => {
-            actions.push(Action::Repeat(chunk(b": keep-alive\n\n"), *pause));
-        }
-        Some(Fault::RoleOnly { pause }) => {
-            let role = wire.role_only();
-            actions.push(Action::Repeat(chunk(role.as_bytes()), *pause));
-        }
-        Some(Fault::SlowLoris { .. }) => {
-            let mut bytes = Vec::new();
-            for action in &actions {
-                if let Action::Write(head) = action {
-                    bytes.extend_from_slice(head);
-                }
-            }
-            bytes.extend_from_slice(&chunk(events.concat().as_bytes()));
-            bytes.extend_from_slice(&LAST_CHUNK);
-            return byte_by_byte(&bytes);
-        }
-        Some(Fault::SplitEvery { bytes }) => {
-            let pieces = pieces(events.concat().as_bytes(), *bytes);
-            actions.extend(pieces.iter().map(|piece| Action::Write(chunk(piece))));
-            actions.push(Action::Write(LAST_CHUNK));
-        }
-        Some(Fault::SplitCodePoints) => {
-            let pieces = code_points(events.concat().as_bytes());
-            actions.extend(pieces.iter().map(|piece| Action::Write(chunk(piece))));
-            actions.push(Action::Write(LAST_CHUNK));
-        }
-        fault => {
-            send(events);
-            actions.push(Action::Write(LAST_CHUNK));
-            if fault.is_none() && reply.gates.is_empty() {
-                return joined(&actions);
-            }
-        }
-    }
-    actions
-}
-
-fn joined(actions: &[Action]) -> Vec<Action> {
-    let mut joined = Vec::new();
-    let mut pending = Vec::new();
-    for action in actions {
-        if let Action::Write(bytes) = action {
-            if pending.len() + bytes.len() > JOINED {
-                joined.push(Action::Write(std::mem::take(&mut pending).into()));
-            }
-            pending.extend_from_slice(bytes);
-        }
-    }
-    joined.push(Action::Write(pending.into()));
-    joined
-}
-
-/// Faults of how events are written.
-fn dress(mut events: Vec<String>, fault: Option<&Fault>) -> Vec<String> {
-    match fault {
-        Some(Fault::CrLf) => events
-            .iter()
-            .map(|event| event.replace('\n', "\r\n"))
-            .collect(),
-        Some(Fault::Comments) => events
-            .iter()
-            .map(|event| format!(": comment\n\nevent: message\nid: 1\nretry: 5\n{event}"))
-            .collect(),
-        Some(Fault::ByteOrderMark) => {
-            events.insert(0, "\u{feff}".to_owned());
-            events
-        }
-        _ => events,
-    }
 }

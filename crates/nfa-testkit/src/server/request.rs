@@ -97,6 +97,14 @@ impl Request {
         self.head.header(name)
     }
 
+    /// The API key, in whichever header the wire sends it.
+    pub fn api_key(&self) -> Option<&str> {
+        self.header("authorization")
+            .map(|value| value.strip_prefix("Bearer ").unwrap_or(value))
+            .or_else(|| self.header("x-api-key"))
+            .or_else(|| self.header("x-goog-api-key"))
+    }
+
     /// The body's bytes.
     pub fn body(&self) -> &Bytes {
         &self.body
@@ -119,9 +127,9 @@ impl Request {
 
     /// How many tool results the conversation holds.
     pub fn tool_results(&self) -> usize {
-        match Wire::of(self.path()) {
-            Some(Wire::ChatCompletions) | None => {}
-            Some(wire) => return wire.tool_results(&self.json()),
+        let wire = Wire::of(self.path()).unwrap_or(Wire::ChatCompletions);
+        if wire != Wire::ChatCompletions {
+            return wire.tool_results(&self.json());
         }
         self.glance
             .messages

@@ -2,7 +2,10 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::reply::Reply;
 use super::request::Request;
@@ -65,19 +68,57 @@ impl Script {
         })
     }
 
+    /// These replies in this order, again and again: a server that flaps.
+    pub fn cycle(replies: impl IntoIterator<Item = Reply>) -> Self {
+        let replies = Mutex::new(replies.into_iter().collect::<VecDeque<_>>());
+        Self::from_fn(move |request| {
+            let mut replies = lock(&replies);
+            replies.rotate_left(1);
+            replies
+                .back()
+                .cloned()
+                .unwrap_or_else(|| exhausted(request))
+        })
+    }
+
+    /// The reply of the request's API key ([`Request::api_key`]); any other key gets status 401.
+    pub fn by_key(replies: impl IntoIterator<Item = (&'static str, Reply)>) -> Self {
+        let replies: Vec<_> = replies.into_iter().collect();
+        Self::from_fn(move |request| {
+            let key = request.api_key().unwrap_or_default();
+            let own = replies.iter().find(|(known, _)| *known == key);
+            own.map_or_else(
+                || Reply::error(401, "invalid_api_key", "no such key"),
+                |(_, reply)| reply.clone(),
+            )
+        })
+    }
+
+    /// Each reply until so long after the first request, and then `after`: a brown-out that passes.
+    pub fn by_time(windows: impl IntoIterator<Item = (Duration, Reply)>, after: Reply) -> Self {
+        let windows: Vec<_> = windows.into_iter().collect();
+        let first = OnceLock::new();
+        Self::from_fn(move |_| {
+            let since = first.get_or_init(Instant::now).elapsed();
+            let now = windows.iter().find(|(until, _)| since < *until);
+            now.map_or(&after, |(_, reply)| reply).clone()
+        })
+    }
+
     pub(super) fn reply(&self, request: &Request) -> Reply {
         match &self.0 {
-            Kind::Replies(replies) => lock(replies).pop_front().unwrap_or_else(|| {
-                Reply::error(
-                    400,
-                    "script_exhausted",
-                    &format!("the script has no reply for request {}", request.number()),
-                )
-            }),
+            Kind::Replies(replies) => lock(replies)
+                .pop_front()
+                .unwrap_or_else(|| exhausted(request)),
             Kind::Always(reply) => reply.clone(),
             Kind::Function(function) => function(request),
         }
     }
+}
+
+fn exhausted(request: &Request) -> Reply {
+    let message = format!("the script has no reply for request {}", request.number());
+    Reply::error(400, "script_exhausted", &message)
 }
 
 impl fmt::Debug for Script {

@@ -98,6 +98,81 @@ async fn faults_are_what_they_are_called() {
 }
 
 #[tokio::test]
+async fn faults_of_events_are_what_they_are_called() {
+    let said = |fault: Fault| async move {
+        let reply = Reply::text("ab\u{1F600}cd")
+            .in_chunks_of(1)
+            .with_fault(fault);
+        let server = FakeServer::start(Script::always(reply)).await.unwrap();
+        let answer = ask(&server, STREAMED).await;
+        // Each event is a chunk of its own: its size, itself.
+        let chunks = text(&answer)
+            .split("\r\n")
+            .skip(5)
+            .map(str::to_owned)
+            .collect::<Vec<_>>();
+        (answer, chunks.join("|"))
+    };
+    let content = |text: &str| format!(r#""delta":{{"content":"{text}"}}"#);
+    let (plain, _) = said(Fault::Comments).await;
+    assert!(text(&plain).contains("data: [DONE]"));
+    let (_, twice) = said(Fault::DuplicateEvents).await;
+    assert_eq!(twice.matches(&content("a")).count(), 2);
+    assert_eq!(twice.matches("[DONE]").count(), 2);
+    let (_, swapped) = said(Fault::ReorderedEvents).await;
+    assert!(swapped.find(&content("b")) < swapped.find(&content("a")));
+    assert!(swapped.ends_with("data: [DONE]\n\n|0||"), "{swapped}");
+    let (_, malformed) = said(Fault::MalformedEvent { after: 2 }).await;
+    assert!(malformed.contains("data: {\"cut\": [1,\n\n") && malformed.contains("[DONE]"));
+    let (_, after) = said(Fault::DataAfterEnd).await;
+    assert!(after.find("[DONE]") < after.rfind("chat.completion.chunk"));
+    let (_, unknown) = said(Fault::UnknownEvents).await;
+    assert!(unknown.matches("nfa.unknown").count() > 10);
+    let (_, lines) = said(Fault::MultiLineData).await;
+    assert!(lines.contains("data: {\ndata: \"") && lines.contains("\ndata: }\n\n"));
+    let (_, huge) = said(Fault::HugeEvent { bytes: 1 << 20 }).await;
+    assert!(huge.len() > 1 << 20 && huge.contains("padding"));
+    let (_, without) = said(Fault::NoUsage).await;
+    assert!(!without.contains("usage"));
+    let (_, wrong) = said(Fault::WrongUsage).await;
+    assert!(wrong.contains(r#""prompt_tokens":-1"#), "{wrong}");
+    let (half, _) = said(Fault::LoneSurrogate).await;
+    assert!(text(&half).contains(&content("\\ud83d")));
+    let (byte, _) = said(Fault::InvalidUtf8).await;
+    assert!(byte.contains(&0xFF) && std::str::from_utf8(&byte).is_err());
+    let (cr, _) = said(Fault::Cr).await;
+    assert!(text(&cr).contains("data: [DONE]\r\r"));
+    let (none, _) = said(Fault::ResetBeforeHead).await;
+    assert!(none.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn scripts_go_by_key_by_count_and_by_time() {
+    let server = FakeServer::start(Script::cycle([
+        Reply::text("good"),
+        Reply::error(500, "x", "bad"),
+    ]))
+    .await
+    .unwrap();
+    for word in ["good", "bad", "good", "bad"] {
+        assert!(text(&ask(&server, GOOD).await).contains(word));
+    }
+    let server = FakeServer::start(Script::by_key([("right", Reply::text("good"))]))
+        .await
+        .unwrap();
+    assert!(text(&ask(&server, GOOD).await).starts_with("HTTP/1.1 401"));
+    let second = std::time::Duration::from_secs(1);
+    let brown = Script::by_time(
+        [(second, Reply::error(503, "x", "brown"))],
+        Reply::text("good"),
+    );
+    let server = FakeServer::start(brown).await.unwrap();
+    assert!(text(&ask(&server, GOOD).await).contains("brown"));
+    tokio::time::advance(second).await;
+    assert!(text(&ask(&server, GOOD).await).contains("good"));
+}
+
+#[tokio::test]
 async fn notices_a_client_that_hangs_up() {
     let server = FakeServer::start(Script::always(
         Reply::text("x").with_fault(Fault::Stall { after: 1 }),
