@@ -54,7 +54,7 @@ pub const RESPONSE_TOO_LARGE: &str = "model_response_too_large";
 pub const SPEC_INVALID: &str = "model_spec_invalid";
 /// No provider of that name is registered. Configuration.
 pub const UNKNOWN_PROVIDER: &str = "model_unknown_provider";
-/// TLS could not be set up. Configuration.
+/// TLS could not be set up, or the provider's certificate is not trusted. Configuration.
 pub const TLS: &str = "model_tls";
 /// The inner model's stream ended without an answer: a defect of that adapter. Internal.
 pub const STREAM_ENDED: &str = "model_stream_ended";

@@ -14,6 +14,7 @@ use tokio::time::Sleep;
 
 use super::answer::too_large;
 use super::deadlines::Timer;
+use super::mending::mended;
 use super::sse::Parser;
 use super::{Fold, Progress, Wire, failure, http};
 use crate::endpoint::Endpoint;
@@ -49,7 +50,7 @@ async fn whole<W: Wire>(
         let mut response = send(wire, request).await?;
         let body = collect(endpoint, &mut response).await?;
         let mut fold = wire.fold(request);
-        fold.body(&body)?;
+        fold.body(&mended(&body))?;
         if !fold.is_finished() {
             return Err(errors::invalid(format!(
                 "expected an answer with a finish reason, found {}",
@@ -290,11 +291,13 @@ impl<F: Fold> Call<'_, F> {
     /// The body is over, without the stream's last event.
     fn end(&mut self) -> Result<(), Error> {
         if let Some(body) = self.unframed.take() {
-            self.fold.body(&body)?;
+            self.fold.body(&mended(&body))?;
             return self.close();
         }
         let fold = &mut self.fold;
-        let last = self.parser.finish(&mut |data| fold.event(data).map(|_| ()));
+        let last = self
+            .parser
+            .finish(&mut |data| fold.event(&mended(data)).map(|_| ()));
         if !self.fold.is_finished() {
             // An event that was cut is part of what was truncated; a whole one may say what happened.
             return match last {
@@ -331,7 +334,7 @@ pub(super) fn take(
         if progress == Progress::Done {
             return Ok(());
         }
-        match fold.event(data)? {
+        match fold.event(&mended(data))? {
             Progress::None => {}
             came => progress = came,
         }

@@ -126,6 +126,16 @@ pub(crate) fn failure(error: reqwest::Error, url: &Url, begun: bool) -> Error {
     let error = error.without_url();
     let place = url.host_str().unwrap_or("the provider");
     let causes = causes(&error);
+    if let Some(refused) = refused_certificate(&error) {
+        return errors::configuration(
+            errors::TLS,
+            format!(
+                "expected a certificate of {place} that this machine trusts, found one that it does not \
+                 ({refused}): check the base URL, the machine's certificates and its clock"
+            ),
+        )
+        .with_source(error);
+    }
     let (code, message) = if error.is_connect() {
         if error.is_timeout() {
             (
@@ -158,6 +168,25 @@ pub(crate) fn failure(error: reqwest::Error, url: &Url, begun: bool) -> Error {
         )
     };
     errors::transient(code, message).with_source(error)
+}
+
+/// What is wrong with the other side's certificate, when that is why there is no connection.
+fn refused_certificate(error: &reqwest::Error) -> Option<String> {
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        if let Some(rustls::Error::InvalidCertificate(reason)) = inner.downcast_ref() {
+            return Some(reason.to_string());
+        }
+        // An I/O error does not count what it was made from among its sources.
+        let hidden = inner
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref);
+        cause = match hidden {
+            Some(hidden) => Some(hidden),
+            None => inner.source(),
+        };
+    }
+    None
 }
 
 /// Whether the connection was closed before a byte of the answer.

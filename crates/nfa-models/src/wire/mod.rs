@@ -8,6 +8,7 @@ mod call;
 pub(crate) mod deadlines;
 pub(crate) mod failure;
 pub(crate) mod http;
+mod mending;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod replay;
 pub(crate) mod sse;

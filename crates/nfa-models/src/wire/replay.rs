@@ -5,6 +5,7 @@ use nfa_core::content::ModelAnswer;
 use nfa_core::ports::ModelDelta;
 
 use super::call::take;
+use super::mending::mended;
 use super::sse::Parser;
 use super::{Fold, Progress};
 use crate::errors;
@@ -34,7 +35,7 @@ fn fill(
             return fold.finish();
         }
     }
-    let last = parser.finish(&mut |data| fold.event(data).map(|_| ()));
+    let last = parser.finish(&mut |data| fold.event(&mended(data)).map(|_| ()));
     if !fold.is_finished() {
         last?;
         return Err(errors::truncated(fold.answer().found()));
@@ -44,7 +45,7 @@ fn fill(
 
 /// An answer that was not streamed.
 pub(crate) fn read_whole(mut fold: impl Fold, body: &[u8]) -> Result<ModelAnswer, Error> {
-    fold.body(body)?;
+    fold.body(&mended(body))?;
     fold.finish()
 }
 
