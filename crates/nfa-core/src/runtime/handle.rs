@@ -156,7 +156,9 @@ impl RunHandle {
     }
 
     async fn pull(&mut self) -> Option<Event> {
-        self.events.as_mut()?.recv().await
+        let event = self.events.as_mut()?.recv().await;
+        self.live.room.notify_waiters();
+        event
     }
 
     async fn finish(&mut self) -> Result<(), Error> {
@@ -206,6 +208,9 @@ impl RunHandle {
 
 impl Drop for RunHandle {
     fn drop(&mut self) {
+        // Nobody reads any more: whoever waits for room need not.
+        self.events = None;
+        self.live.room.notify_waiters();
         if self.cancel_on_drop {
             self.live.cancel();
         }

@@ -12,6 +12,9 @@ pub(super) struct Live {
     pub(super) cancel: Cancellation,
     pub(super) posted: AtomicBool,
     pub(super) nudge: Notify,
+    /// Told whenever an event was read. Whoever waits for room waits here and not in the queue of the
+    /// channel: there, room would be set aside for steps that are not polled while the driver itself waits.
+    pub(super) room: Notify,
 }
 
 impl Live {

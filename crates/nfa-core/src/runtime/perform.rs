@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -61,14 +62,23 @@ impl Surroundings {
         };
         // There is room as a rule; only a slow reader makes the run wait.
         if let Err(TrySendError::Full(event)) = events.try_send(event) {
-            Box::pin(async {
-                tokio::select! {
-                    biased;
-                    _ = events.send(event) => {}
-                    () = self.live.cancelled() => {}
-                }
-            })
-            .await;
+            Box::pin(self.send_when_read(events, event)).await;
+        }
+    }
+
+    async fn send_when_read(&self, events: &mpsc::Sender<Event>, mut event: Event) {
+        loop {
+            let mut room = pin!(self.live.room.notified());
+            room.as_mut().enable();
+            match events.try_send(event) {
+                Err(TrySendError::Full(back)) => event = back,
+                Ok(()) | Err(TrySendError::Closed(_)) => return,
+            }
+            tokio::select! {
+                biased;
+                () = room => {}
+                () = self.live.cancelled() => return,
+            }
         }
     }
 

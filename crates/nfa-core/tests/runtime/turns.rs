@@ -1,5 +1,5 @@
 use nfa_core::ports::ToolError;
-use nfa_core::runtime::{Agent, Event, OutcomeStatus, ReceiptState};
+use nfa_core::runtime::{Agent, Event, OutcomeStatus, ReceiptState, Runtime};
 use nfa_core::spec::{Effect, Limits};
 use nfa_core::{Category, Component, Error};
 use nfa_proof::{FieldId, LeafKind};
@@ -354,4 +354,43 @@ async fn a_failed_call_of_a_model_is_recorded_with_what_it_was_sent_and_what_sur
     assert_eq!(turns[1][&FieldId::RESPONSE], b"done");
     assert!(!turns[1].contains_key(&FieldId::ERROR));
     assert_eq!(turns[0][&FieldId::CONTEXT], turns[1][&FieldId::CONTEXT]);
+}
+
+#[tokio::test]
+async fn more_parallel_calls_than_events_that_may_wait_come_to_an_end() {
+    for capacity in [1, 2, 7] {
+        let runtime = Runtime::builder().event_capacity(capacity).build().unwrap();
+        let (add, calls) = add();
+        let asked = vec![("add", r#"{"a":1,"b":1}"#); 20];
+        let agent = Agent::builder("helper")
+            .model(model([Turn::calls(asked), Turn::text("done")]))
+            .tool(add)
+            .build()
+            .unwrap();
+        let mut handle = runtime.run(&agent, "go").start().await.unwrap();
+        let events = events(&mut handle).await;
+        let started = |event: &&Event| matches!(event, Event::ToolStarted { .. });
+        assert_eq!(
+            (events.iter().filter(started).count(), calls.count()),
+            (20, 20)
+        );
+        // One that is no longer read from ends too.
+        let model = model([
+            Turn::calls(vec![("add", r#"{"a":1,"b":1}"#); 20]),
+            Turn::text("done"),
+        ]);
+        let (add, calls) = crate::support::add();
+        let agent = Agent::builder("other")
+            .model(model)
+            .tool(add)
+            .build()
+            .unwrap();
+        let mut handle = runtime.run(&agent, "go").start().await.unwrap();
+        handle.next().await.unwrap().unwrap();
+        drop(handle);
+        while calls.count() < 20 {
+            tokio::task::yield_now().await;
+        }
+        runtime.close().await.unwrap();
+    }
 }
