@@ -1,36 +1,56 @@
-//! The adapter against a real llama.cpp server, when `NFA_TEST_MODEL_URL` names one.
+//! The adapters against a real llama.cpp server, when `NFA_TEST_MODEL_URL` names one.
 
 // Helpers of tests may fail like tests, and a skipped test says so.
 #![allow(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
     clippy::unwrap_used
 )]
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::StreamExt;
-use nfa_core::content::{Message, ModelAnswer};
-use nfa_core::ports::{CallContext, Model, ModelDelta, ModelRequest, ToolCalling, ToolDefinition};
+use nfa_core::content::{Message, ModelAnswer, Part, Role, ToolCall, ToolResult};
+use nfa_core::ports::{
+    CallContext, Model, ModelDelta, ModelRequest, ModelStream, ToolCalling, ToolDefinition,
+};
 use nfa_core::spec::ModelSettings;
 use nfa_models::{ChatCompletions, Dialect};
 use serde_json::{Value, json};
 
-fn model(tool_calling: ToolCalling) -> Option<ChatCompletions> {
+/// The server, and what it calls its model.
+struct Server {
+    /// Ends in `/v1`.
+    url: String,
+    model: String,
+}
+
+/// The wires that the server speaks, each with what makes its adapter.
+const WIRES: &[(&str, fn(&Server) -> Arc<dyn Model>)] = &[("chat_completions", |server| {
+    Arc::new(chat(server, ToolCalling::Native))
+})];
+
+fn chat(server: &Server, tool_calling: ToolCalling) -> ChatCompletions {
+    let name = format!("llamacpp/{}", server.model);
+    ChatCompletions::builder(name, server.model.as_str(), server.url.as_str())
+        .dialect(Dialect::LlamaCpp)
+        .tool_calling(tool_calling)
+        .build()
+        .unwrap()
+}
+
+fn server() -> Option<Server> {
     let Ok(url) = std::env::var("NFA_TEST_MODEL_URL") else {
         eprintln!(
             "skipped: no real model (set NFA_TEST_MODEL_URL, such as http://127.0.0.1:8080/v1)"
         );
         return None;
     };
-    let name = std::env::var("NFA_TEST_MODEL").unwrap_or_else(|_| "default".to_owned());
-    let model = ChatCompletions::builder(format!("llamacpp/{name}"), name, url)
-        .dialect(Dialect::LlamaCpp)
-        .tool_calling(tool_calling)
-        .build()
-        .unwrap();
-    Some(model)
+    let model = std::env::var("NFA_TEST_MODEL").unwrap_or_else(|_| "default".to_owned());
+    Some(Server { url, model })
 }
 
 fn request(text: &str, tokens: u64) -> ModelRequest {
@@ -44,9 +64,28 @@ fn request(text: &str, tokens: u64) -> ModelRequest {
     request
 }
 
-async fn ask(model: &ChatCompletions, request: &ModelRequest) -> (String, ModelAnswer) {
-    let context = CallContext::detached();
-    let mut stream = model.generate(&context, request);
+/// A request whose answer is as long as it may be.
+fn endless(text: &str, tokens: u64) -> ModelRequest {
+    let mut request = request(text, tokens);
+    let settings = Arc::make_mut(&mut request.settings);
+    settings.extra.insert("ignore_eos".into(), true.into());
+    request
+}
+
+fn add() -> ToolDefinition {
+    ToolDefinition {
+        name: "add".into(),
+        description: "Adds two integers.".into(),
+        parameters: Arc::new(json!({
+            "type": "object",
+            "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}},
+            "required": ["a", "b"],
+        })),
+    }
+}
+
+/// The rest of a stream: its text, and its answer.
+async fn rest(stream: &mut ModelStream<'_>) -> (String, ModelAnswer) {
     let mut text = String::new();
     while let Some(item) = stream.next().await {
         match item.unwrap() {
@@ -58,55 +97,93 @@ async fn ask(model: &ChatCompletions, request: &ModelRequest) -> (String, ModelA
     panic!("no answer");
 }
 
+async fn ask(model: &dyn Model, request: &ModelRequest) -> (String, ModelAnswer) {
+    let context = CallContext::detached();
+    rest(&mut model.generate(&context, request)).await
+}
+
 #[tokio::test]
 async fn streams_and_answers_whole() {
-    let Some(model) = model(ToolCalling::Native) else {
-        return;
-    };
-    let mut request = request("Say hello.", 24);
-    let (text, answer) = ask(&model, &request).await;
-    assert!(!text.is_empty());
-    assert_eq!(text, answer.message.joined_text());
-    assert!(answer.usage.input_tokens > 0 && answer.usage.output_tokens > 0);
-    request.deltas = false;
-    let (_, whole) = ask(&model, &request).await;
-    assert!(!whole.message.joined_text().is_empty());
-    assert!(whole.usage.output_tokens > 0);
+    let Some(server) = server() else { return };
+    for (wire, build) in WIRES {
+        let model = build(&server);
+        let mut request = request("Say hello.", 24);
+        let (text, answer) = ask(&*model, &request).await;
+        assert!(!text.is_empty(), "{wire}");
+        assert_eq!(text, answer.message.joined_text(), "{wire}");
+        assert!(answer.usage.input_tokens > 0 && answer.usage.output_tokens > 0);
+        request.deltas = false;
+        let (_, whole) = ask(&*model, &request).await;
+        // At temperature 0 it says the same, however it is asked.
+        assert_eq!(whole.message.joined_text(), text, "{wire}");
+        assert_eq!(whole.finish, answer.finish, "{wire}");
+        assert_eq!(whole.usage.output_tokens, answer.usage.output_tokens);
+    }
 }
 
 #[tokio::test]
 async fn keeps_to_an_output_schema() {
-    let Some(model) = model(ToolCalling::Native) else {
-        return;
-    };
-    let mut request = request("Give a colour.", 64);
-    request.output_schema = Some(Arc::new(json!({
-        "type": "object",
-        "properties": {"colour": {"type": "string", "enum": ["red", "green"]}},
-        "required": ["colour"],
-        "additionalProperties": false,
-    })));
-    let (text, answer) = ask(&model, &request).await;
-    assert_eq!(text, answer.message.joined_text());
-    let value: Value = serde_json::from_str(&text).unwrap();
-    assert!(["red", "green"].contains(&value["colour"].as_str().unwrap()));
+    let Some(server) = server() else { return };
+    for (wire, build) in WIRES {
+        let model = build(&server);
+        let mut request = request("Give a colour.", 64);
+        request.output_schema = Some(Arc::new(json!({
+            "type": "object",
+            "properties": {"colour": {"type": "string", "enum": ["red", "green"]}},
+            "required": ["colour"],
+            "additionalProperties": false,
+        })));
+        for deltas in [true, false] {
+            request.deltas = deltas;
+            let (text, answer) = ask(&*model, &request).await;
+            let said = answer.message.joined_text();
+            assert!(!deltas || text == said, "{wire}");
+            let value: Value = serde_json::from_str(&said).unwrap();
+            let colour = value["colour"].as_str().unwrap();
+            assert!(["red", "green"].contains(&colour), "{wire}: {said}");
+        }
+    }
+}
+
+/// The model is too small to call tools by itself, but the server must take what we send of them: tools,
+/// calls, and their results.
+#[tokio::test]
+async fn a_conversation_with_native_tools_is_accepted() {
+    let Some(server) = server() else { return };
+    for (wire, build) in WIRES {
+        let model = build(&server);
+        let mut request = request("Add 2 and 40.", 16);
+        request.tools = Arc::from([add()]);
+        let calls =
+            [1, 2].map(|at| ToolCall::new(format!("call_{at}"), "add", r#"{"a":2,"b":40}"#));
+        let results = calls.clone().map(|call| {
+            Part::ToolResult(ToolResult {
+                call_id: call.id,
+                name: call.name,
+                text: "42".to_owned(),
+                is_error: false,
+            })
+        });
+        let message = |role, parts: Vec<Part>| Arc::new(Message { role, parts });
+        let calls = calls.map(Part::ToolCall);
+        request
+            .messages
+            .push(message(Role::Assistant, calls.into()));
+        request.messages.push(message(Role::Tool, results.into()));
+        let (text, answer) = ask(&*model, &request).await;
+        assert!(
+            answer.message.tool_calls().next().is_some() || !text.is_empty(),
+            "{wire}"
+        );
+    }
 }
 
 #[tokio::test]
 async fn calls_a_constrained_tool_and_goes_on_after_its_result() {
-    let Some(model) = model(ToolCalling::Constrained) else {
-        return;
-    };
+    let Some(server) = server() else { return };
+    let model = chat(&server, ToolCalling::Constrained);
     let mut request = request("Add 2 and 40 with the tool add.", 96);
-    request.tools = Arc::from([ToolDefinition {
-        name: "add".into(),
-        description: "Adds two integers.".into(),
-        parameters: Arc::new(json!({
-            "type": "object",
-            "properties": {"a": {"type": "integer"}, "b": {"type": "integer"}},
-            "required": ["a", "b"],
-        })),
-    }]);
+    request.tools = Arc::from([add()]);
     let (text, answer) = ask(&model, &request).await;
     assert!(
         !text.contains("\"call\"") && !text.contains("\"answer\""),
@@ -118,12 +195,10 @@ async fn calls_a_constrained_tool_and_goes_on_after_its_result() {
         let arguments: Value = serde_json::from_str(&call.arguments).unwrap();
         assert!(arguments["a"].is_i64() && arguments["b"].is_i64());
     }
-    if called.is_empty() {
-        assert_eq!(text, answer.message.joined_text());
-    }
+    assert!(!called.is_empty(), "{text}");
     request.messages.push(Arc::new(answer.message));
     let results = called.iter().map(|call| {
-        nfa_core::content::Part::ToolResult(nfa_core::content::ToolResult {
+        Part::ToolResult(ToolResult {
             call_id: call.id.clone(),
             name: call.name.clone(),
             text: "42".to_owned(),
@@ -131,7 +206,7 @@ async fn calls_a_constrained_tool_and_goes_on_after_its_result() {
         })
     });
     request.messages.push(Arc::new(Message {
-        role: nfa_core::content::Role::Tool,
+        role: Role::Tool,
         parts: results.collect(),
     }));
     request
@@ -141,20 +216,85 @@ async fn calls_a_constrained_tool_and_goes_on_after_its_result() {
     assert_eq!(text, answer.message.joined_text());
 }
 
-#[tokio::test]
-async fn cancelling_ends_the_stream() {
-    let Some(model) = model(ToolCalling::Native) else {
-        return;
-    };
-    let request = request("Count from one to a thousand.", 2000);
-    let context = CallContext::detached();
-    let mut stream = model.generate(&context, &request);
-    assert!(stream.next().await.unwrap().is_ok());
-    context.cancellation.cancel();
-    let error = loop {
-        if let Err(error) = stream.next().await.unwrap() {
-            break error;
+/// How many of the server's slots are at work, and how many it has.
+async fn slots(server: &Server) -> (usize, usize) {
+    let root = server.url.trim_end_matches("/v1");
+    let client = reqwest::Client::builder()
+        .tls_backend_preconfigured(no_tls())
+        .no_proxy()
+        .build()
+        .unwrap();
+    let said = client.get(format!("{root}/slots")).send().await.unwrap();
+    let slots: Value = serde_json::from_slice(&said.bytes().await.unwrap()).unwrap();
+    let slots = slots.as_array().expect("llama.cpp's list of slots");
+    let busy = slots.iter().filter(|slot| slot["is_processing"] == true);
+    (busy.count(), slots.len())
+}
+
+fn no_tls() -> rustls::ClientConfig {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth()
+}
+
+/// Waits until the server says that so many slots are at work; other tests may use it too.
+async fn busy(server: &Server, wanted: usize) {
+    let waited = tokio::time::timeout(Duration::from_secs(60), async {
+        while slots(server).await.0 != wanted {
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
-    };
-    assert_eq!(error.code(), "model_cancelled");
+    });
+    assert!(waited.await.is_ok(), "never {wanted} slots at work");
+}
+
+/// How a caller gives up an answer that is far from its end.
+#[derive(Clone, Copy, Debug)]
+enum GivesUp {
+    Cancels,
+    Drops,
+}
+
+/// Whoever gives up an answer frees the server's slot: with every slot taken by long answers, the next
+/// request is served as soon as one is given up, and long before the others end.
+#[tokio::test]
+async fn giving_up_frees_the_servers_slot() {
+    let Some(server) = server() else { return };
+    for (wire, build) in WIRES {
+        for how in [GivesUp::Cancels, GivesUp::Drops] {
+            let model = build(&server);
+            let (_, all) = slots(&server).await;
+            let long = endless("Count from one to a thousand.", 1500);
+            let contexts: Vec<_> = (0..all).map(|_| CallContext::detached()).collect();
+            let mut streams = Vec::new();
+            for context in &contexts {
+                let mut stream = model.generate(context, &long);
+                assert!(stream.next().await.unwrap().is_ok(), "{wire}");
+                streams.push(stream);
+            }
+            assert_eq!(slots(&server).await.0, all, "{wire}");
+            let mut given_up = streams.pop().unwrap();
+            match how {
+                GivesUp::Cancels => {
+                    contexts.last().unwrap().cancellation.cancel();
+                    let error = loop {
+                        if let Err(error) = given_up.next().await.unwrap() {
+                            break error;
+                        }
+                    };
+                    assert_eq!(error.code(), "model_cancelled", "{wire}");
+                }
+                GivesUp::Drops => drop(given_up),
+            }
+            busy(&server, all - 1).await;
+            let (text, _) = ask(&*model, &request("Say hello.", 4)).await;
+            assert!(!text.is_empty(), "{wire} {how:?}");
+            // The others are still at it.
+            for stream in &mut streams {
+                assert!(stream.next().await.unwrap().is_ok(), "{wire} {how:?}");
+            }
+        }
+    }
 }
