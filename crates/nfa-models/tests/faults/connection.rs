@@ -153,7 +153,10 @@ async fn a_broken_stream_is_retracted_and_asked_for_again() {
     use nfa_core::ports::ModelDelta;
     for wire in WIRES {
         let server = serve([
-            said(Fault::ResetMidStream { after: 3 }).in_chunks_of(3),
+            // Every wire has begun its text by then, and none has ended it.
+            Reply::text("on and on. ".repeat(20))
+                .in_chunks_of(3)
+                .with_fault(Fault::ResetMidStream { after: 20 }),
             Reply::error(500, "bad", "x"),
             Reply::text("whole"),
         ])

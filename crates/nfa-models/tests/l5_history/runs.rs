@@ -217,6 +217,7 @@ fn converse(seed: u64) -> Told {
     let ends = Arc::clone(&last);
     let script = Script::from_fn(move |request| {
         let reply = says(&for_model, request);
+        let reply = reply.with_response_id(format!("answer_{}", request.number()));
         if request.number() < ends.load(Ordering::SeqCst) {
             return reply;
         }

@@ -171,6 +171,14 @@ impl Reply {
         self.edit(|answer| answer.finish = finish)
     }
 
+    /// The same with an id of the answer. Wires that name the items of an answer make their names from it, so
+    /// that a conversation holds no two of one name.
+    #[must_use]
+    pub fn with_response_id(self, id: impl Into<String>) -> Self {
+        let id = id.into();
+        self.edit(|answer| answer.response_id = Some(id))
+    }
+
     /// The same, streamed in deltas of at most so many characters (16 otherwise).
     #[must_use]
     pub fn in_chunks_of(mut self, characters: usize) -> Self {

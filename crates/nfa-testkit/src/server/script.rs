@@ -47,7 +47,7 @@ impl Script {
                         call.id = format!("call_{}", round + 1);
                     }
                 }
-                Reply::answer(answer)
+                Reply::answer(answer).with_response_id(format!("answer_{round}"))
             })
             .collect();
         let last = Reply::text(text);
@@ -64,7 +64,7 @@ impl Script {
                     call.id = format!("call_{}", request.tool_results() + 1);
                 }
             }
-            Reply::answer(answer)
+            Reply::answer(answer).with_response_id(format!("answer_{}", request.tool_results()))
         })
     }
 
