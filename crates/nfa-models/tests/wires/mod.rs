@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use nfa_core::ports::{CallContext, Capabilities, Model, ModelRequest, ModelStream};
-use nfa_models::{ApiKey, Deadlines, Responses};
+use nfa_models::{ApiKey, ChatCompletions, Deadlines};
 use nfa_testkit::server::FakeServer;
 use nfa_testkit::server::judge::{self, Violation};
 use serde_json::{Value, json};
@@ -123,7 +123,7 @@ impl Model for Adapter {
     }
 }
 
-/// Builds an adapter that is made as [`Responses`] is.
+/// Builds an adapter that is made as [`ChatCompletions`] is.
 macro_rules! build {
     ($adapter:ident) => {
         |setup: Setup| {
@@ -140,26 +140,30 @@ macro_rules! build {
 
 /// Every wire that we speak.
 pub(crate) const WIRES: &[Wire] = &[Wire {
-    name: "responses",
+    name: "chat_completions",
     root: "/v1",
-    build: build!(Responses),
-    judge: judge::responses,
+    build: build!(ChatCompletions),
+    judge: judge::chat_completions,
     unanswered: || {
-        json!({"model": "m", "input": [
+        json!({"model": "m", "messages": [
             {"role": "user", "content": "hi"},
-            {"type": "function_call", "call_id": "a", "name": "add", "arguments": "{}"},
+            {"role": "assistant", "tool_calls": [
+                {"id": "a", "type": "function", "function": {"name": "add", "arguments": "{}"}},
+            ]},
             {"role": "user", "content": "and?"},
         ]})
     },
     answered: || {
-        json!({"model": "m", "input": [
+        json!({"model": "m", "messages": [
             {"role": "user", "content": "hi"},
-            {"type": "function_call", "call_id": "a", "name": "add", "arguments": "{}"},
-            {"type": "function_call_output", "call_id": "a", "output": "3"},
+            {"role": "assistant", "tool_calls": [
+                {"id": "a", "type": "function", "function": {"name": "add", "arguments": "{}"}},
+            ]},
+            {"role": "tool", "tool_call_id": "a", "content": "3"},
             {"role": "user", "content": "and?"},
         ]})
     },
     arguments: Arguments::Text,
-    ordered: true,
+    ordered: false,
     ends_itself: true,
 }];
