@@ -15,7 +15,7 @@ fn answers() -> [Reply; 3] {
     [
         Reply::text(TEXT).in_chunks_of(3),
         Reply::text(TEXT).after_reasoning("hm, \u{e4}h"),
-        Reply::calls([("add", r#"{"a":1}"#), ("add", r#"{"a":"\u00e9"}"#)]).after_text("wait"),
+        Reply::calls([("add", r#"{"a":1}"#), ("add", "{\"a\":\"\u{e9}\"}")]).after_text("wait"),
     ]
 }
 
