@@ -27,7 +27,7 @@ pub use chat::{ChatCompletions, ChatCompletionsBuilder, ChatOptions, Dialect};
 pub use endpoint::AdapterBuilder;
 pub use key::ApiKey;
 pub use price::Price;
-pub use providers::Providers;
+pub use providers::{Provider, Providers, WireKind};
 pub use retry::{Retry, RetryPolicy};
 pub use wire::deadlines::Deadlines;
 pub use wire::http::HttpClient;
