@@ -565,3 +565,6 @@ fn keep(place: &mut String, text: Option<Text<'_>>) {
         *place = text.0.into_owned();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -330,8 +330,12 @@ fn sent_name(call: &ToolCall) -> Cow<'_, str> {
     })
 }
 
-/// Servers that parse the arguments of past calls fail on ones that are no object.
+/// Servers that parse the arguments of past calls fail on ones that are no object. Some models write nothing
+/// or null when there are none.
 fn sent_arguments(call: &ToolCall) -> Cow<'_, str> {
+    if matches!(call.arguments.trim(), "" | "null") {
+        return Cow::Borrowed("{}");
+    }
     let is_object = serde_json::from_str::<&RawValue>(&call.arguments)
         .is_ok_and(|raw| raw.get().starts_with('{'));
     if is_object {

@@ -61,6 +61,12 @@ impl Writer {
         self.tool_calling == ToolCalling::Constrained && !request.tools.is_empty()
     }
 
+    /// The id of a call as it is sent.
+    #[cfg(test)]
+    pub(super) fn sent_id<'a>(&self, id: &'a str) -> std::borrow::Cow<'a, str> {
+        self.ways.call_ids.sent(id)
+    }
+
     /// The body.
     pub(super) fn body(&self, endpoint: &Endpoint, request: &ModelRequest) -> Result<Bytes, Error> {
         let built_in = check(&request.settings)?;

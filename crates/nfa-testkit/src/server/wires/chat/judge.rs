@@ -166,11 +166,19 @@ impl Chat {
         ] {
             let word = body.get(name).map(|word| word.as_str().unwrap_or_default());
             if word.is_some_and(|word| !words.contains(&word)) {
-                self.0
-                    .say(name, "word", format!("expected one of {}", words.join(", ")));
+                self.0.say(
+                    name,
+                    "word",
+                    format!("expected one of {}", words.join(", ")),
+                );
             }
         }
-        for name in ["reasoning", "thinking", "cache_control", "chat_template_kwargs"] {
+        for name in [
+            "reasoning",
+            "thinking",
+            "cache_control",
+            "chat_template_kwargs",
+        ] {
             if body.get(name).is_some_and(|value| !value.is_object()) {
                 self.0.say(name, "object", "expected an object");
             }
@@ -364,9 +372,15 @@ impl Chat {
     fn assistant<'a>(&mut self, path: &str, message: &'a Value) -> Vec<&'a str> {
         let calls = message.get("tool_calls");
         let beside = |name: &str| message.get(name).is_some_and(|value| !value.is_null());
-        let says_more = ["tool_calls", "refusal", "audio", "reasoning_details", "images"]
-            .into_iter()
-            .any(beside);
+        let says_more = [
+            "tool_calls",
+            "refusal",
+            "audio",
+            "reasoning_details",
+            "images",
+        ]
+        .into_iter()
+        .any(beside);
         self.content(path, message, says_more);
         let Some(calls) = calls else {
             return Vec::new();
@@ -443,7 +457,9 @@ impl Chat {
                         Some("video_url") => {
                             part.pointer("/video_url/url").is_some_and(Value::is_string)
                         }
-                        Some("document_url") => part.get("document_url").is_some_and(Value::is_string),
+                        Some("document_url") => {
+                            part.get("document_url").is_some_and(Value::is_string)
+                        }
                         Some("thinking") => part.get("thinking").is_some_and(Value::is_array),
                         Some("reference") => part.get("reference_ids").is_some_and(Value::is_array),
                         Some("file") => part.get("file").is_some_and(Value::is_object),
