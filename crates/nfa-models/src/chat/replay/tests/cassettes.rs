@@ -130,10 +130,9 @@ fn check_error(status: u16, body: &str) -> Result<(), String> {
 }
 
 /// Where recorded requests are wrong by our judge, and why that is.
-const WRONG: [(&str, &str); 3] = [
+const WRONG: [(&str, &str); 2] = [
     // DeepSeek overlooks a field that is null.
     ("deepseek/", "tool_choice:null_field"),
-    ("deepseek/", "tool_choice:without_tools"),
     // OpenAI refused it for that.
     ("openai/error_identity_edge/", "temperature:range"),
 ];
