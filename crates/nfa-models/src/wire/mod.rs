@@ -11,6 +11,7 @@ pub(crate) mod http;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod replay;
 pub(crate) mod sse;
+mod written;
 
 use bytes::Bytes;
 use nfa_core::Error;
@@ -22,6 +23,7 @@ use url::Url;
 
 pub(crate) use answer::AnswerBuilder;
 pub(crate) use call::generate;
+pub(crate) use written::Written;
 
 use crate::endpoint::Endpoint;
 
