@@ -15,6 +15,7 @@ use nfa_core::ports::{CallContext, Capabilities, Model, ModelRequest, ModelStrea
 pub use dialect::Dialect;
 #[cfg(feature = "fuzzing")]
 pub use replay::{stream as fuzz_stream, whole as fuzz_whole};
+pub(crate) use request::{is_strict, sent_arguments, sent_name};
 
 use crate::constrained::Decoder;
 use crate::endpoint::{AdapterBuilder, Endpoint, KeyHeader, Protocol};

@@ -203,7 +203,7 @@ impl<T: Serialize> Serialize for SchemaFormat<'_, T> {
 }
 
 /// Whether OpenAI takes the schema as strict: closed objects all of whose members are required.
-fn is_strict(schema: &Value) -> bool {
+pub(crate) fn is_strict(schema: &Value) -> bool {
     match schema {
         Value::Object(map) => {
             let closed = match map.get("properties") {
@@ -427,7 +427,7 @@ impl Serialize for Calls<'_> {
 }
 
 /// A name that models make up may be none that a provider takes back.
-fn sent_name(call: &ToolCall) -> Cow<'_, str> {
+pub(crate) fn sent_name(call: &ToolCall) -> Cow<'_, str> {
     let allowed = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
     if (1..=64).contains(&call.name.len()) && call.name.chars().all(allowed) {
         return Cow::Borrowed(&call.name);
@@ -446,7 +446,7 @@ fn sent_name(call: &ToolCall) -> Cow<'_, str> {
 }
 
 /// Servers that parse the arguments of past calls fail on ones that are no object.
-fn sent_arguments(call: &ToolCall) -> Cow<'_, str> {
+pub(crate) fn sent_arguments(call: &ToolCall) -> Cow<'_, str> {
     let is_object = serde_json::from_str::<&RawValue>(&call.arguments)
         .is_ok_and(|raw| raw.get().starts_with('{'));
     if is_object {
