@@ -322,13 +322,25 @@ fn round_trip(cassette: &Cassette, row: &mut Row) -> Result<(), String> {
         .build()
         .unwrap();
     let mut ours: Vec<Value> = Vec::new();
+    let mut stated: Vec<String> = Vec::new();
     for exchange in &cassette.exchanges {
         let sent = exchange.when.json();
         for item in sent["input"].as_array().into_iter().flatten() {
-            if !is_ours(item, &ours) {
-                continue;
-            }
-            if !ours.iter().any(|mine| contains(mine, item)) {
+            let plain = item["content"]
+                .as_str()
+                .filter(|_| item["role"] == "assistant");
+            let carried = if let Some(text) = plain {
+                if !stated.iter().any(|stated| stated == text) {
+                    continue;
+                }
+                ours.iter().any(|mine| mine["content"][0]["text"] == text)
+            } else {
+                if !is_ours(item, &ours) {
+                    continue;
+                }
+                ours.iter().any(|mine| contains(mine, item))
+            };
+            if !carried {
                 return Err(format!("expected to send {item}, among {ours:?}"));
             }
             row.sent_back += 1;
@@ -337,6 +349,7 @@ fn round_trip(cassette: &Cassette, row: &mut Row) -> Result<(), String> {
         if then.status != 200 {
             continue;
         }
+        stated.extend(texts(&then.body));
         let answer = if then.is_stream() {
             read(&[then.body.as_bytes()]).1
         } else {
@@ -363,6 +376,25 @@ fn round_trip(cassette: &Cassette, row: &mut Row) -> Result<(), String> {
         ours.extend(body["input"].as_array().unwrap().iter().skip(1).cloned());
     }
     Ok(())
+}
+
+/// What a response says in its messages.
+fn texts(body: &str) -> Vec<String> {
+    let last: Option<Value> = body
+        .lines()
+        .rev()
+        .find_map(|line| serde_json::from_str(line.strip_prefix("data:")?).ok());
+    let response: Value = match last {
+        Some(event) => event["response"].clone(),
+        None => serde_json::from_str(body).unwrap(),
+    };
+    let items = response["output"].as_array().unwrap().iter();
+    let contents = items
+        .filter_map(|item| item["content"].as_array())
+        .flatten();
+    contents
+        .filter_map(|content| content["text"].as_str().map(str::to_owned))
+        .collect()
 }
 
 /// Whether a recorded item is of an answer that we read in this conversation.
