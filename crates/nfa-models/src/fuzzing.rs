@@ -3,3 +3,5 @@
 
 pub use crate::chat::fuzz_stream as stream;
 pub use crate::chat::fuzz_whole as whole;
+pub use crate::responses::fuzz_stream as responses_stream;
+pub use crate::responses::fuzz_whole as responses_whole;

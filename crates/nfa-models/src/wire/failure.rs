@@ -30,14 +30,14 @@ pub(crate) fn in_body(body: &[u8]) -> Error {
     let said = Said::of(body);
     let status = said.status.unwrap_or_else(|| {
         let has = |word: &str| said.code.contains(word) || said.kind.contains(word);
-        if has("rate_limit") {
+        if has("rate_limit") || has("insufficient_quota") {
             429
-        } else if has("overloaded") {
+        } else if has("overloaded") || has("slow_down") {
             503
-        } else if has("invalid_request") || has("exceed_context") || has("context_length") {
-            400
         } else if has("authentication") || has("invalid_api_key") {
             401
+        } else if has("invalid_") || has("exceed_context") || has("context_length") {
+            400
         } else {
             500
         }
@@ -111,6 +111,16 @@ impl Said {
         }
     }
 
+    /// Some providers say so under status 400.
+    fn is_unknown_model(&self) -> bool {
+        self.code == "model_not_found" || self.message.starts_with("Model not found")
+    }
+
+    /// Some providers say so under status 400.
+    fn is_bad_key(&self) -> bool {
+        self.code == "invalid_api_key" || self.message.starts_with("Incorrect API key")
+    }
+
     fn is_context_length(&self) -> bool {
         const WORDS: [&str; 6] = [
             "context length",
@@ -134,10 +144,16 @@ fn classify(status: u16, said: &Said) -> Error {
             errors::CONTEXT_LENGTH,
             message("the conversation is longer than the model takes"),
         ),
-        401 | 403 => errors::configuration(
-            errors::AUTH,
-            message("the provider does not accept the API key"),
+        400 if said.is_unknown_model() => errors::configuration(
+            errors::NOT_FOUND,
+            message("the provider knows no such model; check its name"),
         ),
+        _ if matches!(status, 401 | 403) || status == 400 && said.is_bad_key() => {
+            errors::configuration(
+                errors::AUTH,
+                message("the provider does not accept the API key"),
+            )
+        }
         402 => errors::configuration(errors::QUOTA, message("the account has no credit left")),
         404 => errors::configuration(
             errors::NOT_FOUND,

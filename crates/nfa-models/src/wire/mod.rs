@@ -10,6 +10,7 @@ pub(crate) mod failure;
 pub(crate) mod http;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod replay;
+pub(crate) mod sent;
 pub(crate) mod sse;
 mod written;
 

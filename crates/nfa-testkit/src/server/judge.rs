@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::request::Request;
-use super::wires::{Wire, chat};
+use super::wires::{Wire, chat, responses};
 
 /// One thing that is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +69,21 @@ pub fn request(request: &Request) -> Vec<Violation> {
 /// ```
 pub fn chat_completions(body: &Value) -> Vec<Violation> {
     chat::judge(body)
+}
+
+/// Everything that is wrong with the body of a Responses request.
+///
+/// ```
+/// use nfa_testkit::server::judge;
+/// use serde_json::json;
+///
+/// let good = json!({"model": "m", "input": [{"role": "user", "content": "hi"}]});
+/// assert!(judge::responses(&good).is_empty());
+/// let bad = json!({"model": "m", "input": [{"type": "function_call_output", "call_id": "x", "output": "1"}]});
+/// assert_eq!(judge::responses(&bad)[0].rule, "result_without_call");
+/// ```
+pub fn responses(body: &Value) -> Vec<Violation> {
+    responses::judge(body)
 }
 
 /// What was found so far.

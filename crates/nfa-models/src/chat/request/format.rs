@@ -45,37 +45,3 @@ impl<T: Serialize + ?Sized> Serialize for Schema<'_, T> {
 pub(super) fn told(schema: &Value) -> String {
     format!("Answer with JSON alone, which matches this JSON Schema: {schema}")
 }
-
-/// Whether OpenAI takes the schema as strict: closed objects all of whose members are required.
-pub(super) fn is_strict(schema: &Value) -> bool {
-    match schema {
-        Value::Object(map) => {
-            let closed = match map.get("properties") {
-                Some(Value::Object(members)) => {
-                    let required = map.get("required").and_then(Value::as_array);
-                    map.get("additionalProperties") == Some(&Value::Bool(false))
-                        && required.is_some_and(|required| {
-                            members
-                                .keys()
-                                .all(|name| required.iter().any(|item| item == name.as_str()))
-                        })
-                }
-                _ => map.get("type").and_then(Value::as_str) != Some("object"),
-            };
-            closed
-                && ![
-                    "allOf",
-                    "oneOf",
-                    "not",
-                    "if",
-                    "patternProperties",
-                    "default",
-                ]
-                .iter()
-                .any(|keyword| map.contains_key(*keyword))
-                && map.values().all(is_strict)
-        }
-        Value::Array(items) => items.iter().all(is_strict),
-        _ => true,
-    }
-}

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::chat::dialect::{Audio, Files, Ways};
 use crate::errors;
+use crate::wire::sent::base64_of;
 
 /// The part of a content that holds this.
 pub(super) fn part(
@@ -13,10 +14,7 @@ pub(super) fn part(
     url: &str,
     name: Option<&str>,
 ) -> Result<Value, Error> {
-    let data = url
-        .strip_prefix("data:")
-        .and_then(|rest| rest.split_once(";base64,"))
-        .map(|(_, data)| data);
+    let data = base64_of(url);
     let kind = media_type.split_once('/');
     let by_address = "give it as a base64 `data:` URL";
     let Some((class, kind)) = kind else {

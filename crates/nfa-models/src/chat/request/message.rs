@@ -4,13 +4,13 @@ use std::borrow::Cow;
 
 use nfa_core::Error;
 use nfa_core::content::{Message, Part, Role, ToolCall, ToolResult};
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::object::{self, Object};
 use super::{media, own};
 use crate::chat::dialect::{Thoughts, Ways};
 use crate::endpoint::Endpoint;
+use crate::wire::sent;
 
 /// Fields of a message that we write ourselves, or that nobody wants back.
 const NOT_KEPT: [&str; 6] = [
@@ -272,8 +272,8 @@ impl Context<'_> {
         map.entry("id", &self.ways.call_ids.sent(&call.id))?;
         map.entry("type", "function")?;
         let mut function = Object::begin(map.key("function"));
-        function.entry("name", &sent_name(call))?;
-        function.entry("arguments", &sent_arguments(call))?;
+        function.entry("name", &sent::name(&call.name))?;
+        function.entry("arguments", &sent::arguments(call))?;
         function.end();
         if let Some(Value::Object(kept)) = own(self.endpoint, call.opaque.as_deref()) {
             for (name, value) in kept {
@@ -309,37 +309,4 @@ fn joined(parts: &[Part], counts: impl Fn(&Part) -> bool) -> Cow<'_, str> {
             Cow::Owned(all)
         }
     }
-}
-
-/// A name that models make up may be none that a provider takes back.
-fn sent_name(call: &ToolCall) -> Cow<'_, str> {
-    let allowed = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
-    if (1..=64).contains(&call.name.len()) && call.name.chars().all(allowed) {
-        return Cow::Borrowed(&call.name);
-    }
-    let name: String = call
-        .name
-        .chars()
-        .map(|character| if allowed(character) { character } else { '_' })
-        .take(64)
-        .collect();
-    Cow::Owned(if name.is_empty() {
-        "_".to_owned()
-    } else {
-        name
-    })
-}
-
-/// Servers that parse the arguments of past calls fail on ones that are no object. Some models write nothing
-/// or null when there are none.
-fn sent_arguments(call: &ToolCall) -> Cow<'_, str> {
-    if matches!(call.arguments.trim(), "" | "null") {
-        return Cow::Borrowed("{}");
-    }
-    let is_object = serde_json::from_str::<&RawValue>(&call.arguments)
-        .is_ok_and(|raw| raw.get().starts_with('{'));
-    if is_object {
-        return Cow::Borrowed(&call.arguments);
-    }
-    Cow::Owned(serde_json::json!({"invalid_arguments": call.arguments}).to_string())
 }

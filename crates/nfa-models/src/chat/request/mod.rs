@@ -17,7 +17,7 @@ use super::dialect::Ways;
 use crate::constrained;
 use crate::endpoint::Endpoint;
 use crate::errors;
-use crate::wire::Written;
+use crate::wire::{Written, sent};
 use object::Object;
 
 /// Bytes of written messages that one adapter keeps.
@@ -172,7 +172,7 @@ impl Writer {
             None => Ok(()),
             Some(_) if native && !self.ways.schema_beside_tools => Ok(()),
             Some(schema) if self.ways.schemas => {
-                let strict = format::is_strict(schema);
+                let strict = sent::is_strict(schema);
                 body.entry("response_format", &format::Schema::new(schema, strict))
             }
             Some(_) => body.entry("response_format", &json!({"type": "json_object"})),

@@ -1,6 +1,7 @@
 //! The wires that the fake server speaks: one folder each, told apart by the path of a request.
 
 pub(super) mod chat;
+pub(super) mod responses;
 
 use nfa_core::content::ModelAnswer;
 use serde_json::{Value, json};
@@ -12,16 +13,19 @@ use super::reply::Reply;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wire {
     ChatCompletions,
+    Responses,
 }
 
 impl Wire {
     /// How many there are, for tables by [`Wire::number`].
-    pub(super) const COUNT: usize = 1;
+    pub(super) const COUNT: usize = 2;
 
     /// The wire that is spoken at `path`.
     pub(super) fn of(path: &str) -> Option<Self> {
         if path.ends_with("/chat/completions") {
             Some(Self::ChatCompletions)
+        } else if path.ends_with("/responses") {
+            Some(Self::Responses)
         } else {
             None
         }
@@ -42,6 +46,7 @@ impl Wire {
         };
         match self {
             Self::ChatCompletions => count("messages", |message| message["role"] == "tool"),
+            Self::Responses => count("input", |item| item["type"] == "function_call_output"),
         }
     }
 
@@ -54,6 +59,7 @@ impl Wire {
     pub(super) fn judge(self, body: &Value) -> Vec<Violation> {
         match self {
             Self::ChatCompletions => chat::judge(body),
+            Self::Responses => responses::judge(body),
         }
     }
 
@@ -61,6 +67,7 @@ impl Wire {
     pub(super) fn body(self, answer: &ModelAnswer, reply: &Reply) -> Value {
         match self {
             Self::ChatCompletions => chat::body(answer, reply),
+            Self::Responses => responses::body(answer, reply),
         }
     }
 
@@ -69,6 +76,7 @@ impl Wire {
     pub(super) fn events(self, answer: &ModelAnswer, reply: &Reply, usage: bool) -> Vec<String> {
         match self {
             Self::ChatCompletions => chat::events(answer, reply, usage),
+            Self::Responses => responses::events(answer, reply),
         }
     }
 
@@ -76,13 +84,14 @@ impl Wire {
     pub(super) fn role_only(self) -> String {
         match self {
             Self::ChatCompletions => chat::role_only(),
+            Self::Responses => responses::role_only(),
         }
     }
 
     /// The body of an error of the provider.
     pub(super) fn error_body(self) -> Value {
         match self {
-            Self::ChatCompletions => json!({"error": {
+            Self::ChatCompletions | Self::Responses => json!({"error": {
                 "message": "the provider gave up",
                 "type": "server_error",
                 "code": "upstream_failed",
@@ -92,7 +101,10 @@ impl Wire {
 
     /// An error inside a stream.
     pub(super) fn error_event(self) -> String {
-        event(&self.error_body())
+        match self {
+            Self::ChatCompletions => event(&self.error_body()),
+            Self::Responses => responses::error_event(),
+        }
     }
 }
 
