@@ -36,8 +36,14 @@ pub(crate) fn in_body(body: &[u8]) -> Error {
             503
         } else if has("invalid_request") || has("exceed_context") || has("context_length") {
             400
-        } else if has("authentication") || has("invalid_api_key") {
+        } else if has("authentication") || has("invalid_api_key") || has("permission") {
             401
+        } else if has("billing") {
+            402
+        } else if has("not_found") {
+            404
+        } else if has("request_too_large") {
+            413
         } else {
             500
         }
@@ -111,14 +117,21 @@ impl Said {
         }
     }
 
+    /// Anthropic tells of an empty account under several statuses.
+    fn is_unpaid(&self) -> bool {
+        self.kind == "billing_error" || self.message.contains("credit balance is too low")
+    }
+
     fn is_context_length(&self) -> bool {
-        const WORDS: [&str; 6] = [
+        const WORDS: [&str; 8] = [
             "context length",
             "context_length",
             "exceed_context",
             "context size",
             "context window",
             "maximum context",
+            "prompt is too long",
+            "exceed context limit",
         ];
         let message = self.message.to_ascii_lowercase();
         WORDS.iter().any(|word| {
@@ -134,6 +147,9 @@ fn classify(status: u16, said: &Said) -> Error {
             errors::CONTEXT_LENGTH,
             message("the conversation is longer than the model takes"),
         ),
+        400..=403 if said.is_unpaid() => {
+            errors::configuration(errors::QUOTA, message("the account has no credit left"))
+        }
         401 | 403 => errors::configuration(
             errors::AUTH,
             message("the provider does not accept the API key"),

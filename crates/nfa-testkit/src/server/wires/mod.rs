@@ -1,6 +1,7 @@
 //! The wires that the fake server speaks: one folder each, told apart by the path of a request.
 
 pub(super) mod chat;
+pub(super) mod messages;
 
 use nfa_core::content::ModelAnswer;
 use serde_json::{Value, json};
@@ -12,16 +13,19 @@ use super::reply::Reply;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wire {
     ChatCompletions,
+    Messages,
 }
 
 impl Wire {
     /// How many there are, for tables by [`Wire::number`].
-    pub(super) const COUNT: usize = 1;
+    pub(super) const COUNT: usize = 2;
 
     /// The wire that is spoken at `path`.
     pub(super) fn of(path: &str) -> Option<Self> {
         if path.ends_with("/chat/completions") {
             Some(Self::ChatCompletions)
+        } else if path.ends_with("/messages") {
+            Some(Self::Messages)
         } else {
             None
         }
@@ -42,6 +46,12 @@ impl Wire {
         };
         match self {
             Self::ChatCompletions => count("messages", |message| message["role"] == "tool"),
+            Self::Messages => {
+                let messages = body["messages"].as_array().into_iter().flatten();
+                let blocks = messages.filter_map(|message| message["content"].as_array());
+                let is_result = |block: &&Value| block["type"] == "tool_result";
+                blocks.flatten().filter(is_result).count()
+            }
         }
     }
 
@@ -54,6 +64,7 @@ impl Wire {
     pub(super) fn judge(self, body: &Value) -> Vec<Violation> {
         match self {
             Self::ChatCompletions => chat::judge(body),
+            Self::Messages => messages::judge(body),
         }
     }
 
@@ -61,6 +72,7 @@ impl Wire {
     pub(super) fn body(self, answer: &ModelAnswer, reply: &Reply) -> Value {
         match self {
             Self::ChatCompletions => chat::body(answer, reply),
+            Self::Messages => messages::body(answer, reply),
         }
     }
 
@@ -69,6 +81,7 @@ impl Wire {
     pub(super) fn events(self, answer: &ModelAnswer, reply: &Reply, usage: bool) -> Vec<String> {
         match self {
             Self::ChatCompletions => chat::events(answer, reply, usage),
+            Self::Messages => messages::events(answer, reply, usage),
         }
     }
 
@@ -76,6 +89,7 @@ impl Wire {
     pub(super) fn role_only(self) -> String {
         match self {
             Self::ChatCompletions => chat::role_only(),
+            Self::Messages => messages::role_only(),
         }
     }
 
@@ -87,12 +101,16 @@ impl Wire {
                 "type": "server_error",
                 "code": "upstream_failed",
             }}),
+            Self::Messages => messages::error_body(),
         }
     }
 
     /// An error inside a stream.
     pub(super) fn error_event(self) -> String {
-        event(&self.error_body())
+        match self {
+            Self::ChatCompletions => event(&self.error_body()),
+            Self::Messages => messages::event(&self.error_body()),
+        }
     }
 }
 
