@@ -96,7 +96,8 @@ pub(super) fn thought(
         },
         // Under a small limit at least half of it is left for the answer, as far as the least budget allows.
         Thinking::Budget if !open && max_tokens > LEAST_BUDGET => {
-            let budget = budget.min((max_tokens / 2).max(LEAST_BUDGET));
+            let most = limit.map_or(u64::MAX, |limit| (limit / 2).max(LEAST_BUDGET));
+            let budget = budget.min(most);
             Thought {
                 field: Some(json!({"type": "enabled", "budget_tokens": budget})),
                 effort: None,

@@ -410,9 +410,17 @@ fn contains(whole: &Value, part: &Value) -> bool {
     }
 }
 
+/// Requests that the provider took and our judge does not, by the rule: it joins messages of one role, which
+/// its documentation forbids.
+const LENIENT: [(&str, &str); 1] = [(
+    "anthropic/response_identity_edge/documents_and_identity.yaml",
+    "alternation",
+)];
+
 /// A recorded request that was answered passes the strict judge.
 fn request(place: &str, exchange: &Exchange, failed: &mut Vec<String>) {
-    let violations = judge::messages(&exchange.when.json());
+    let mut violations = judge::messages(&exchange.when.json());
+    violations.retain(|violation| !LENIENT.contains(&(place, violation.rule)));
     if exchange.then.status != 400 && !violations.is_empty() {
         failed.push(format!(
             "{place}: the judge refuses what the provider took: {violations:?}"

@@ -49,6 +49,7 @@ pub(in crate::server) fn judge(body: &Value) -> Vec<Violation> {
     match body.get("messages").and_then(Value::as_array) {
         Some(messages) if !messages.is_empty() => {
             judge.messages(messages);
+            judge.own_tools(messages);
             let enabled = body
                 .get("thinking")
                 .is_some_and(|it| it["type"] == "enabled");
@@ -426,6 +427,45 @@ impl Messages {
                 "white_space_at_the_end",
                 "the last message may not end with white space",
             );
+        }
+    }
+
+    /// The use of a tool of the provider has its result, unless the provider is still at it.
+    fn own_tools(&mut self, messages: &[Value]) {
+        let blocks =
+            |message: &'_ Value| message["content"].as_array().cloned().unwrap_or_default();
+        let results: BTreeSet<String> = messages
+            .iter()
+            .flat_map(blocks)
+            .filter(|block| block["type"] != "tool_result")
+            .filter_map(|block| block["tool_use_id"].as_str().map(str::to_owned))
+            .collect();
+        let answers = |message: &Value| {
+            message["role"] == "user"
+                && blocks(message).iter().all(|it| it["type"] == "tool_result")
+        };
+        let under_way = match messages {
+            [.., last] if last["role"] == "assistant" => messages.len() - 1,
+            [.., _, last] if answers(last) => messages.len() - 2,
+            _ => messages.len(),
+        };
+        for (at, message) in messages.iter().enumerate().take(under_way) {
+            let blocks = blocks(message);
+            for (place, block) in blocks.iter().enumerate() {
+                let kind = block["type"].as_str().unwrap_or_default();
+                let id = block["id"].as_str().unwrap_or_default();
+                // A result right behind belongs to it.
+                let behind = blocks
+                    .get(place + 1)
+                    .is_some_and(|it| it.get("tool_use_id").is_some());
+                if kind.ends_with("_tool_use") && !behind && !results.contains(id) {
+                    self.0.say(
+                        format!("messages[{at}].content[{place}]"),
+                        "own_use_without_result",
+                        format!("`{id}` was used and never gave a result"),
+                    );
+                }
+            }
         }
     }
 
