@@ -441,8 +441,8 @@ impl Messages {
             .filter_map(|block| block["tool_use_id"].as_str().map(str::to_owned))
             .collect();
         let answers = |message: &Value| {
-            message["role"] == "user"
-                && blocks(message).iter().all(|it| it["type"] == "tool_result")
+            let content = message["content"].as_array();
+            content.is_some_and(|content| content.iter().all(|it| it["type"] == "tool_result"))
         };
         let under_way = match messages {
             [.., last] if last["role"] == "assistant" => messages.len() - 1,
