@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use nfa_core::ports::Model;
-use nfa_models::{ChatCompletions, Responses, Retry, RetryPolicy};
+use nfa_models::{ChatCompletions, Messages, Responses, Retry, RetryPolicy};
 use nfa_testkit::conformance::model::{Scene, run};
 use nfa_testkit::server::{FakeServer, Fault, Reply, Script};
 
@@ -40,6 +40,32 @@ async fn conforms<M: Model + 'static>(first: usize, make: impl Fn(String) -> M) 
         };
         let server = FakeServer::start(Script::replies(replies)).await.unwrap();
         let model = make(server.url());
+        servers.lock().unwrap().push(server);
+        Arc::new(Retry::new(model, RetryPolicy::default().with_attempts(1))) as Arc<dyn Model>
+    })
+    .await;
+    assert!(report.failures.is_empty(), "{report}");
+    assert!(report.passed.len() > 10);
+    for server in servers.lock().unwrap().iter() {
+        assert_eq!(server.violations(), []);
+    }
+}
+
+#[tokio::test]
+async fn messages_conform() {
+    let servers = Mutex::new(Vec::new());
+    let report = run(async |scene| {
+        let replies = match scene {
+            Scene::Answers(answers) => answers.into_iter().map(Reply::answer).collect(),
+            Scene::StallsThenAnswers(answer) => {
+                let stalls = Reply::text("never").with_fault(Fault::Stall { after: 4 });
+                vec![stalls, Reply::answer(answer)]
+            }
+        };
+        let server = FakeServer::start(Script::replies(replies)).await.unwrap();
+        let model = Messages::builder("anthropic/fake", "fake", server.url())
+            .build()
+            .unwrap();
         servers.lock().unwrap().push(server);
         Arc::new(Retry::new(model, RetryPolicy::default().with_attempts(1))) as Arc<dyn Model>
     })

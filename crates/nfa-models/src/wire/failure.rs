@@ -34,10 +34,16 @@ pub(crate) fn in_body(body: &[u8]) -> Error {
             429
         } else if has("overloaded") || has("slow_down") {
             503
-        } else if has("authentication") || has("invalid_api_key") {
+        } else if has("authentication") || has("invalid_api_key") || has("permission") {
             401
         } else if has("invalid_") || has("exceed_context") || has("context_length") {
             400
+        } else if has("billing") {
+            402
+        } else if has("not_found") {
+            404
+        } else if has("request_too_large") {
+            413
         } else {
             500
         }
@@ -121,14 +127,21 @@ impl Said {
         self.code == "invalid_api_key" || self.message.starts_with("Incorrect API key")
     }
 
+    /// Anthropic tells of an empty account under several statuses.
+    fn is_unpaid(&self) -> bool {
+        self.kind == "billing_error" || self.message.contains("credit balance is too low")
+    }
+
     fn is_context_length(&self) -> bool {
-        const WORDS: [&str; 6] = [
+        const WORDS: [&str; 8] = [
             "context length",
             "context_length",
             "exceed_context",
             "context size",
             "context window",
             "maximum context",
+            "prompt is too long",
+            "exceed context limit",
         ];
         let message = self.message.to_ascii_lowercase();
         WORDS.iter().any(|word| {
@@ -148,6 +161,9 @@ fn classify(status: u16, said: &Said) -> Error {
             errors::NOT_FOUND,
             message("the provider knows no such model; check its name"),
         ),
+        400..=403 if said.is_unpaid() => {
+            errors::configuration(errors::QUOTA, message("the account has no credit left"))
+        }
         _ if matches!(status, 401 | 403) || status == 400 && said.is_bad_key() => {
             errors::configuration(
                 errors::AUTH,

@@ -1,6 +1,7 @@
 //! The wires that the fake server speaks: one folder each, told apart by the path of a request.
 
 pub(super) mod chat;
+pub(super) mod messages;
 pub(super) mod responses;
 
 use nfa_core::content::ModelAnswer;
@@ -14,11 +15,12 @@ use super::reply::Reply;
 pub(super) enum Wire {
     ChatCompletions,
     Responses,
+    Messages,
 }
 
 impl Wire {
     /// How many there are, for tables by [`Wire::number`].
-    pub(super) const COUNT: usize = 2;
+    pub(super) const COUNT: usize = 3;
 
     /// The wire that is spoken at `path`.
     pub(super) fn of(path: &str) -> Option<Self> {
@@ -26,6 +28,8 @@ impl Wire {
             Some(Self::ChatCompletions)
         } else if path.ends_with("/responses") {
             Some(Self::Responses)
+        } else if path.ends_with("/messages") {
+            Some(Self::Messages)
         } else {
             None
         }
@@ -47,6 +51,12 @@ impl Wire {
         match self {
             Self::ChatCompletions => count("messages", |message| message["role"] == "tool"),
             Self::Responses => count("input", |item| item["type"] == "function_call_output"),
+            Self::Messages => {
+                let messages = body["messages"].as_array().into_iter().flatten();
+                let blocks = messages.filter_map(|message| message["content"].as_array());
+                let is_result = |block: &&Value| block["type"] == "tool_result";
+                blocks.flatten().filter(is_result).count()
+            }
         }
     }
 
@@ -60,6 +70,7 @@ impl Wire {
         match self {
             Self::ChatCompletions => chat::judge(body),
             Self::Responses => responses::judge(body),
+            Self::Messages => messages::judge(body),
         }
     }
 
@@ -68,6 +79,7 @@ impl Wire {
         match self {
             Self::ChatCompletions => chat::body(answer, reply),
             Self::Responses => responses::body(answer, reply),
+            Self::Messages => messages::body(answer, reply),
         }
     }
 
@@ -77,6 +89,7 @@ impl Wire {
         match self {
             Self::ChatCompletions => chat::events(answer, reply, usage),
             Self::Responses => responses::events(answer, reply),
+            Self::Messages => messages::events(answer, reply, usage),
         }
     }
 
@@ -85,6 +98,7 @@ impl Wire {
         match self {
             Self::ChatCompletions => chat::role_only(),
             Self::Responses => responses::role_only(),
+            Self::Messages => messages::role_only(),
         }
     }
 
@@ -96,6 +110,7 @@ impl Wire {
                 "type": "server_error",
                 "code": "upstream_failed",
             }}),
+            Self::Messages => messages::error_body(),
         }
     }
 
@@ -104,6 +119,7 @@ impl Wire {
         match self {
             Self::ChatCompletions => event(&self.error_body()),
             Self::Responses => responses::error_event(),
+            Self::Messages => messages::event(&self.error_body()),
         }
     }
 }
