@@ -161,17 +161,17 @@ impl Fold {
         true
     }
 
-    /// A call comes whole. Whether it had an id is kept: one without is sent back without.
+    /// A call comes whole. One without an id is kept as such, and sent back without.
     fn call(&mut self, call: WireCall<'_>, mut rest: Map<String, Value>) {
         let mut beside = call.rest;
         let text = |text: Option<super::shape::Text<'_>>| {
             text.map(|text| text.0.into_owned()).unwrap_or_default()
         };
         let id = text(call.id);
-        if !id.is_empty() {
+        if id.is_empty() {
+            rest.insert("functionCall".to_owned(), beside.into());
+        } else if !beside.is_empty() {
             beside.insert("id".to_owned(), id.as_str().into());
-        }
-        if !beside.is_empty() {
             rest.insert("functionCall".to_owned(), beside.into());
         }
         let mut made = ToolCall::new(id, text(call.name), arguments(call.args));

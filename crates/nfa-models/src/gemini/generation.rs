@@ -24,9 +24,7 @@ pub(super) fn extra(settings: &ModelSettings) -> Result<Option<&Map<String, Valu
         return Ok(None);
     };
     let Some(extra) = extra.as_object() else {
-        return refuse(
-            "expected an object as `generationConfig` of the extra settings".to_owned(),
-        );
+        return refuse("expected an object as `generationConfig` of the extra settings".to_owned());
     };
     if let Some(name) = OURS.iter().find(|name| extra.contains_key(**name)) {
         return refuse(format!(
@@ -124,7 +122,14 @@ fn thinking(model: &str, effort: ReasoningEffort) -> Thinking {
     let (budget, level) = match effort {
         ReasoningEffort::None if model.contains("-pro") => (128, "low"),
         ReasoningEffort::None => (0, "minimal"),
-        ReasoningEffort::Minimal => (512, if model.contains("-pro") { "low" } else { "minimal" }),
+        ReasoningEffort::Minimal => (
+            512,
+            if model.contains("-pro") {
+                "low"
+            } else {
+                "minimal"
+            },
+        ),
         ReasoningEffort::Low => (1024, "low"),
         ReasoningEffort::High => (24_576, "high"),
         // Medium, and whatever is added between.

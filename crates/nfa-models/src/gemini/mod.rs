@@ -181,7 +181,11 @@ mod tests {
         for (model, base, place) in [
             ("m", "https://h", "https://h/v1beta/models/m"),
             ("m", "https://h/v1/", "https://h/v1/models/m"),
-            ("tunedModels/x", "https://h", "https://h/v1beta/tunedModels/x"),
+            (
+                "tunedModels/x",
+                "https://h",
+                "https://h/v1beta/tunedModels/x",
+            ),
         ] {
             let adapter = GenerateContent::builder("google/m", model, base)
                 .api_key(ApiKey::new("AIsecret"))

@@ -358,10 +358,10 @@ impl<'a> OnePart<'a> {
     }
 }
 
-/// Whether the provider gave the call an id.
+/// Whether the call is sent with its id: unless the provider gave none.
 fn has_id(beside: Option<&Map<String, Value>>) -> bool {
     let call = beside.and_then(|beside| beside.get("functionCall"));
-    call.is_some_and(|call| call.get("id").is_some())
+    call.is_none_or(|call| call.get("id").is_some())
 }
 
 fn media<'a>(media_type: &'a str, url: &'a str) -> Result<Kind<'a>, Error> {

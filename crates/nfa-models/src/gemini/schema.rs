@@ -126,7 +126,11 @@ impl Converter<'_> {
         } else {
             // Only `null` is left where no type is and null was one.
             let kind = types.first().map_or("string", String::as_str);
-            let kind = if types.is_empty() && nullable { "null" } else { kind };
+            let kind = if types.is_empty() && nullable {
+                "null"
+            } else {
+                kind
+            };
             made.insert("type".to_owned(), kind.into());
             self.members(kind, schema, &mut made);
         }
@@ -337,10 +341,20 @@ mod tests {
             Some(&json!({"type": "object"}))
         );
         let many: Map<String, Value> = (0..9)
-            .map(|at| (format!("p{at}"), json!({"$ref": format!("#/$defs/D{}", at % 9)})))
+            .map(|at| {
+                (
+                    format!("p{at}"),
+                    json!({"$ref": format!("#/$defs/D{}", at % 9)}),
+                )
+            })
             .collect();
         let defs: Map<String, Value> = (0..9)
-            .map(|at| (format!("D{at}"), json!({"type": "object", "properties": many})))
+            .map(|at| {
+                (
+                    format!("D{at}"),
+                    json!({"type": "object", "properties": many}),
+                )
+            })
             .collect();
         let wide = json!({"type": "object", "properties": many, "$defs": defs});
         assert!(openapi(&wide).to_string().len() < 10_000_000);

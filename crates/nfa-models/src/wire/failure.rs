@@ -67,7 +67,19 @@ struct Said {
     message: String,
     code: String,
     kind: String,
+    /// Google's reason, such as `API_KEY_INVALID`.
+    reason: String,
     status: Option<u16>,
+}
+
+/// What Google's `ErrorInfo` gives as the reason.
+fn reason(error: &Value) -> String {
+    let details = error.get("details").and_then(Value::as_array);
+    let mut reasons = details
+        .into_iter()
+        .flatten()
+        .filter_map(|detail| detail.get("reason").and_then(Value::as_str));
+    reasons.next().unwrap_or_default().to_owned()
 }
 
 impl Said {
@@ -77,6 +89,11 @@ impl Said {
                 message: excerpt(body),
                 ..Self::default()
             };
+        };
+        // Google answers a stream that failed with a list of one.
+        let value = match value {
+            Value::Array(mut list) if list.len() == 1 => list.pop().unwrap_or_default(),
+            value => value,
         };
         let inner = match value.get("error") {
             Some(Value::Object(_)) => value.get("error"),
@@ -106,19 +123,25 @@ impl Said {
         Self {
             message: message.chars().take(1000).collect(),
             code: text("code"),
-            kind: text("type"),
+            kind: text(if inner.get("type").is_some() {
+                "type"
+            } else {
+                "status"
+            }),
+            reason: reason(inner),
             status,
         }
     }
 
     fn is_context_length(&self) -> bool {
-        const WORDS: [&str; 6] = [
+        const WORDS: [&str; 7] = [
             "context length",
             "context_length",
             "exceed_context",
             "context size",
             "context window",
             "maximum context",
+            "exceeds the maximum number of tokens",
         ];
         let message = self.message.to_ascii_lowercase();
         WORDS.iter().any(|word| {
@@ -133,6 +156,10 @@ fn classify(status: u16, said: &Said) -> Error {
         400 | 413 | 422 | 500 if said.is_context_length() => errors::input(
             errors::CONTEXT_LENGTH,
             message("the conversation is longer than the model takes"),
+        ),
+        400 if said.reason == "API_KEY_INVALID" => errors::configuration(
+            errors::AUTH,
+            message("the provider does not accept the API key"),
         ),
         401 | 403 => errors::configuration(
             errors::AUTH,

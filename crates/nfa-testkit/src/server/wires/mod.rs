@@ -1,6 +1,7 @@
 //! The wires that the fake server speaks: one folder each, told apart by the path of a request.
 
 pub(super) mod chat;
+pub(super) mod gemini;
 
 use nfa_core::content::ModelAnswer;
 use serde_json::{Value, json};
@@ -12,16 +13,20 @@ use super::reply::Reply;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wire {
     ChatCompletions,
+    GenerateContent,
 }
 
 impl Wire {
     /// How many there are, for tables by [`Wire::number`].
-    pub(super) const COUNT: usize = 1;
+    pub(super) const COUNT: usize = 2;
 
     /// The wire that is spoken at `path`.
     pub(super) fn of(path: &str) -> Option<Self> {
+        let path = without_query(path);
         if path.ends_with("/chat/completions") {
             Some(Self::ChatCompletions)
+        } else if path.ends_with(":generateContent") || path.ends_with(":streamGenerateContent") {
+            Some(Self::GenerateContent)
         } else {
             None
         }
@@ -29,7 +34,7 @@ impl Wire {
 
     /// Whether the path alone asks for a stream.
     pub(super) fn is_streamed_path(path: &str) -> bool {
-        path.ends_with(":streamGenerateContent")
+        without_query(path).ends_with(":streamGenerateContent")
     }
 
     /// How many tool results a request's conversation holds.
@@ -42,6 +47,7 @@ impl Wire {
         };
         match self {
             Self::ChatCompletions => count("messages", |message| message["role"] == "tool"),
+            Self::GenerateContent => gemini::tool_results(body),
         }
     }
 
@@ -54,6 +60,7 @@ impl Wire {
     pub(super) fn judge(self, body: &Value) -> Vec<Violation> {
         match self {
             Self::ChatCompletions => chat::judge(body),
+            Self::GenerateContent => gemini::judge(body),
         }
     }
 
@@ -61,6 +68,7 @@ impl Wire {
     pub(super) fn body(self, answer: &ModelAnswer, reply: &Reply) -> Value {
         match self {
             Self::ChatCompletions => chat::body(answer, reply),
+            Self::GenerateContent => gemini::body(answer, reply),
         }
     }
 
@@ -69,6 +77,7 @@ impl Wire {
     pub(super) fn events(self, answer: &ModelAnswer, reply: &Reply, usage: bool) -> Vec<String> {
         match self {
             Self::ChatCompletions => chat::events(answer, reply, usage),
+            Self::GenerateContent => gemini::events(answer, reply),
         }
     }
 
@@ -76,6 +85,7 @@ impl Wire {
     pub(super) fn role_only(self) -> String {
         match self {
             Self::ChatCompletions => chat::role_only(),
+            Self::GenerateContent => gemini::role_only(),
         }
     }
 
@@ -87,6 +97,11 @@ impl Wire {
                 "type": "server_error",
                 "code": "upstream_failed",
             }}),
+            Self::GenerateContent => json!({"error": {
+                "code": 500,
+                "message": "the provider gave up",
+                "status": "INTERNAL",
+            }}),
         }
     }
 
@@ -94,6 +109,10 @@ impl Wire {
     pub(super) fn error_event(self) -> String {
         event(&self.error_body())
     }
+}
+
+fn without_query(path: &str) -> &str {
+    path.split_once('?').map_or(path, |(path, _)| path)
 }
 
 /// One server-sent event.
