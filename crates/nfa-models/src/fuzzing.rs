@@ -3,3 +3,5 @@
 
 pub use crate::chat::fuzz_stream as stream;
 pub use crate::chat::fuzz_whole as whole;
+pub use crate::gemini::fuzz_stream as gemini_stream;
+pub use crate::gemini::fuzz_whole as gemini_answer;

@@ -25,13 +25,17 @@ struct Row {
 }
 
 /// Recorded requests that are looser than what we send, by their file and what the judge says of them.
-const LOOSE: [(&str, &str); 3] = [
+const LOOSE: [(&str, &str); 4] = [
     (
         "hook_stress_context/completion_call_patches_accumulate",
         "alternate",
     ),
     ("hook_stress_patch/history_replacement_injects", "alternate"),
     ("hook_stress_patch/multi_field_patch", "alternate"),
+    (
+        "agent_run_stepping/hand_driven_parallel_tool_calls",
+        "result_order",
+    ),
 ];
 
 #[test]
