@@ -13,6 +13,7 @@ pub mod fuzzing;
 mod chat;
 mod constrained;
 mod endpoint;
+mod gemini;
 mod key;
 mod messages;
 mod price;
@@ -27,6 +28,7 @@ mod cassettes;
 
 pub use chat::{ChatCompletions, ChatCompletionsBuilder, ChatOptions, Dialect};
 pub use endpoint::AdapterBuilder;
+pub use gemini::{GenerateContent, GenerateContentBuilder, GenerateContentOptions};
 pub use key::ApiKey;
 pub use messages::{Messages, MessagesBuilder, MessagesOptions, Thinking};
 pub use price::Price;

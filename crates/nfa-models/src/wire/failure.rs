@@ -73,7 +73,19 @@ struct Said {
     message: String,
     code: String,
     kind: String,
+    /// Google's reason, such as `API_KEY_INVALID`.
+    reason: String,
     status: Option<u16>,
+}
+
+/// What Google's `ErrorInfo` gives as the reason.
+fn reason(error: &Value) -> String {
+    let details = error.get("details").and_then(Value::as_array);
+    let mut reasons = details
+        .into_iter()
+        .flatten()
+        .filter_map(|detail| detail.get("reason").and_then(Value::as_str));
+    reasons.next().unwrap_or_default().to_owned()
 }
 
 impl Said {
@@ -83,6 +95,11 @@ impl Said {
                 message: excerpt(body),
                 ..Self::default()
             };
+        };
+        // Google answers a stream that failed with a list of one.
+        let value = match value {
+            Value::Array(mut list) if list.len() == 1 => list.pop().unwrap_or_default(),
+            value => value,
         };
         let inner = match value.get("error") {
             Some(Value::Object(_)) => value.get("error"),
@@ -112,7 +129,12 @@ impl Said {
         Self {
             message: message.chars().take(1000).collect(),
             code: text("code"),
-            kind: text("type"),
+            kind: text(if inner.get("type").is_some() {
+                "type"
+            } else {
+                "status"
+            }),
+            reason: reason(inner),
             status,
         }
     }
@@ -124,7 +146,9 @@ impl Said {
 
     /// Some providers say so under status 400.
     fn is_bad_key(&self) -> bool {
-        self.code == "invalid_api_key" || self.message.starts_with("Incorrect API key")
+        self.code == "invalid_api_key"
+            || self.reason == "API_KEY_INVALID"
+            || self.message.starts_with("Incorrect API key")
     }
 
     /// Anthropic tells of an empty account under several statuses.
@@ -133,7 +157,7 @@ impl Said {
     }
 
     fn is_context_length(&self) -> bool {
-        const WORDS: [&str; 8] = [
+        const WORDS: [&str; 9] = [
             "context length",
             "context_length",
             "exceed_context",
@@ -142,6 +166,7 @@ impl Said {
             "maximum context",
             "prompt is too long",
             "exceed context limit",
+            "exceeds the maximum number of tokens",
         ];
         let message = self.message.to_ascii_lowercase();
         WORDS.iter().any(|word| {

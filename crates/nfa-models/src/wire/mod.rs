@@ -78,6 +78,11 @@ pub(crate) trait Fold {
     /// Whether the model said why it stopped: nothing of the answer is missing then.
     fn is_finished(&self) -> bool;
 
+    /// Whether the model may go on after it said why it stopped, so that only the body's own end is an end.
+    fn needs_end(&self) -> bool {
+        false
+    }
+
     /// The answer, when all has come; the deltas that its end brings stay in [`Fold::pop`].
     fn finish(&mut self) -> Result<ModelAnswer, Error> {
         self.answer().finish()

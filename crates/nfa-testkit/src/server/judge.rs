@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::request::Request;
-use super::wires::{Wire, chat, messages, responses};
+use super::wires::{Wire, chat, gemini, messages, responses};
 
 /// One thing that is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +100,21 @@ pub fn responses(body: &Value) -> Vec<Violation> {
 /// ```
 pub fn messages(body: &Value) -> Vec<Violation> {
     messages::judge(body)
+}
+
+/// Everything that is wrong with the body of a request to Gemini's `generateContent`.
+///
+/// ```
+/// use nfa_testkit::server::judge;
+/// use serde_json::json;
+///
+/// let good = json!({"contents": [{"role": "user", "parts": [{"text": "hi"}]}]});
+/// assert!(judge::generate_content(&good).is_empty());
+/// let bad = json!({"contents": [{"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {}}}]}]});
+/// assert_eq!(judge::generate_content(&bad)[0].rule, "result_without_call");
+/// ```
+pub fn generate_content(body: &Value) -> Vec<Violation> {
+    gemini::judge(body)
 }
 
 /// What was found so far.

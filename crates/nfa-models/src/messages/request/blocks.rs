@@ -1,7 +1,5 @@
 //! Blocks of content, written.
 
-use std::borrow::Cow;
-
 use nfa_core::content::{Citation, ToolCall};
 use serde::ser::{Error as _, SerializeMap};
 use serde::{Serialize, Serializer};
@@ -12,6 +10,7 @@ use super::Mark;
 use super::media::Media;
 use super::turns::Block;
 use crate::endpoint::Endpoint;
+use crate::wire::sent;
 
 /// A block, and whether the provider's cache is to end behind it.
 pub(super) struct Marked<'a> {
@@ -59,7 +58,7 @@ impl Serialize for Marked<'_> {
             } => {
                 map.serialize_entry("type", "tool_use")?;
                 map.serialize_entry("id", id)?;
-                map.serialize_entry("name", &sent_name(&call.name))?;
+                map.serialize_entry("name", &sent::name(&call.name))?;
                 match arguments(call) {
                     Some(object) => map.serialize_entry("input", object)?,
                     None => {
@@ -146,22 +145,4 @@ fn arguments(call: &ToolCall) -> Option<&RawValue> {
     serde_json::from_str::<&RawValue>(&call.arguments)
         .ok()
         .filter(|raw| raw.get().starts_with('{'))
-}
-
-/// A name that models make up may be none that a provider takes back.
-fn sent_name(name: &str) -> Cow<'_, str> {
-    let allowed = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
-    if (1..=64).contains(&name.len()) && name.chars().all(allowed) {
-        return Cow::Borrowed(name);
-    }
-    let sent: String = name
-        .chars()
-        .map(|character| if allowed(character) { character } else { '_' })
-        .take(64)
-        .collect();
-    Cow::Owned(if sent.is_empty() {
-        "_".to_owned()
-    } else {
-        sent
-    })
 }

@@ -1,6 +1,7 @@
 //! The wires that the fake server speaks: one folder each, told apart by the path of a request.
 
 pub(super) mod chat;
+pub(super) mod gemini;
 pub(super) mod messages;
 pub(super) mod responses;
 
@@ -16,20 +17,24 @@ pub(super) enum Wire {
     ChatCompletions,
     Responses,
     Messages,
+    GenerateContent,
 }
 
 impl Wire {
     /// How many there are, for tables by [`Wire::number`].
-    pub(super) const COUNT: usize = 3;
+    pub(super) const COUNT: usize = 4;
 
     /// The wire that is spoken at `path`.
     pub(super) fn of(path: &str) -> Option<Self> {
+        let path = without_query(path);
         if path.ends_with("/chat/completions") {
             Some(Self::ChatCompletions)
         } else if path.ends_with("/responses") {
             Some(Self::Responses)
         } else if path.ends_with("/messages") {
             Some(Self::Messages)
+        } else if path.ends_with(":generateContent") || path.ends_with(":streamGenerateContent") {
+            Some(Self::GenerateContent)
         } else {
             None
         }
@@ -37,7 +42,7 @@ impl Wire {
 
     /// Whether the path alone asks for a stream.
     pub(super) fn is_streamed_path(path: &str) -> bool {
-        path.ends_with(":streamGenerateContent")
+        without_query(path).ends_with(":streamGenerateContent")
     }
 
     /// How many tool results a request's conversation holds.
@@ -57,6 +62,7 @@ impl Wire {
                 let is_result = |block: &&Value| block["type"] == "tool_result";
                 blocks.flatten().filter(is_result).count()
             }
+            Self::GenerateContent => gemini::tool_results(body),
         }
     }
 
@@ -71,6 +77,7 @@ impl Wire {
             Self::ChatCompletions => chat::judge(body),
             Self::Responses => responses::judge(body),
             Self::Messages => messages::judge(body),
+            Self::GenerateContent => gemini::judge(body),
         }
     }
 
@@ -80,6 +87,7 @@ impl Wire {
             Self::ChatCompletions => chat::body(answer, reply),
             Self::Responses => responses::body(answer, reply),
             Self::Messages => messages::body(answer, reply),
+            Self::GenerateContent => gemini::body(answer, reply),
         }
     }
 
@@ -90,6 +98,7 @@ impl Wire {
             Self::ChatCompletions => chat::events(answer, reply, usage),
             Self::Responses => responses::events(answer, reply),
             Self::Messages => messages::events(answer, reply, usage),
+            Self::GenerateContent => gemini::events(answer, reply),
         }
     }
 
@@ -99,6 +108,7 @@ impl Wire {
             Self::ChatCompletions => chat::role_only(),
             Self::Responses => responses::role_only(),
             Self::Messages => messages::role_only(),
+            Self::GenerateContent => gemini::role_only(),
         }
     }
 
@@ -111,17 +121,26 @@ impl Wire {
                 "code": "upstream_failed",
             }}),
             Self::Messages => messages::error_body(),
+            Self::GenerateContent => json!({"error": {
+                "code": 500,
+                "message": "the provider gave up",
+                "status": "INTERNAL",
+            }}),
         }
     }
 
     /// An error inside a stream.
     pub(super) fn error_event(self) -> String {
         match self {
-            Self::ChatCompletions => event(&self.error_body()),
+            Self::ChatCompletions | Self::GenerateContent => event(&self.error_body()),
             Self::Responses => responses::error_event(),
             Self::Messages => messages::event(&self.error_body()),
         }
     }
+}
+
+fn without_query(path: &str) -> &str {
+    path.split_once('?').map_or(path, |(path, _)| path)
 }
 
 /// One server-sent event.
