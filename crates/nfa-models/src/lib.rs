@@ -15,16 +15,18 @@ mod constrained;
 mod deadlines;
 mod http;
 mod key;
+mod layers;
 mod price;
 mod providers;
-mod retry;
 mod retry_after;
 mod sse;
+
+use layers::retry;
 
 pub use chat::{ChatCompletions, ChatCompletionsBuilder, Dialect};
 pub use deadlines::Deadlines;
 pub use http::HttpClient;
 pub use key::ApiKey;
+pub use layers::{Retry, RetryPolicy};
 pub use price::Price;
 pub use providers::Providers;
-pub use retry::{Retry, RetryPolicy};

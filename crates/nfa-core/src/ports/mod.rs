@@ -26,8 +26,8 @@ pub use context::{CallContext, Cancellation, Dependencies};
 pub use erasure::{ErasedField, ErasedKey, ErasureRecord, ReplacedOpenings, without_field};
 pub use keys::{Keys, MemoryKeys, SignedHead, check_signed_head};
 pub use model::{
-    Capabilities, Model, ModelDelta, ModelRequest, ModelStream, ToolCalling, ToolDefinition,
-    single_answer,
+    Capabilities, MediaInput, Model, ModelDelta, ModelRequest, ModelStream, ToolCalling,
+    ToolDefinition, single_answer,
 };
 pub use store::{
     Admission, Batch, CheckpointRecord, ContextHead, Durability, InboxItem, LeafDraft, Lease,
