@@ -58,6 +58,8 @@ pub const UNKNOWN_PROVIDER: &str = "model_unknown_provider";
 pub const TLS: &str = "model_tls";
 /// The inner model's stream ended without an answer: a defect of that adapter. Internal.
 pub const STREAM_ENDED: &str = "model_stream_ended";
+/// The provider failed too often of late, and is left alone for a while. Transient; says when to come back.
+pub const CIRCUIT_OPEN: &str = "model_circuit_open";
 
 fn of(category: Category, code: &'static str, message: impl Into<String>) -> Error {
     Error::new(Component::Model, category, code, message)

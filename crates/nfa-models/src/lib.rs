@@ -27,6 +27,8 @@ pub use chat::{ChatCompletions, ChatCompletionsBuilder, Dialect};
 pub use deadlines::Deadlines;
 pub use http::HttpClient;
 pub use key::ApiKey;
-pub use layers::{Retry, RetryPolicy};
+pub use layers::{
+    BreakerKey, BreakerPolicy, BreakerState, Breakers, CircuitBreaker, Retry, RetryPolicy,
+};
 pub use price::Price;
 pub use providers::Providers;

@@ -1,4 +1,15 @@
 //! Layers: what is put around a model, each on its own and in any order.
+
+mod breaker;
 pub(crate) mod retry;
+mod watched;
+
+pub use breaker::{BreakerKey, BreakerPolicy, BreakerState, Breakers, CircuitBreaker};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use retry::{Retry, RetryPolicy};
+
+/// What is behind a mutex; a panic elsewhere leaves nothing half-done there.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
