@@ -60,6 +60,8 @@ pub const TLS: &str = "model_tls";
 pub const STREAM_ENDED: &str = "model_stream_ended";
 /// The provider failed too often of late, and is left alone for a while. Transient; says when to come back.
 pub const CIRCUIT_OPEN: &str = "model_circuit_open";
+/// No model of a chain could answer. Transient when one of them may later, else configuration or input.
+pub const FALLBACKS_EXHAUSTED: &str = "model_fallbacks_exhausted";
 
 fn of(category: Category, code: &'static str, message: impl Into<String>) -> Error {
     Error::new(Component::Model, category, code, message)

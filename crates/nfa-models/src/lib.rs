@@ -28,7 +28,7 @@ pub use deadlines::Deadlines;
 pub use http::HttpClient;
 pub use key::ApiKey;
 pub use layers::{
-    BreakerKey, BreakerPolicy, BreakerState, Breakers, CircuitBreaker, Retry, RetryPolicy,
+    BreakerKey, BreakerPolicy, BreakerState, Breakers, CircuitBreaker, Fallback, Retry, RetryPolicy,
 };
 pub use price::Price;
 pub use providers::Providers;

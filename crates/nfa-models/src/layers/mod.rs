@@ -1,12 +1,14 @@
 //! Layers: what is put around a model, each on its own and in any order.
 
 mod breaker;
+mod fallback;
 pub(crate) mod retry;
 mod watched;
 
 pub use breaker::{BreakerKey, BreakerPolicy, BreakerState, Breakers, CircuitBreaker};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use fallback::Fallback;
 pub use retry::{Retry, RetryPolicy};
 
 /// What is behind a mutex; a panic elsewhere leaves nothing half-done there.
