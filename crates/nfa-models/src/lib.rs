@@ -28,7 +28,8 @@ pub use deadlines::Deadlines;
 pub use http::HttpClient;
 pub use key::ApiKey;
 pub use layers::{
-    BreakerKey, BreakerPolicy, BreakerState, Breakers, CircuitBreaker, Fallback, Retry, RetryPolicy,
+    BreakerKey, BreakerPolicy, BreakerState, Breakers, CircuitBreaker, Fallback, RateLimit,
+    RateLimiter, RateLimits, Retry, RetryPolicy,
 };
 pub use price::Price;
 pub use providers::Providers;

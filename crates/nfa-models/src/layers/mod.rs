@@ -2,13 +2,16 @@
 
 mod breaker;
 mod fallback;
+mod rate_limit;
 pub(crate) mod retry;
+mod waiting;
 mod watched;
 
 pub use breaker::{BreakerKey, BreakerPolicy, BreakerState, Breakers, CircuitBreaker};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use fallback::Fallback;
+pub use rate_limit::{RateLimit, RateLimiter, RateLimits};
 pub use retry::{Retry, RetryPolicy};
 
 /// What is behind a mutex; a panic elsewhere leaves nothing half-done there.
