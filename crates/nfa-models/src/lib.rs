@@ -29,7 +29,7 @@ pub use http::HttpClient;
 pub use key::ApiKey;
 pub use layers::{
     BreakerKey, BreakerPolicy, BreakerState, Breakers, CircuitBreaker, Fallback, RateLimit,
-    RateLimiter, RateLimits, Retry, RetryPolicy,
+    RateLimiter, RateLimits, Recorder, Recording, Replay, ReplayOrder, Retry, RetryPolicy,
 };
 pub use price::Price;
 pub use providers::Providers;

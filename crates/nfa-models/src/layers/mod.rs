@@ -1,8 +1,11 @@
 //! Layers: what is put around a model, each on its own and in any order.
 
 mod breaker;
+mod canonical;
 mod fallback;
 mod rate_limit;
+mod record;
+mod retold;
 pub(crate) mod retry;
 mod waiting;
 mod watched;
@@ -12,6 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use fallback::Fallback;
 pub use rate_limit::{RateLimit, RateLimiter, RateLimits};
+pub use record::{Recorder, Recording, Replay, ReplayOrder};
 pub use retry::{Retry, RetryPolicy};
 
 /// What is behind a mutex; a panic elsewhere leaves nothing half-done there.
