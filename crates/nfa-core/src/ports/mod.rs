@@ -3,6 +3,7 @@
 //! Only types of this crate, the standard library, `serde_json` and `bytes` appear in them.
 
 mod anchor;
+mod cache;
 mod clock;
 mod context;
 mod erasure;
@@ -20,6 +21,7 @@ pub use anchor::{
     Anchor, AnchorBacklog, AnchorClaim, AnchorEvidence, AnchorRecord, AnchorState, AnchorStatus,
     AnchorSubmission, AnchorTicket, GrownLog, KeccakEvidence,
 };
+pub use cache::{Cache, CacheKey, MemoryCache};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub(crate) use context::idempotency_key;
 pub use context::{CallContext, Cancellation, Dependencies};
