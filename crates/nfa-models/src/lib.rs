@@ -28,8 +28,9 @@ pub use deadlines::Deadlines;
 pub use http::HttpClient;
 pub use key::ApiKey;
 pub use layers::{
-    BreakerKey, BreakerPolicy, BreakerState, Breakers, CircuitBreaker, Fallback, RateLimit,
-    RateLimiter, RateLimits, Recorder, Recording, Replay, ReplayOrder, Retry, RetryPolicy,
+    BreakerKey, BreakerPolicy, BreakerState, Breakers, CachePolicy, CacheStats, Cached,
+    CircuitBreaker, Fallback, RateLimit, RateLimiter, RateLimits, Recorder, Recording, Replay,
+    ReplayOrder, Retry, RetryPolicy,
 };
 pub use price::Price;
 pub use providers::Providers;

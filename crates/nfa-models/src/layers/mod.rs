@@ -1,6 +1,7 @@
 //! Layers: what is put around a model, each on its own and in any order.
 
 mod breaker;
+mod cache;
 mod canonical;
 mod fallback;
 mod rate_limit;
@@ -13,6 +14,7 @@ mod watched;
 pub use breaker::{BreakerKey, BreakerPolicy, BreakerState, Breakers, CircuitBreaker};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+pub use cache::{CachePolicy, CacheStats, Cached};
 pub use fallback::Fallback;
 pub use rate_limit::{RateLimit, RateLimiter, RateLimits};
 pub use record::{Recorder, Recording, Replay, ReplayOrder};
