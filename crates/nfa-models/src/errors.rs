@@ -70,6 +70,8 @@ pub const RECORDING_INVALID: &str = "recording_invalid";
 pub const REPLAY_UNMATCHED: &str = "replay_unmatched";
 /// Recorded exchanges were not asked for. Input.
 pub const REPLAY_UNUSED: &str = "replay_unused";
+/// A price table cannot be read. Input.
+pub const PRICE_TABLE_INVALID: &str = "price_table_invalid";
 
 fn of(category: Category, code: &'static str, message: impl Into<String>) -> Error {
     Error::new(Component::Model, category, code, message)

@@ -29,8 +29,8 @@ pub use http::HttpClient;
 pub use key::ApiKey;
 pub use layers::{
     BreakerKey, BreakerPolicy, BreakerState, Breakers, CachePolicy, CacheStats, Cached,
-    CircuitBreaker, Fallback, RateLimit, RateLimiter, RateLimits, Recorder, Recording, Replay,
-    ReplayOrder, Retry, RetryPolicy,
+    CircuitBreaker, Fallback, Histogram, Meter, Metered, ModelMetrics, PriceTable, RateLimit,
+    RateLimiter, RateLimits, Recorder, Recording, Replay, ReplayOrder, Retry, RetryPolicy,
 };
 pub use price::Price;
 pub use providers::Providers;

@@ -4,6 +4,8 @@ mod breaker;
 mod cache;
 mod canonical;
 mod fallback;
+mod meter;
+mod prices;
 mod rate_limit;
 mod record;
 mod retold;
@@ -16,6 +18,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use cache::{CachePolicy, CacheStats, Cached};
 pub use fallback::Fallback;
+pub use meter::{Histogram, Meter, Metered, ModelMetrics};
+pub use prices::PriceTable;
 pub use rate_limit::{RateLimit, RateLimiter, RateLimits};
 pub use record::{Recorder, Recording, Replay, ReplayOrder};
 pub use retry::{Retry, RetryPolicy};
