@@ -29,8 +29,9 @@ pub use http::HttpClient;
 pub use key::ApiKey;
 pub use layers::{
     BreakerKey, BreakerPolicy, BreakerState, Breakers, CachePolicy, CacheStats, Cached,
-    CircuitBreaker, Fallback, Histogram, Meter, Metered, ModelMetrics, PriceTable, RateLimit,
-    RateLimiter, RateLimits, Recorder, Recording, Replay, ReplayOrder, Retry, RetryPolicy,
+    CircuitBreaker, Fallback, Hedge, HedgeDelay, HedgePolicy, HedgeStats, Histogram, Meter,
+    Metered, ModelMetrics, PriceTable, RateLimit, RateLimiter, RateLimits, Recorder, Recording,
+    Replay, ReplayOrder, Retry, RetryPolicy, Traced,
 };
 pub use price::Price;
 pub use providers::Providers;
