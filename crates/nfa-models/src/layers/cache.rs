@@ -18,7 +18,7 @@ use nfa_core::spec::canonical_json;
 use serde_json::json;
 
 use super::waiting::unless_over;
-use super::{canonical, lock, retold};
+use super::{canonical, retold};
 use crate::errors;
 
 mod flight;

@@ -4,6 +4,7 @@ use nfa_core::spec::ModelSettings;
 use nfa_core::{Category, Component};
 use nfa_testkit::scripted::{Gate, ScriptedModel, Turn};
 
+use super::super::lock;
 use super::*;
 
 fn memory() -> Arc<MemoryCache> {
