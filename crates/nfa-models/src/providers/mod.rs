@@ -15,7 +15,7 @@ use crate::chat::{ChatCompletions, Dialect};
 use crate::endpoint::AdapterBuilder;
 use crate::errors;
 use crate::key::ApiKey;
-use crate::retry::{Retry, RetryPolicy};
+use crate::layers::{Retry, RetryPolicy};
 use crate::wire::deadlines::Deadlines;
 use crate::wire::http::HttpClient;
 

@@ -15,7 +15,7 @@ pub(crate) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) ->
         "code": said.code,
         "type": said.kind,
     }));
-    if let Some(after) = retry_after::from_headers(headers) {
+    if let Some(after) = retry_after::of_answer(status.as_u16(), headers, body) {
         error = error.with_retry_after(after);
     }
     match headers.get("x-should-retry").map(|value| value.as_bytes()) {
