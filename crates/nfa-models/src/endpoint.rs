@@ -176,6 +176,11 @@ impl<O> AdapterBuilder<O> {
         self
     }
 
+    /// The model, as the provider calls it.
+    pub(crate) fn model(&self) -> &str {
+        &self.model
+    }
+
     /// The base URL as it was given.
     pub(crate) fn base_url(&self) -> &str {
         &self.base_url

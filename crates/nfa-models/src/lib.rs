@@ -13,10 +13,13 @@ pub mod fuzzing;
 mod chat;
 mod constrained;
 mod endpoint;
+mod gemini;
 mod key;
+mod layers;
+mod messages;
 mod price;
 mod providers;
-mod retry;
+mod responses;
 mod retry_after;
 mod wire;
 
@@ -25,9 +28,17 @@ mod cassettes;
 
 pub use chat::{ChatCompletions, ChatCompletionsBuilder, ChatOptions, Dialect};
 pub use endpoint::AdapterBuilder;
+pub use gemini::{GenerateContent, GenerateContentBuilder, GenerateContentOptions};
 pub use key::ApiKey;
+pub use layers::{
+    BreakerKey, BreakerPolicy, BreakerState, Breakers, CachePolicy, CacheStats, Cached,
+    CircuitBreaker, Fallback, Hedge, HedgeDelay, HedgePolicy, HedgeStats, Histogram, Meter,
+    Metered, ModelMetrics, PriceTable, RateLimit, RateLimiter, RateLimits, Recorder, Recording,
+    Replay, ReplayOrder, Retry, RetryPolicy, Traced,
+};
+pub use messages::{Messages, MessagesBuilder, MessagesOptions, Thinking};
 pub use price::Price;
-pub use providers::Providers;
-pub use retry::{Retry, RetryPolicy};
+pub use providers::{Provider, Providers, WireKind};
+pub use responses::{Responses, ResponsesBuilder, ResponsesOptions};
 pub use wire::deadlines::Deadlines;
 pub use wire::http::HttpClient;

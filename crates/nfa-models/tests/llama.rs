@@ -18,7 +18,7 @@ use nfa_core::ports::{
     CallContext, Model, ModelDelta, ModelRequest, ModelStream, ToolCalling, ToolDefinition,
 };
 use nfa_core::spec::ModelSettings;
-use nfa_models::{ChatCompletions, Dialect};
+use nfa_models::{ChatCompletions, Dialect, Messages, Responses};
 use serde_json::{Value, json};
 
 /// The server, and what it calls its model.
@@ -29,13 +29,29 @@ struct Server {
 }
 
 /// The wires that the server speaks, each with what makes its adapter.
-const WIRES: &[(&str, fn(&Server) -> Arc<dyn Model>)] = &[("chat_completions", |server| {
-    Arc::new(chat(server, ToolCalling::Native))
-})];
+const WIRES: &[(&str, fn(&Server) -> Arc<dyn Model>)] = &[
+    ("chat_completions", |server| {
+        Arc::new(chat(server, ToolCalling::Native))
+    }),
+    ("responses", |server| {
+        Arc::new(server.builder(Responses::builder).build().unwrap())
+    }),
+    ("messages", |server| {
+        Arc::new(server.builder(Messages::builder).build().unwrap())
+    }),
+];
+
+impl Server {
+    /// What `builder` makes for this server and its model.
+    fn builder<B>(&self, builder: fn(String, String, String) -> B) -> B {
+        let name = format!("llamacpp/{}", self.model);
+        builder(name, self.model.clone(), self.url.clone())
+    }
+}
 
 fn chat(server: &Server, tool_calling: ToolCalling) -> ChatCompletions {
-    let name = format!("llamacpp/{}", server.model);
-    ChatCompletions::builder(name, server.model.as_str(), server.url.as_str())
+    server
+        .builder(ChatCompletions::builder)
         .dialect(Dialect::LlamaCpp)
         .tool_calling(tool_calling)
         .build()

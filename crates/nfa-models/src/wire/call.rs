@@ -238,7 +238,7 @@ impl<F: Fold> Call<'_, F> {
                 self.timer.head_came();
                 Ok(Some(piece))
             }
-            Err(_) if self.fold.is_finished() => Ok(None),
+            Err(_) if self.fold.is_finished() && !self.fold.needs_end() => Ok(None),
             other => other,
         })
     }

@@ -11,7 +11,9 @@ pub(crate) mod http;
 mod mending;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod replay;
+pub(crate) mod sent;
 pub(crate) mod sse;
+mod written;
 
 use bytes::Bytes;
 use nfa_core::Error;
@@ -23,6 +25,7 @@ use url::Url;
 
 pub(crate) use answer::AnswerBuilder;
 pub(crate) use call::generate;
+pub(crate) use written::Written;
 
 use crate::endpoint::Endpoint;
 
@@ -75,6 +78,11 @@ pub(crate) trait Fold {
 
     /// Whether the model said why it stopped: nothing of the answer is missing then.
     fn is_finished(&self) -> bool;
+
+    /// Whether the model may go on after it said why it stopped, so that only the body's own end is an end.
+    fn needs_end(&self) -> bool {
+        false
+    }
 
     /// The answer, when all has come; the deltas that its end brings stay in [`Fold::pop`].
     fn finish(&mut self) -> Result<ModelAnswer, Error> {

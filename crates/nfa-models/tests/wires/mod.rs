@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use nfa_core::ports::{CallContext, Capabilities, Model, ModelRequest, ModelStream};
-use nfa_models::{ApiKey, ChatCompletions, Deadlines};
+use nfa_models::{ApiKey, ChatCompletions, Deadlines, GenerateContent, Messages, Responses};
 use nfa_testkit::server::FakeServer;
 use nfa_testkit::server::judge::{self, Violation};
 use serde_json::{Value, json};
@@ -139,31 +139,113 @@ macro_rules! build {
 }
 
 /// Every wire that we speak.
-pub(crate) const WIRES: &[Wire] = &[Wire {
-    name: "chat_completions",
-    root: "/v1",
-    build: build!(ChatCompletions),
-    judge: judge::chat_completions,
-    unanswered: || {
-        json!({"model": "m", "messages": [
-            {"role": "user", "content": "hi"},
-            {"role": "assistant", "tool_calls": [
-                {"id": "a", "type": "function", "function": {"name": "add", "arguments": "{}"}},
-            ]},
-            {"role": "user", "content": "and?"},
-        ]})
+pub(crate) const WIRES: &[Wire] = &[
+    Wire {
+        name: "chat_completions",
+        root: "/v1",
+        build: build!(ChatCompletions),
+        judge: judge::chat_completions,
+        unanswered: || {
+            json!({"model": "m", "messages": [
+                {"role": "user", "content": "hi"},
+                {"role": "assistant", "tool_calls": [
+                    {"id": "a", "type": "function", "function": {"name": "add", "arguments": "{}"}},
+                ]},
+                {"role": "user", "content": "and?"},
+            ]})
+        },
+        answered: || {
+            json!({"model": "m", "messages": [
+                {"role": "user", "content": "hi"},
+                {"role": "assistant", "tool_calls": [
+                    {"id": "a", "type": "function", "function": {"name": "add", "arguments": "{}"}},
+                ]},
+                {"role": "tool", "tool_call_id": "a", "content": "3"},
+                {"role": "user", "content": "and?"},
+            ]})
+        },
+        arguments: Arguments::Text,
+        ordered: false,
+        ends_itself: true,
     },
-    answered: || {
-        json!({"model": "m", "messages": [
-            {"role": "user", "content": "hi"},
-            {"role": "assistant", "tool_calls": [
-                {"id": "a", "type": "function", "function": {"name": "add", "arguments": "{}"}},
-            ]},
-            {"role": "tool", "tool_call_id": "a", "content": "3"},
-            {"role": "user", "content": "and?"},
-        ]})
+    Wire {
+        name: "responses",
+        root: "/v1",
+        build: build!(Responses),
+        judge: judge::responses,
+        unanswered: || {
+            json!({"model": "m", "input": [
+                {"role": "user", "content": "hi"},
+                {"type": "function_call", "call_id": "a", "name": "add", "arguments": "{}"},
+                {"role": "user", "content": "and?"},
+            ]})
+        },
+        answered: || {
+            json!({"model": "m", "input": [
+                {"role": "user", "content": "hi"},
+                {"type": "function_call", "call_id": "a", "name": "add", "arguments": "{}"},
+                {"type": "function_call_output", "call_id": "a", "output": "3"},
+                {"role": "user", "content": "and?"},
+            ]})
+        },
+        arguments: Arguments::Text,
+        ordered: true,
+        ends_itself: true,
     },
-    arguments: Arguments::Text,
-    ordered: false,
-    ends_itself: true,
-}];
+    Wire {
+        name: "messages",
+        root: "/v1",
+        build: build!(Messages),
+        judge: judge::messages,
+        unanswered: || {
+            json!({"model": "m", "max_tokens": 9, "messages": [
+                {"role": "user", "content": "hi"},
+                {"role": "assistant", "content": [
+                    {"type": "tool_use", "id": "a", "name": "add", "input": {}},
+                ]},
+                {"role": "user", "content": "and?"},
+            ]})
+        },
+        answered: || {
+            json!({"model": "m", "max_tokens": 9, "messages": [
+                {"role": "user", "content": "hi"},
+                {"role": "assistant", "content": [
+                    {"type": "tool_use", "id": "a", "name": "add", "input": {}},
+                ]},
+                {"role": "user", "content": [
+                    {"type": "tool_result", "tool_use_id": "a", "content": "3"},
+                    {"type": "text", "text": "and?"},
+                ]},
+            ]})
+        },
+        arguments: Arguments::StreamedText,
+        ordered: false,
+        ends_itself: true,
+    },
+    Wire {
+        name: "generate_content",
+        root: "/v1beta",
+        build: build!(GenerateContent),
+        judge: judge::generate_content,
+        unanswered: || {
+            json!({"contents": [
+                {"role": "user", "parts": [{"text": "hi"}]},
+                {"role": "model", "parts": [{"functionCall": {"name": "add", "args": {}}}]},
+                {"role": "user", "parts": [{"text": "and?"}]},
+            ]})
+        },
+        answered: || {
+            json!({"contents": [
+                {"role": "user", "parts": [{"text": "hi"}]},
+                {"role": "model", "parts": [{"functionCall": {"name": "add", "args": {}}}]},
+                {"role": "user", "parts": [
+                    {"functionResponse": {"name": "add", "response": {"result": "3"}}},
+                    {"text": "and?"},
+                ]},
+            ]})
+        },
+        arguments: Arguments::Object,
+        ordered: false,
+        ends_itself: false,
+    },
+];

@@ -271,3 +271,117 @@ fn the_judge_knows_every_field() {
     );
     assert_eq!(with("model", "".into()), ["model"]);
 }
+
+#[test]
+fn the_judge_of_gemini_pairs_in_order_and_knows_every_field() {
+    let rules = |body: serde_json::Value| {
+        judge::generate_content(&body)
+            .iter()
+            .map(|violation| violation.rule)
+            .collect::<Vec<_>>()
+    };
+    let user = serde_json::json!({"role": "user", "parts": [{"text": "hi"}]});
+    let call = |name: &str| serde_json::json!({"functionCall": {"name": name, "args": {}}});
+    let result = |name: &str| serde_json::json!({"functionResponse": {"name": name, "response": {"result": 1}}});
+    let turns = |results: serde_json::Value| {
+        let mut contents = vec![
+            user.clone(),
+            serde_json::json!({"role": "model", "parts": [call("f"), call("g")]}),
+        ];
+        contents.extend(results.as_array().unwrap().clone());
+        rules(serde_json::json!({"contents": contents}))
+    };
+    let said = |parts: serde_json::Value| serde_json::json!([{"role": "user", "parts": parts}]);
+    let none: [&str; 0] = [];
+    assert_eq!(
+        turns(said(serde_json::json!([result("f"), result("g")]))),
+        none
+    );
+    assert_eq!(
+        turns(said(serde_json::json!([result("f")]))),
+        ["call_without_result"]
+    );
+    assert_eq!(turns(serde_json::json!([])), ["call_without_result"]);
+    assert_eq!(
+        turns(said(serde_json::json!([result("g"), result("f")]))),
+        ["result_order", "result_order"]
+    );
+    let many = serde_json::json!([result("f"), result("g"), result("g")]);
+    assert_eq!(turns(said(many)), ["result_without_call"]);
+
+    let with = |key: &str, value: serde_json::Value| {
+        let mut body = serde_json::json!({"contents": [user]});
+        body[key] = value;
+        rules(body)
+    };
+    assert_eq!(with("labels", serde_json::json!({})), none);
+    assert_eq!(with("labels", serde_json::Value::Null), ["null_field"]);
+    assert_eq!(with("label", 1.into()), ["unknown_field"]);
+    assert_eq!(with("contents", serde_json::json!([])), ["contents"]);
+    assert_eq!(with("tools", serde_json::json!([])), ["tools"]);
+    let two = serde_json::json!([user, user]);
+    assert_eq!(with("contents", two), ["alternate"]);
+    let model = serde_json::json!([{"role": "model", "parts": [{"text": "hi"}]}]);
+    assert_eq!(with("contents", model), ["first_role"]);
+    let empty = serde_json::json!([{"role": "user", "parts": [{"text": ""}]}]);
+    assert_eq!(with("contents", empty), ["text"]);
+    for (config, expected) in [
+        (serde_json::json!({"temperature": 3}), "range"),
+        (serde_json::json!({"temprature": 1}), "unknown_field"),
+        (
+            serde_json::json!({"responseJsonSchema": {}}),
+            "schema_without_json",
+        ),
+        (
+            serde_json::json!({"thinkingConfig": {"thinkingBudget": 1, "thinkingLevel": "low"}}),
+            "two_efforts",
+        ),
+    ] {
+        assert_eq!(with("generationConfig", config), [expected]);
+    }
+    for (schema, expected) in [
+        (
+            serde_json::json!({"type": "object", "properties": {}}),
+            &[][..],
+        ),
+        (
+            serde_json::json!({"type": "object", "additionalProperties": false}),
+            &["schema"],
+        ),
+        (serde_json::json!({"type": "array"}), &["schema"]),
+        (
+            serde_json::json!({"type": "integer", "enum": [1]}),
+            &["schema"],
+        ),
+        (serde_json::json!({}), &["schema"]),
+    ] {
+        let tools =
+            serde_json::json!([{"functionDeclarations": [{"name": "f", "parameters": schema}]}]);
+        assert_eq!(with("tools", tools), expected);
+    }
+}
+
+#[tokio::test]
+async fn gemini_is_streamed_where_its_path_says_so() {
+    let server = FakeServer::start(Script::always(Reply::text("Hello.")))
+        .await
+        .unwrap();
+    let body = r#"{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}"#;
+    for (path, kind) in [
+        ("m:generateContent", "application/json"),
+        ("m:streamGenerateContent?alt=sse", "text/event-stream"),
+    ] {
+        let mut stream = TcpStream::connect(server.address()).await.unwrap();
+        let request = format!(
+            "POST /v1beta/models/{path} HTTP/1.1\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        let answer = text(&answer);
+        assert!(answer.contains(kind), "{answer}");
+        assert!(answer.contains(r#""finishReason":"STOP""#));
+    }
+    assert!(server.violations().is_empty());
+}

@@ -1,6 +1,9 @@
 //! The wires that the fake server speaks: one folder each, told apart by the path of a request.
 
 pub(super) mod chat;
+pub(super) mod gemini;
+pub(super) mod messages;
+pub(super) mod responses;
 
 use nfa_core::content::ModelAnswer;
 use serde_json::{Value, json};
@@ -12,16 +15,26 @@ use super::reply::Reply;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wire {
     ChatCompletions,
+    Responses,
+    Messages,
+    GenerateContent,
 }
 
 impl Wire {
     /// How many there are, for tables by [`Wire::number`].
-    pub(super) const COUNT: usize = 1;
+    pub(super) const COUNT: usize = 4;
 
     /// The wire that is spoken at `path`.
     pub(super) fn of(path: &str) -> Option<Self> {
+        let path = without_query(path);
         if path.ends_with("/chat/completions") {
             Some(Self::ChatCompletions)
+        } else if path.ends_with("/responses") {
+            Some(Self::Responses)
+        } else if path.ends_with("/messages") {
+            Some(Self::Messages)
+        } else if path.ends_with(":generateContent") || path.ends_with(":streamGenerateContent") {
+            Some(Self::GenerateContent)
         } else {
             None
         }
@@ -29,7 +42,7 @@ impl Wire {
 
     /// Whether the path alone asks for a stream.
     pub(super) fn is_streamed_path(path: &str) -> bool {
-        path.ends_with(":streamGenerateContent")
+        without_query(path).ends_with(":streamGenerateContent")
     }
 
     /// How many tool results a request's conversation holds.
@@ -42,6 +55,14 @@ impl Wire {
         };
         match self {
             Self::ChatCompletions => count("messages", |message| message["role"] == "tool"),
+            Self::Responses => count("input", |item| item["type"] == "function_call_output"),
+            Self::Messages => {
+                let messages = body["messages"].as_array().into_iter().flatten();
+                let blocks = messages.filter_map(|message| message["content"].as_array());
+                let is_result = |block: &&Value| block["type"] == "tool_result";
+                blocks.flatten().filter(is_result).count()
+            }
+            Self::GenerateContent => gemini::tool_results(body),
         }
     }
 
@@ -54,6 +75,9 @@ impl Wire {
     pub(super) fn judge(self, body: &Value) -> Vec<Violation> {
         match self {
             Self::ChatCompletions => chat::judge(body),
+            Self::Responses => responses::judge(body),
+            Self::Messages => messages::judge(body),
+            Self::GenerateContent => gemini::judge(body),
         }
     }
 
@@ -61,6 +85,9 @@ impl Wire {
     pub(super) fn body(self, answer: &ModelAnswer, reply: &Reply) -> Value {
         match self {
             Self::ChatCompletions => chat::body(answer, reply),
+            Self::Responses => responses::body(answer, reply),
+            Self::Messages => messages::body(answer, reply),
+            Self::GenerateContent => gemini::body(answer, reply),
         }
     }
 
@@ -69,6 +96,9 @@ impl Wire {
     pub(super) fn events(self, answer: &ModelAnswer, reply: &Reply, usage: bool) -> Vec<String> {
         match self {
             Self::ChatCompletions => chat::events(answer, reply, usage),
+            Self::Responses => responses::events(answer, reply),
+            Self::Messages => messages::events(answer, reply, usage),
+            Self::GenerateContent => gemini::events(answer, reply),
         }
     }
 
@@ -76,24 +106,41 @@ impl Wire {
     pub(super) fn role_only(self) -> String {
         match self {
             Self::ChatCompletions => chat::role_only(),
+            Self::Responses => responses::role_only(),
+            Self::Messages => messages::role_only(),
+            Self::GenerateContent => gemini::role_only(),
         }
     }
 
     /// The body of an error of the provider.
     pub(super) fn error_body(self) -> Value {
         match self {
-            Self::ChatCompletions => json!({"error": {
+            Self::ChatCompletions | Self::Responses => json!({"error": {
                 "message": "the provider gave up",
                 "type": "server_error",
                 "code": "upstream_failed",
+            }}),
+            Self::Messages => messages::error_body(),
+            Self::GenerateContent => json!({"error": {
+                "code": 500,
+                "message": "the provider gave up",
+                "status": "INTERNAL",
             }}),
         }
     }
 
     /// An error inside a stream.
     pub(super) fn error_event(self) -> String {
-        event(&self.error_body())
+        match self {
+            Self::ChatCompletions | Self::GenerateContent => event(&self.error_body()),
+            Self::Responses => responses::error_event(),
+            Self::Messages => messages::event(&self.error_body()),
+        }
     }
+}
+
+fn without_query(path: &str) -> &str {
+    path.split_once('?').map_or(path, |(path, _)| path)
 }
 
 /// One server-sent event.
