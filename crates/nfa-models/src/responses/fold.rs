@@ -22,6 +22,8 @@ pub(crate) struct Fold {
     items: Vec<Item>,
     /// Of each part of the answer: its item, and its place in that item.
     places: Vec<(usize, u32)>,
+    /// The newest event that is numbered: its number and its delta.
+    newest: (u64, String),
 }
 
 /// An output item.
@@ -67,7 +69,23 @@ impl Fold {
             owner,
             items: Vec::new(),
             places: Vec::new(),
+            newest: (0, String::new()),
         }
+    }
+
+    /// Whether an event is the one before, sent again.
+    fn is_repeated(&mut self, event: &Event<'_>) -> bool {
+        let Some(number) = event.sequence_number.filter(|number| *number > 0) else {
+            return false;
+        };
+        let (newest, delta) = &mut self.newest;
+        if *newest == number && *delta == event.delta.0 {
+            return !delta.is_empty();
+        }
+        *newest = number;
+        delta.clear();
+        delta.push_str(&event.delta.0);
+        false
     }
 
     fn take(&mut self, event: &Event<'_>, data: &[u8]) -> Result<Progress, Error> {
@@ -169,6 +187,9 @@ impl Fold {
             return Ok(Progress::None);
         };
         let head: Head<'_> = serde_json::from_str(raw).map_err(|error| no_item(raw, &error))?;
+        if let Some(place) = self.begun(event.output_index, &head) {
+            return Ok(self.named(place, &head));
+        }
         if head.kind.0 == "message" {
             self.begin(event.output_index, &head.id.0, Kind::Message(Vec::new()));
             return Ok(Progress::None);
@@ -193,6 +214,30 @@ impl Fold {
         };
         self.begin(event.output_index, &head.id.0, kind);
         Ok(progress)
+    }
+
+    /// The item that has begun already, by its deltas or by this very event.
+    fn begun(&self, index: Option<u32>, head: &Head<'_>) -> Option<usize> {
+        let same = |item: &Item| match index {
+            Some(index) => item.index == index,
+            None => !head.id.0.is_empty() && item.id == head.id.0,
+        };
+        self.items
+            .iter()
+            .rposition(|item| same(item) && item.kind.is(&head.kind.0))
+    }
+
+    fn named(&mut self, place: usize, head: &Head<'_>) -> Progress {
+        let Some(item) = self.items.get_mut(place).filter(|item| !item.done) else {
+            return Progress::None;
+        };
+        keep(&mut item.id, &head.id.0);
+        let Kind::Call(at) = item.kind else {
+            return Progress::None;
+        };
+        let id = first_of(&head.call_id.0, &head.id.0);
+        self.answer.name(at, id, &head.name.0);
+        Progress::Content
     }
 
     /// The item of an event, begun here where a server does not say that it begins.
@@ -533,6 +578,9 @@ impl wire::Fold for Fold {
                 failure::excerpt(data)
             ))
         })?;
+        if self.is_repeated(&event) {
+            return Ok(Progress::None);
+        }
         self.take(&event, data)
     }
 

@@ -368,6 +368,31 @@ fn events_and_fields_of_another_shape_are_no_matter() {
     assert_eq!(answer.message.parts.len(), 1);
 }
 
+#[test]
+fn an_event_that_comes_twice_counts_once() {
+    let text = |number: u64, delta: &str| json!({"type": "response.output_text.delta", "sequence_number": number, "output_index": 0, "delta": delta});
+    let begin = added(
+        1,
+        &json!({"type": "function_call", "id": "fc_1", "call_id": "call_a", "name": "add"}),
+    );
+    let (deltas, answer) = ask(&[
+        added(0, &json!({"type": "message", "id": "msg_1"})),
+        text(4, "ha"),
+        text(4, "ha"),
+        text(5, "ha"),
+        text(6, "!"),
+        begin.clone(),
+        begin,
+        done(0, &message("haha!")),
+        done(0, &message("haha!")),
+        done(1, &call("{}")),
+        completed(json!([])),
+    ]);
+    assert_eq!(folded(&deltas).0, "haha!");
+    assert_eq!(answer.message.joined_text(), "haha!");
+    assert_eq!(answer.message.tool_calls().count(), 1);
+}
+
 mod cutting {
     use proptest::prelude::*;
 
@@ -394,6 +419,55 @@ mod cutting {
             let (whole, cut) = (read(&[bytes]), read(&pieces));
             prop_assert_eq!(folded(&whole.0), folded(&cut.0));
             prop_assert_eq!(whole.1.unwrap(), cut.1.unwrap());
+        }
+
+        #[test]
+        fn l7_whatever_events_come_the_deltas_are_the_answer(
+            picks in prop::collection::vec(0_usize..12, 0..30),
+        ) {
+            let delta = |kind: &str, index: u32, delta: &str| json!({"type": format!("response.{kind}.delta"), "output_index": index, "content_index": 0, "delta": delta});
+            let events = [
+                added(0, &json!({"type": "message", "id": "msg_1"})),
+                delta("output_text", 0, "Hel"),
+                delta("output_text", 0, "lo."),
+                delta("refusal", 0, "No."),
+                done(0, &message("Hello.")),
+                added(1, &json!({"type": "function_call", "id": "fc_1", "call_id": "call_a", "name": "add"})),
+                delta("function_call_arguments", 1, "{}"),
+                done(1, &call("{}")),
+                added(2, &json!({"type": "reasoning", "id": "rs_1"})),
+                delta("reasoning_text", 2, "Hm."),
+                done(2, &reasoning()),
+                done(3, &search()),
+            ];
+            let mut chosen: Vec<_> = picks.iter().map(|pick| events[*pick].clone()).collect();
+            chosen.push(completed(json!([message("Hello.")])));
+            let text = stream(&chosen);
+            let (deltas, answer) = read(&[text.as_bytes()]);
+            let single: Vec<_> = text.as_bytes().chunks(1).collect();
+            let (pieces, again) = read(&single);
+            prop_assert_eq!(folded(&deltas), folded(&pieces));
+            let Ok(answer) = answer else {
+                prop_assert!(again.is_err());
+                return Ok(());
+            };
+            prop_assert_eq!(again.ok(), Some(answer.clone()));
+            let (said, thoughts, refusal, calls) = folded(&deltas);
+            prop_assert_eq!(said, answer.message.joined_text());
+            let told = |kind: fn(&Part) -> Option<&str>| -> String {
+                answer.message.parts.iter().filter_map(kind).collect()
+            };
+            prop_assert_eq!(thoughts, told(|part| match part {
+                Part::Reasoning { text, .. } => Some(text),
+                _ => None,
+            }));
+            prop_assert_eq!(refusal, told(|part| match part {
+                Part::Refusal { text } => Some(text),
+                _ => None,
+            }));
+            let called = answer.message.tool_calls();
+            let called: Vec<_> = called.map(|call| (call.name.clone(), call.arguments.clone())).collect();
+            prop_assert_eq!(calls, called);
         }
 
         #[test]
