@@ -471,6 +471,29 @@ mod cutting {
         }
 
         #[test]
+        fn l7_damaged_bytes_read_the_same_however_they_are_cut(
+            damage in prop::collection::vec((0_usize..4000, any::<u8>()), 1..6),
+        ) {
+            let text = stream(&[
+                added(0, &message("")),
+                json!({"type": "response.output_text.delta", "output_index": 0, "delta": "Hi."}),
+                done(0, &message("Hi.")),
+                done(1, &reasoning()),
+                done(2, &call("{}")),
+                completed(json!([message("Hi."), reasoning(), call("{}"), search()])),
+            ]);
+            let mut bytes = text.into_bytes();
+            let length = bytes.len();
+            for (at, byte) in damage {
+                bytes[at % length] = byte;
+            }
+            let single: Vec<_> = bytes.chunks(1).collect();
+            let (whole, cut) = (read(&[&bytes]), read(&single));
+            prop_assert_eq!(folded(&whole.0), folded(&cut.0));
+            prop_assert_eq!(whole.1.ok(), cut.1.ok());
+        }
+
+        #[test]
         fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = read_whole(&bytes);
             let _ = read(&[&bytes]);
