@@ -37,6 +37,13 @@ struct Item {
     done: bool,
 }
 
+impl Item {
+    /// Whether this may be its id: an item that has one keeps it, as far as a server tells.
+    fn may_be(&self, id: &str) -> bool {
+        self.id.is_empty() || id.is_empty() || self.id == id
+    }
+}
+
 #[derive(Debug)]
 enum Kind {
     /// The places of its content parts in the answer, by content index.
@@ -148,18 +155,27 @@ impl Fold {
         }
     }
 
-    /// The item that an event is about: by its index, by its id where a server counts nothing, or the last.
+    /// The newest item that `fits` and goes by this id and index, or by one of them: some servers count
+    /// nothing, some count every item 0, and some give an item another id in each event.
+    fn place(&self, index: Option<u32>, id: &str, fits: impl Fn(&Item) -> bool) -> Option<usize> {
+        let named = |item: &Item| !id.is_empty() && item.id == id;
+        let counted = |item: &Item| index == Some(item.index);
+        let newest = |by: &dyn Fn(&Item) -> bool| {
+            let mut items = self.items.iter();
+            items.rposition(|item| by(item) && fits(item))
+        };
+        newest(&|item| named(item) && counted(item))
+            .or_else(|| newest(&named))
+            .or_else(|| newest(&counted))
+    }
+
+    /// The item that an event is about; the last one when it does not say.
     fn find(&self, event: &Event<'_>) -> Option<usize> {
-        if let Some(index) = event.output_index {
-            return self.items.iter().rposition(|item| item.index == index);
+        let id = event.item_id.0.as_ref();
+        if event.output_index.is_none() && id.is_empty() {
+            return self.items.len().checked_sub(1);
         }
-        if !event.item_id.0.is_empty() {
-            return self
-                .items
-                .iter()
-                .rposition(|item| item.id == event.item_id.0);
-        }
-        self.items.len().checked_sub(1)
+        self.place(event.output_index, id, |_| true)
     }
 
     fn begin(&mut self, index: Option<u32>, id: &str, kind: Kind) -> usize {
@@ -219,13 +235,10 @@ impl Fold {
 
     /// The item that has begun already, by its deltas or by this very event.
     fn begun(&self, index: Option<u32>, head: &Head<'_>) -> Option<usize> {
-        let same = |item: &Item| match index {
-            Some(index) => item.index == index,
-            None => !head.id.0.is_empty() && item.id == head.id.0,
-        };
-        self.items
-            .iter()
-            .rposition(|item| same(item) && item.kind.is(&head.kind.0))
+        let id = head.id.0.as_ref();
+        self.place(index, id, |item| {
+            item.kind.is(&head.kind.0) && item.may_be(id)
+        })
     }
 
     fn named(&mut self, place: usize, head: &Head<'_>) -> Progress {

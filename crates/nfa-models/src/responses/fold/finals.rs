@@ -4,7 +4,7 @@ use nfa_core::Error;
 use nfa_core::content::{Part, ToolCall};
 use serde_json::{Map, Value};
 
-use super::{Fold, Item, Kind, Said, first_of, no_item};
+use super::{Fold, Kind, Said, first_of, no_item};
 use crate::errors;
 use crate::responses::item::{self, Content};
 use crate::responses::shape::Head;
@@ -21,28 +21,15 @@ impl Fold {
     ) -> Result<(), Error> {
         let head: Head<'_> = serde_json::from_str(raw).map_err(|error| no_item(raw, &error))?;
         let kind = head.kind.0.as_ref();
-        let same = |item: &Item| item.kind.is(kind);
-        let by_id = || {
-            let named = |item: &Item| !head.id.0.is_empty() && item.id == head.id.0;
-            self.items
-                .iter()
-                .rposition(|item| named(item) && same(item))
-        };
-        let by_index = || {
-            let index = index?;
-            let at = |item: &Item| item.index == index;
-            self.items.iter().rposition(|item| at(item) && same(item))
-        };
-        let found = if ending {
-            by_id().or_else(by_index)
-        } else {
-            by_index().or_else(by_id)
-        };
-        if found
-            .and_then(|place| self.items.get(place))
-            .is_some_and(|item| item.done)
+        let id = head.id.0.as_ref();
+        let mut found = self.place(index, id, |item| item.kind.is(kind));
+        if let Some(item) = found.and_then(|place| self.items.get(place))
+            && item.done
         {
-            return Ok(());
+            if ending || item.may_be(id) {
+                return Ok(());
+            }
+            found = None;
         }
         let item: Map<String, Value> =
             serde_json::from_str(raw).map_err(|error| no_item(raw, &error))?;
