@@ -81,19 +81,26 @@ impl Fold {
         }
     }
 
-    /// Whether an event is the one before, sent again.
-    fn is_repeated(&mut self, event: &Event<'_>) -> bool {
+    /// Whether an event is the one before, sent again. One that comes after a later one is an error: its
+    /// place in the answer is taken.
+    fn is_repeated(&mut self, event: &Event<'_>) -> Result<bool, Error> {
         let Some(number) = event.sequence_number.filter(|number| *number > 0) else {
-            return false;
+            return Ok(false);
         };
         let (newest, delta) = &mut self.newest;
         if *newest == number && *delta == event.delta.0 {
-            return !delta.is_empty();
+            return Ok(!delta.is_empty());
+        }
+        // What went wrong may say so at any time.
+        if number < *newest && event.kind.0 != "error" {
+            return Err(errors::invalid(format!(
+                "expected the events of the answer in order, found number {number} after {newest}"
+            )));
         }
         *newest = number;
         delta.clear();
         delta.push_str(&event.delta.0);
-        false
+        Ok(false)
     }
 
     fn take(&mut self, event: &Event<'_>, data: &[u8]) -> Result<Progress, Error> {
@@ -407,7 +414,7 @@ impl wire::Fold for Fold {
                 failure::excerpt(data)
             ))
         })?;
-        if self.is_repeated(&event) {
+        if self.is_repeated(&event)? {
             return Ok(Progress::None);
         }
         self.take(&event, data)

@@ -77,13 +77,19 @@ fn response(answer: &ModelAnswer, status: &str, output: Vec<Value>) -> Value {
 
 /// The output items, in their final form.
 fn items(answer: &ModelAnswer, reply: &Reply) -> Vec<Value> {
+    let name = answer.response_id.as_deref().unwrap_or("fake");
     let parts = answer.message.parts.iter().enumerate();
     parts
-        .filter_map(|(at, part)| item(at, part, reply))
+        .filter_map(|(at, part)| item(name, at, part, reply))
         .collect()
 }
 
-fn item(at: usize, part: &Part, reply: &Reply) -> Option<Value> {
+/// An item's id: unlike those of other answers that have ids of their own.
+fn id(kind: &str, answer: &str, at: usize) -> String {
+    format!("{kind}_{answer}_{at}")
+}
+
+fn item(answer: &str, at: usize, part: &Part, reply: &Reply) -> Option<Value> {
     Some(match part {
         Part::Text {
             text,
@@ -92,27 +98,27 @@ fn item(at: usize, part: &Part, reply: &Reply) -> Option<Value> {
         } => {
             let annotations: Vec<_> = citations.iter().map(annotation).collect();
             let content = json!({"type": "output_text", "text": text, "annotations": annotations, "logprobs": []});
-            kept(message(at, &content), opaque.as_deref())
+            kept(message(answer, at, &content), opaque.as_deref())
         }
-        Part::Refusal { text } => message(at, &json!({"type": "refusal", "refusal": text})),
+        Part::Refusal { text } => message(answer, at, &json!({"type": "refusal", "refusal": text})),
         Part::Reasoning { text, opaque } => {
             let item = json!({
                 "type": "reasoning",
-                "id": format!("rs_{at}"),
+                "id": id("rs", answer, at),
                 "summary": [{"type": "summary_text", "text": text}],
             });
             kept(item, opaque.as_deref())
         }
-        Part::ToolCall(call) => function_call(at, call, reply),
+        Part::ToolCall(call) => function_call(answer, at, call, reply),
         Part::Opaque(opaque) => opaque.value.clone(),
         _ => return None,
     })
 }
 
-fn message(at: usize, content: &Value) -> Value {
+fn message(answer: &str, at: usize, content: &Value) -> Value {
     json!({
         "type": "message",
-        "id": format!("msg_{at}"),
+        "id": id("msg", answer, at),
         "status": "completed",
         "role": "assistant",
         "content": [content],
@@ -132,13 +138,13 @@ fn annotation(citation: &Citation) -> Value {
     }
 }
 
-fn function_call(at: usize, call: &ToolCall, reply: &Reply) -> Value {
+fn function_call(answer: &str, at: usize, call: &ToolCall, reply: &Reply) -> Value {
     let as_object = matches!(reply.fault, Some(Fault::ArgumentsAsObject))
         .then(|| serde_json::from_str::<Value>(&call.arguments).ok())
         .flatten();
     let item = json!({
         "type": "function_call",
-        "id": format!("fc_{at}"),
+        "id": id("fc", answer, at),
         "call_id": call.id,
         "name": call.name,
         "arguments": as_object.unwrap_or_else(|| call.arguments.as_str().into()),
