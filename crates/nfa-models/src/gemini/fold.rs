@@ -168,13 +168,21 @@ impl Fold {
             text.map(|text| text.0.into_owned()).unwrap_or_default()
         };
         let id = text(call.id);
+        let name = text(call.name);
+        let arguments = arguments(call.args);
+        // A call of the same id and content is the same call, in an event that came twice.
+        let is_told =
+            |made: &ToolCall| made.id == id && made.name == name && made.arguments == arguments;
+        if !id.is_empty() && self.answer.tool_calls().any(|(_, made)| is_told(made)) {
+            return;
+        }
         if id.is_empty() {
             rest.insert("functionCall".to_owned(), beside.into());
         } else if !beside.is_empty() {
             beside.insert("id".to_owned(), id.as_str().into());
             rest.insert("functionCall".to_owned(), beside.into());
         }
-        let mut made = ToolCall::new(id, text(call.name), arguments(call.args));
+        let mut made = ToolCall::new(id, name, arguments);
         made.opaque = self.beside(rest);
         self.answer.call(made);
     }

@@ -506,11 +506,10 @@ struct Blob<'a> {
     beside: Option<&'a Map<String, Value>>,
 }
 
-/// The text as JSON, when it is an object.
+/// The text as JSON, when it is an object. It becomes a part of the body's own JSON, so a number that no parser
+/// can hold, such as `1e400`, would spoil all of it.
 fn object(text: &str) -> Option<&RawValue> {
-    if !text.trim_ascii_start().starts_with('{') {
-        return None;
-    }
+    serde_json::from_str::<Map<String, Value>>(text).ok()?;
     serde_json::from_str(text).ok()
 }
 

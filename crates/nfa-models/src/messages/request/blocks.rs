@@ -140,9 +140,9 @@ fn rest<M: SerializeMap>(
         .try_for_each(|(name, value)| map.serialize_entry(name, value))
 }
 
-/// The arguments, when they are an object as the provider demands.
+/// The arguments, when they are an object as the provider demands. They become a part of the body's own JSON,
+/// so a number that no parser can hold, such as `1e400`, would spoil all of it.
 fn arguments(call: &ToolCall) -> Option<&RawValue> {
-    serde_json::from_str::<&RawValue>(&call.arguments)
-        .ok()
-        .filter(|raw| raw.get().starts_with('{'))
+    serde_json::from_str::<Map<String, Value>>(&call.arguments).ok()?;
+    serde_json::from_str(&call.arguments).ok()
 }
