@@ -35,8 +35,12 @@ async fn a_refusal_is_told_as_one() {
             let server = serve([Reply::refusal("I won't.")]).await;
             let (_, answer) = ask(&retrying(wire.adapter(&server)), deltas).await;
             let answer = answer.unwrap();
-            assert_eq!(answer.finish, FinishReason::Refusal, "{}", wire.name);
             assert_eq!(server.count(), 1);
+            if wire.refuses {
+                assert_eq!(answer.finish, FinishReason::Refusal, "{}", wire.name);
+            } else {
+                assert_eq!(answer.message.joined_text(), "I won't.", "{}", wire.name);
+            }
         }
     }
 }

@@ -31,7 +31,6 @@ async fn a_rate_limit_is_waited_for() {
         ("0", seconds(0)),
         ("soon", seconds(0)),
         ("-1", seconds(0)),
-        ("1e300", seconds(0)),
         ("", seconds(0)),
     ] {
         for wire in WIRES {
@@ -55,7 +54,7 @@ async fn a_rate_limit_is_waited_for() {
 #[tokio::test(start_paused = true)]
 async fn a_rate_limit_for_too_long_is_told_and_not_waited_for() {
     for wire in WIRES {
-        for after in ["61", "86400", "Sun, 13 Nov 1994 08:49:00 GMT"] {
+        for after in ["61", "86400", "1e300", "Sun, 13 Nov 1994 08:49:00 GMT"] {
             let server = serve([limited(after), Reply::text(TEXT)]).await;
             let model = Retry::new(wire.adapter(&server), RetryPolicy::default());
             let began = Instant::now();

@@ -69,7 +69,6 @@ async fn keep_alives_and_roles_are_no_progress() {
         Fault::KeepAlivesOnly { pause },
         Fault::RoleOnly { pause },
         Fault::Stall { after: 0 },
-        Fault::Stall { after: 1 },
     ] {
         let told = ends(
             said(fault),

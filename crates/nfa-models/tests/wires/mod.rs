@@ -33,6 +33,8 @@ pub(crate) struct Wire {
     pub(crate) arguments: Arguments,
     /// Whether events are numbered or named so that one that is missing, doubled or out of place shows.
     pub(crate) ordered: bool,
+    /// Whether a refusal is told apart from an answer.
+    pub(crate) refuses: bool,
     /// Whether the stream has a last event, after which nothing counts.
     pub(crate) ends_itself: bool,
 }
@@ -166,6 +168,7 @@ pub(crate) const WIRES: &[Wire] = &[
         },
         arguments: Arguments::Text,
         ordered: false,
+        refuses: true,
         ends_itself: true,
     },
     Wire {
@@ -190,6 +193,7 @@ pub(crate) const WIRES: &[Wire] = &[
         },
         arguments: Arguments::Text,
         ordered: true,
+        refuses: true,
         ends_itself: true,
     },
     Wire {
@@ -220,6 +224,7 @@ pub(crate) const WIRES: &[Wire] = &[
         },
         arguments: Arguments::StreamedText,
         ordered: false,
+        refuses: true,
         ends_itself: true,
     },
     Wire {
@@ -246,6 +251,7 @@ pub(crate) const WIRES: &[Wire] = &[
         },
         arguments: Arguments::Object,
         ordered: false,
+        refuses: false,
         ends_itself: false,
     },
 ];
