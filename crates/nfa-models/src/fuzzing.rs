@@ -3,3 +3,4 @@
 
 pub use crate::chat::fuzz_stream as stream;
 pub use crate::chat::fuzz_whole as whole;
+pub use crate::messages::{fuzz_stream as messages_stream, fuzz_whole as messages_whole};

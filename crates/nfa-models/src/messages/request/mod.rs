@@ -241,7 +241,7 @@ impl Body<'_> {
             return given.cloned();
         }
         let mut choice = given.cloned().unwrap_or_else(|| json!({"type": "auto"}));
-        if choice["type"] != "none"
+        if choice.get("type").is_none_or(|kind| kind != "none")
             && let Some(choice) = choice.as_object_mut()
         {
             choice

@@ -171,7 +171,8 @@ pub(super) fn tool<'a>(judge: &mut Judge, path: &str, tool: &'a Value) -> &'a st
             );
         }
     }
-    if tool["input_schema"]["type"] != "object" {
+    let kind = tool.pointer("/input_schema/type");
+    if kind.is_none_or(|kind| kind != "object") {
         judge.say(
             format!("{path}.input_schema"),
             "parameters",

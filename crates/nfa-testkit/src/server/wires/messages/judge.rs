@@ -438,7 +438,7 @@ impl Messages {
             .iter()
             .flat_map(blocks)
             .filter(|block| block["type"] != "tool_result")
-            .filter_map(|block| block["tool_use_id"].as_str().map(str::to_owned))
+            .filter_map(|block| block.get("tool_use_id")?.as_str().map(str::to_owned))
             .collect();
         let answers = |message: &Value| {
             let content = message["content"].as_array();
@@ -483,7 +483,12 @@ impl Messages {
             .iter()
             .skip(since)
             .find(|it| it["role"] == "assistant");
-        if first.is_some_and(|message| !blocks::is_thought(&message["content"][0])) {
+        let begins = |message: &Value| {
+            message
+                .pointer("/content/0")
+                .is_some_and(blocks::is_thought)
+        };
+        if first.is_some_and(|message| !begins(message)) {
             self.0.say(
                 "messages",
                 "thought_first",
