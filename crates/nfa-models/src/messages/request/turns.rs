@@ -17,7 +17,7 @@ pub(super) struct Conversation<'a> {
     pub(super) system: Vec<Cow<'a, str>>,
     pub(super) turns: Vec<Turn<'a>>,
     /// Where the provider runs code for this conversation, when it said so.
-    pub(super) container: Option<&'a str>,
+    pub(super) container: Option<&'a Map<String, Value>>,
 }
 
 /// What one side says before the other does.
@@ -275,7 +275,7 @@ impl<'a> Walk<'a> {
             Part::Media { media_type, .. } => Some(plain(format!("({media_type})"))),
             Part::Opaque(opaque) => match self.own(Some(opaque)) {
                 Some(own) if own.get("type").and_then(Value::as_str) == Some("container") => {
-                    self.conversation.container = own.get("id").and_then(Value::as_str);
+                    self.conversation.container = Some(own);
                     None
                 }
                 own => own.map(Block::Own),

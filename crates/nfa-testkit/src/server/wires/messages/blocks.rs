@@ -89,6 +89,14 @@ pub(super) fn content(judge: &mut Judge, path: &str, block: &Value, role: &str) 
                 content(judge, &format!("{path}.content[{at}]"), inner, "user");
             }
             let content = block.get("content");
+            let says = content.is_some_and(|it| it.as_str().is_none_or(|it| !it.trim().is_empty()));
+            if !says && (content.is_some() || block["is_error"] == true) {
+                judge.say(
+                    path,
+                    "empty_text",
+                    "a result's text, and an error, is to say something",
+                );
+            }
             content.is_none_or(|content| content.is_string() || content.is_array())
                 && block.get("is_error").is_none_or(Value::is_boolean)
         }
