@@ -109,10 +109,11 @@ impl<'a> Conversation<'a> {
     }
 
     /// Whether the model is in the middle of a turn that did not begin with a signed thought. Another model
-    /// may have begun it, or it began before thinking was asked for.
+    /// may have begun it, or it began before thinking was asked for. Results end no turn, even when the user
+    /// says something with them.
     pub(super) fn goes_on_without_thoughts(&self) -> bool {
         let is_answer = |block: &Block<'_>| matches!(block, Block::Result { .. });
-        let spoke = |turn: &Turn<'_>| !turn.assistant && !turn.blocks.iter().all(is_answer);
+        let spoke = |turn: &Turn<'_>| !turn.assistant && !turn.blocks.iter().any(is_answer);
         let since = self.turns.iter().rposition(spoke).map_or(0, |at| at + 1);
         let first = self.turns.iter().skip(since).find(|turn| turn.assistant);
         first.is_some_and(|turn| !turn.blocks.first().is_some_and(Block::is_thought))

@@ -471,14 +471,14 @@ impl Messages {
         }
     }
 
-    /// With a budget for thoughts, the turn that is under way must have begun with one.
+    /// With a budget for thoughts, the turn that is under way must have begun with one; results end no turn.
     fn begins_with_thought(&mut self, messages: &[Value]) {
         let is_answer = |block: &Value| block["type"] == "tool_result";
         let spoke = |message: &Value| {
             message["role"] != "assistant"
                 && !message["content"]
                     .as_array()
-                    .is_some_and(|content| content.iter().all(is_answer))
+                    .is_some_and(|content| content.iter().any(is_answer))
         };
         let since = messages.iter().rposition(spoke).map_or(0, |at| at + 1);
         let first = messages
