@@ -10,7 +10,7 @@ pub const AUTH: &str = "model_auth";
 pub const KEY_MISSING: &str = "model_key_missing";
 /// A key holds characters that no header may hold. Configuration.
 pub const KEY_INVALID: &str = "model_key_invalid";
-/// The account has no credit left (402, or 429 with `insufficient_quota`). Configuration.
+/// The account has no credit left (402, 429 with `insufficient_quota`, or `billing_error`). Configuration.
 pub const QUOTA: &str = "model_quota";
 /// The provider knows no such model or path (404, from some 400). Configuration.
 pub const NOT_FOUND: &str = "model_not_found";
