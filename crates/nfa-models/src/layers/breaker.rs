@@ -45,6 +45,16 @@ impl BreakerKey {
         }
     }
 
+    /// The name of the provider.
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    /// The name of the model.
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
     /// The same with this key of an account only.
     #[must_use]
     pub fn with_api_key(mut self, key: &ApiKey) -> Self {

@@ -1,4 +1,11 @@
 //! Layers: what is put around a model, each on its own and in any order.
+//!
+//! Every layer wraps any [`Model`](nfa_core::ports::Model), also one behind an `Arc`, and is one. It keeps the
+//! contract of the port: deltas, then one answer or error; what surfaced is retracted before another try begins;
+//! dropping the stream, cancelling and the caller's deadline end every wait. A layer costs a boxed stream a call
+//! and nothing a delta. `docs/models.md` says what each is for, and which order suits.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 mod breaker;
 mod cache;
@@ -16,8 +23,6 @@ mod waiting;
 mod watched;
 
 pub use breaker::{BreakerKey, BreakerPolicy, BreakerState, Breakers, CircuitBreaker};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 pub use cache::{CachePolicy, CacheStats, Cached};
 pub use fallback::Fallback;
 pub use hedge::{Hedge, HedgeDelay, HedgePolicy, HedgeStats};

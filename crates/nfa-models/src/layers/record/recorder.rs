@@ -17,8 +17,9 @@ use super::exchange::{Ending, Exchange, HEADER, RecordedDelta, failed, read};
 /// A file that exchanges are recorded into. Clones write into the same file.
 ///
 /// Recording again adds to what is there; a last line that was cut off in a crash is taken away first. An
-/// exchange is one write, when it is over: answers, errors, and calls that were dropped. What cannot be
-/// written never disturbs a call; [`Recorder::finish`] tells of it.
+/// exchange is one write, when it is over: answers, errors, and calls that were dropped. The file is written
+/// where the call runs, without handing it to another thread: recording is for tests, not for servers. What
+/// cannot be written never disturbs a call; [`Recorder::finish`] tells of it.
 ///
 /// ```
 /// use futures_util::StreamExt;

@@ -390,3 +390,23 @@ async fn a_recording_may_hold_several_models() {
     );
     replay.finish().unwrap();
 }
+
+proptest::proptest! {
+    /// Whatever a file holds, it is read or refused with the line that is wrong.
+    #[test]
+    fn any_text_is_a_recording_or_is_refused(
+        text in "(\\{\"nfa_recording\":1\\}\n)?([ -~]{0,40}\n){0,3}[ -~]{0,10}",
+        member in "(\"[a-z_]{1,8}\":(1|true|\\{\\}|\"x\"|null),?){0,4}",
+    ) {
+        let line = format!("{{\"nfa_recording\":1}}\n{{\"at\":1,\"model\":\"a\",{member}}}\n");
+        for text in [text, line] {
+            match exchange::read(std::path::Path::new("r"), &text) {
+                Ok(read) => proptest::prop_assert!(read.whole <= text.len()),
+                Err(error) => {
+                    proptest::prop_assert_eq!(error.code(), "recording_invalid");
+                    proptest::prop_assert!(error.message().contains(", line "));
+                }
+            }
+        }
+    }
+}
