@@ -136,7 +136,7 @@ impl BreakerPolicy {
     /// said instead of the provider does not.
     fn verdict(&self, error: &Error) -> Verdict {
         let counts = match error.code() {
-            errors::CIRCUIT_OPEN => false,
+            errors::CIRCUIT_OPEN | errors::RATE_LIMIT_WAIT => false,
             errors::RATE_LIMITED => self.rate_limits,
             _ => error.category() == Category::Transient,
         };

@@ -145,6 +145,7 @@ async fn only_what_speaks_of_the_providers_health_counts() {
         (errors::AUTH, Category::Configuration),
         (errors::RATE_LIMITED, Category::Transient),
         (errors::CIRCUIT_OPEN, Category::Transient),
+        (errors::RATE_LIMIT_WAIT, Category::Transient),
     ] {
         assert!(!opens(usual(), code, category).await, "{code}");
     }

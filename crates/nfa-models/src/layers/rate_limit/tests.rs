@@ -175,6 +175,34 @@ async fn a_place_in_the_queue_is_given_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_may_have_less_patience_than_its_caller() {
+    for (patience, expected) in [
+        (Some(4), "model_rate_limit_wait"),
+        (Some(6), "ok"),
+        (None, "ok"),
+    ] {
+        let mut limits = RateLimits::default().with_tokens(600);
+        if let Some(seconds) = patience {
+            limits = limits.with_patience(Duration::from_secs(seconds));
+        }
+        let model = RateLimiter::new(limits).around(ScriptedModel::from_fn(|_| used(600)));
+        ask(&model, 600).await;
+        let start = Instant::now();
+        let items = ask(&model, 50).await;
+        let code = match items.last().unwrap() {
+            Ok(_) => "ok",
+            Err(error) => {
+                assert_eq!(error.category(), Category::Transient);
+                error.code()
+            }
+        };
+        let waited = start.elapsed().as_secs();
+        assert_eq!((code, waited), (expected, patience.unwrap_or(5).min(5)));
+        assert_eq!(model.inner.calls(), if code == "ok" { 2 } else { 1 });
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_given_back_wakes_who_waits() {
     let gate = Gate::new();
     let limiter = RateLimiter::new(RateLimits::default().with_tokens(600));
