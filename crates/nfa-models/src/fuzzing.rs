@@ -3,3 +3,6 @@
 
 pub use crate::chat::fuzz_stream as stream;
 pub use crate::chat::fuzz_whole as whole;
+pub use crate::layers::fuzz_price_table as price_table;
+pub use crate::layers::fuzz_recording as recording;
+pub use crate::retry_after::fuzz as retry_after;

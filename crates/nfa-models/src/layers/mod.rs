@@ -22,6 +22,11 @@ mod trace;
 mod waiting;
 mod watched;
 
+#[cfg(feature = "fuzzing")]
+pub use prices::fuzz as fuzz_price_table;
+#[cfg(feature = "fuzzing")]
+pub use record::fuzz as fuzz_recording;
+
 pub use breaker::{BreakerKey, BreakerPolicy, BreakerState, Breakers, CircuitBreaker};
 pub use cache::{CachePolicy, CacheStats, Cached};
 pub use fallback::Fallback;

@@ -435,3 +435,15 @@ proptest::proptest! {
         }
     }
 }
+
+#[cfg(feature = "fuzzing")]
+proptest::proptest! {
+    #[test]
+    fn the_body_of_the_fuzz_target_holds(
+        line in "\"at\":[0-9]{1,3},\"model\":\"a/b\",\"request\":(1|\\{\\}|null|\"[ -!#-\\[\\]-~]{0,9}\"),\"dropped\":true",
+        bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60),
+    ) {
+        fuzz(format!("{}\n{{{line}}}\n", exchange::HEADER).as_bytes());
+        fuzz(&bytes);
+    }
+}
