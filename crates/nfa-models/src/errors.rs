@@ -72,6 +72,8 @@ pub const REPLAY_UNMATCHED: &str = "replay_unmatched";
 pub const REPLAY_UNUSED: &str = "replay_unused";
 /// A price table cannot be read. Input.
 pub const PRICE_TABLE_INVALID: &str = "price_table_invalid";
+/// No turn in time under the limit that was set for the account. Transient.
+pub const RATE_LIMIT_WAIT: &str = "model_rate_limit_wait";
 
 fn of(category: Category, code: &'static str, message: impl Into<String>) -> Error {
     Error::new(Component::Model, category, code, message)
