@@ -32,7 +32,9 @@ const OURS: [&str; 5] = [
 
 /// The documented signature of a call that no Gemini model made: since Gemini 3 the first call of a turn is
 /// refused without one.
-const FOREIGN: &str = "skip_thought_signature_validator";
+const fn foreign_signature() -> &'static str {
+    "skip_thought_signature_validator"
+}
 
 /// What stands where the beginning of a conversation was left out: a user has the first word.
 const LEFT_OUT: &str = "(The beginning of the conversation is left out.)";
@@ -173,12 +175,16 @@ struct Conversation<'a> {
 
 #[derive(Serialize)]
 struct Content<'a> {
-    role: &'static str,
+    role: Speaker,
     parts: Vec<OnePart<'a>>,
 }
 
-const USER: &str = "user";
-const MODEL: &str = "model";
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Speaker {
+    User,
+    Model,
+}
 
 impl<'a> Conversation<'a> {
     fn of(request: &'a ModelRequest, owner: &str, signed: bool) -> Result<Self, Error> {
@@ -193,19 +199,23 @@ impl<'a> Conversation<'a> {
         }
         if signed {
             let models = conversation.contents.iter_mut();
-            for content in models.filter(|content| content.role == MODEL) {
+            for content in models.filter(|content| content.role == Speaker::Model) {
                 sign(&mut content.parts);
             }
         }
         if conversation
             .contents
             .first()
-            .is_none_or(|first| first.role == MODEL)
+            .is_none_or(|first| first.role == Speaker::Model)
         {
             let parts = vec![OnePart::text(LEFT_OUT)];
-            conversation
-                .contents
-                .insert(0, Content { role: USER, parts });
+            conversation.contents.insert(
+                0,
+                Content {
+                    role: Speaker::User,
+                    parts,
+                },
+            );
         }
         Ok(conversation)
     }
@@ -226,13 +236,13 @@ impl<'a> Conversation<'a> {
             };
             let role = match (message.role, &one.kind) {
                 // A result is said by the user, whoever's message it stands in.
-                (_, Kind::Response { .. }) => USER,
+                (_, Kind::Response { .. }) => Speaker::User,
                 (Role::System, Kind::Text(_)) => {
                     self.system.push(one);
                     continue;
                 }
-                (Role::Assistant, _) => MODEL,
-                _ => USER,
+                (Role::Assistant, _) => Speaker::Model,
+                _ => Speaker::User,
             };
             match self.contents.last_mut() {
                 Some(last) if last.role == role => last.parts.push(one),
@@ -428,7 +438,7 @@ impl Serialize for OnePart<'_> {
             Kind::Raw => {}
         }
         if self.foreign {
-            map.serialize_entry("thoughtSignature", FOREIGN)?;
+            map.serialize_entry("thoughtSignature", foreign_signature())?;
         }
         self.beside
             .into_iter()

@@ -205,7 +205,7 @@ fn calls_of_others_are_signed_for_models_that_demand_it() {
     };
     assert!(signatures("gemini-2.5-flash").all(|signature| signature.is_null()));
     let signed: Vec<_> = signatures("gemini-3-flash-preview").collect();
-    assert_eq!(signed, [json!(FOREIGN), Value::Null]);
+    assert_eq!(signed, [json!(foreign_signature()), Value::Null]);
 }
 
 #[test]
