@@ -134,7 +134,7 @@ impl Said {
     }
 
     fn is_context_length(&self) -> bool {
-        const WORDS: [&str; 7] = [
+        const WORDS: [&str; 8] = [
             "context length",
             "context_length",
             "exceed_context",
@@ -142,6 +142,7 @@ impl Said {
             "context window",
             "maximum context",
             "exceeds the maximum number of tokens",
+            "too large to process",
         ];
         let message = self.message.to_ascii_lowercase();
         WORDS.iter().any(|word| {

@@ -1,6 +1,7 @@
 //! The wires that the fake server speaks: one folder each, told apart by the path of a request.
 
 pub(super) mod chat;
+pub(super) mod embeddings;
 pub(super) mod gemini;
 
 use nfa_core::content::ModelAnswer;
@@ -13,18 +14,21 @@ use super::reply::Reply;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wire {
     ChatCompletions,
+    Embeddings,
     GenerateContent,
 }
 
 impl Wire {
     /// How many there are, for tables by [`Wire::number`].
-    pub(super) const COUNT: usize = 2;
+    pub(super) const COUNT: usize = 3;
 
     /// The wire that is spoken at `path`.
     pub(super) fn of(path: &str) -> Option<Self> {
         let path = without_query(path);
         if path.ends_with("/chat/completions") {
             Some(Self::ChatCompletions)
+        } else if path.ends_with("/embeddings") {
+            Some(Self::Embeddings)
         } else if path.ends_with(":generateContent") || path.ends_with(":streamGenerateContent") {
             Some(Self::GenerateContent)
         } else {
@@ -47,6 +51,7 @@ impl Wire {
         };
         match self {
             Self::ChatCompletions => count("messages", |message| message["role"] == "tool"),
+            Self::Embeddings => 0,
             Self::GenerateContent => gemini::tool_results(body),
         }
     }
@@ -60,6 +65,7 @@ impl Wire {
     pub(super) fn judge(self, body: &Value) -> Vec<Violation> {
         match self {
             Self::ChatCompletions => chat::judge(body),
+            Self::Embeddings => embeddings::judge(body),
             Self::GenerateContent => gemini::judge(body),
         }
     }
@@ -68,6 +74,8 @@ impl Wire {
     pub(super) fn body(self, answer: &ModelAnswer, reply: &Reply) -> Value {
         match self {
             Self::ChatCompletions => chat::body(answer, reply),
+            // A conversation's answer is none to a request for vectors.
+            Self::Embeddings => self.error_body(),
             Self::GenerateContent => gemini::body(answer, reply),
         }
     }
@@ -77,6 +85,7 @@ impl Wire {
     pub(super) fn events(self, answer: &ModelAnswer, reply: &Reply, usage: bool) -> Vec<String> {
         match self {
             Self::ChatCompletions => chat::events(answer, reply, usage),
+            Self::Embeddings => vec![self.error_event()],
             Self::GenerateContent => gemini::events(answer, reply),
         }
     }
@@ -85,6 +94,7 @@ impl Wire {
     pub(super) fn role_only(self) -> String {
         match self {
             Self::ChatCompletions => chat::role_only(),
+            Self::Embeddings => self.error_event(),
             Self::GenerateContent => gemini::role_only(),
         }
     }
@@ -92,7 +102,7 @@ impl Wire {
     /// The body of an error of the provider.
     pub(super) fn error_body(self) -> Value {
         match self {
-            Self::ChatCompletions => json!({"error": {
+            Self::ChatCompletions | Self::Embeddings => json!({"error": {
                 "message": "the provider gave up",
                 "type": "server_error",
                 "code": "upstream_failed",
