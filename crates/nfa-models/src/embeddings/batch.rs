@@ -52,7 +52,7 @@ mod tests {
         ) {
             let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
             let batches: Vec<_> = split(&texts, most, bytes).collect();
-            prop_assert_eq!(batches.concat(), texts);
+            prop_assert_eq!(batches.concat(), &*texts);
             for batch in batches {
                 let size: usize = batch.iter().map(|text| text.len()).sum();
                 prop_assert!(batch.len() <= most && (size <= bytes || batch.len() == 1));

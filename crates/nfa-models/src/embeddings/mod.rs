@@ -9,7 +9,8 @@ use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesOrdered;
 use nfa_core::Error;
 use nfa_core::ports::{BoxResult, CallContext, Embedded, Embedder, check_texts};
 use serde::Serialize;
@@ -242,17 +243,22 @@ impl Embedder for Embeddings {
             if texts.is_empty() {
                 return Ok(Embedded::default());
             }
-            let batches = batch::split(texts, self.options.most_texts, self.options.most_bytes);
-            let mut answers = stream::iter(batches)
-                .map(|batch| self.ask(context, batch))
-                .buffered(self.options.at_once);
+            let mut batches = batch::split(texts, self.options.most_texts, self.options.most_bytes);
+            let mut under_way = FuturesOrdered::new();
+            for batch in batches.by_ref().take(self.options.at_once) {
+                under_way.push_back(self.ask(context, batch));
+            }
             let mut all = Embedded::default();
-            while let Some(answer) = answers.try_next().await? {
+            while let Some(answer) = under_way.next().await {
+                let answer = answer?;
                 self.check(&answer.vectors)?;
                 all.vectors.extend(answer.vectors);
                 all.usage.add(&answer.usage);
                 if all.model.is_empty() {
                     all.model = answer.model;
+                }
+                if let Some(batch) = batches.next() {
+                    under_way.push_back(self.ask(context, batch));
                 }
             }
             self.endpoint.price(&mut all.usage);

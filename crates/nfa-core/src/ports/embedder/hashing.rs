@@ -152,7 +152,8 @@ mod tests {
     #[test]
     fn vectors_are_what_they_were() {
         let small = HashingEmbedder::new(8).vector("Hello, Wörld \u{1F600}");
-        let expected = [-2.0, 0.0, -1.0, 1.0, -2.0, 1.0, 0.0, 3.0].map(|count| count / 20_f32.sqrt());
+        let expected =
+            [-2.0, 0.0, -1.0, 1.0, -2.0, 1.0, 0.0, 3.0].map(|count| count / 20_f32.sqrt());
         for (found, expected) in small.iter().zip(expected) {
             assert!((found - expected).abs() < 1e-6, "{small:?}");
         }
