@@ -315,8 +315,7 @@ impl<'a> OnePart<'a> {
             let own = (opaque.provider == owner).then_some(&opaque.value);
             own.and_then(Value::as_object)
         };
-        let own_of =
-            |opaque: &'a Option<Box<Opaque>>| opaque.as_deref().and_then(|opaque| own(opaque));
+        let own_of = |opaque: &'a Option<Box<Opaque>>| opaque.as_deref().and_then(&own);
         let (kind, beside) = match part {
             Part::Text { text, opaque, .. } => {
                 let beside = own_of(opaque);
