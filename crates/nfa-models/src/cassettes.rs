@@ -25,7 +25,7 @@ pub(crate) struct Exchange {
 #[derive(Deserialize)]
 pub(crate) struct When {
     pub(crate) path: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text_or_null")]
     pub(crate) body: String,
 }
 
@@ -37,6 +37,10 @@ pub(crate) struct Then {
     pub(crate) body: String,
     #[serde(default)]
     pub(crate) body_encoding: Option<String>,
+}
+
+fn text_or_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 impl When {

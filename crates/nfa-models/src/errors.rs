@@ -58,6 +58,20 @@ pub const UNKNOWN_PROVIDER: &str = "model_unknown_provider";
 pub const TLS: &str = "model_tls";
 /// The inner model's stream ended without an answer: a defect of that adapter. Internal.
 pub const STREAM_ENDED: &str = "model_stream_ended";
+/// The provider failed too often of late, and is left alone for a while. Transient; says when to come back.
+pub const CIRCUIT_OPEN: &str = "model_circuit_open";
+/// No model of a chain could answer. Transient when one of them may later, else configuration or input.
+pub const FALLBACKS_EXHAUSTED: &str = "model_fallbacks_exhausted";
+/// A recording cannot be opened, read or written. Configuration.
+pub const RECORDING_FAILED: &str = "recording_failed";
+/// A file is no recording of a version that is known, or a line of it is wrong. Input.
+pub const RECORDING_INVALID: &str = "recording_invalid";
+/// A replayed model is asked what was not recorded. Input.
+pub const REPLAY_UNMATCHED: &str = "replay_unmatched";
+/// Recorded exchanges were not asked for. Input.
+pub const REPLAY_UNUSED: &str = "replay_unused";
+/// A price table cannot be read. Input.
+pub const PRICE_TABLE_INVALID: &str = "price_table_invalid";
 
 fn of(category: Category, code: &'static str, message: impl Into<String>) -> Error {
     Error::new(Component::Model, category, code, message)

@@ -5,3 +5,5 @@ pub use crate::chat::fuzz_stream as stream;
 pub use crate::chat::fuzz_whole as whole;
 pub use crate::gemini::fuzz_stream as gemini_stream;
 pub use crate::gemini::fuzz_whole as gemini_answer;
+pub use crate::responses::fuzz_stream as responses_stream;
+pub use crate::responses::fuzz_whole as responses_whole;

@@ -1,6 +1,8 @@
 //! A provider's key: a secret that never shows in logs.
 
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::LazyLock;
 
 use reqwest::header::HeaderValue;
 use zeroize::Zeroizing;
@@ -33,6 +35,12 @@ impl ApiKey {
     /// The key alone, as such a header.
     pub(crate) fn bare(&self) -> Result<HeaderValue, Error> {
         sensitive(&self.0)
+    }
+
+    /// The same for equal keys, within this process only; tells nothing of the key.
+    pub(crate) fn identity(&self) -> u64 {
+        static SECRET: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        SECRET.hash_one(self.0.as_str())
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -16,9 +16,11 @@ mod embeddings;
 mod endpoint;
 mod gemini;
 mod key;
+mod layers;
+mod messages;
 mod price;
 mod providers;
-mod retry;
+mod responses;
 mod retry_after;
 mod wire;
 
@@ -30,8 +32,15 @@ pub use embeddings::{Embeddings, EmbeddingsBuilder, EmbeddingsOptions, Encoding}
 pub use endpoint::AdapterBuilder;
 pub use gemini::{GenerateContent, GenerateContentBuilder, GenerateContentOptions};
 pub use key::ApiKey;
+pub use layers::{
+    BreakerKey, BreakerPolicy, BreakerState, Breakers, CachePolicy, CacheStats, Cached,
+    CircuitBreaker, Fallback, Hedge, HedgeDelay, HedgePolicy, HedgeStats, Histogram, Meter,
+    Metered, ModelMetrics, PriceTable, RateLimit, RateLimiter, RateLimits, Recorder, Recording,
+    Replay, ReplayOrder, Retry, RetryPolicy, Traced,
+};
+pub use messages::{Messages, MessagesBuilder, MessagesOptions, Thinking};
 pub use price::Price;
-pub use providers::Providers;
-pub use retry::{Retry, RetryPolicy};
+pub use providers::{Provider, Providers, WireKind};
+pub use responses::{Responses, ResponsesBuilder, ResponsesOptions};
 pub use wire::deadlines::Deadlines;
 pub use wire::http::HttpClient;

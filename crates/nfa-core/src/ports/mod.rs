@@ -3,6 +3,7 @@
 //! Only types of this crate, the standard library, `serde_json` and `bytes` appear in them.
 
 mod anchor;
+mod cache;
 mod clock;
 mod context;
 mod embedder;
@@ -21,6 +22,7 @@ pub use anchor::{
     Anchor, AnchorBacklog, AnchorClaim, AnchorEvidence, AnchorRecord, AnchorState, AnchorStatus,
     AnchorSubmission, AnchorTicket, GrownLog, KeccakEvidence,
 };
+pub use cache::{Cache, CacheKey, MemoryCache};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub(crate) use context::idempotency_key;
 pub use context::{CallContext, Cancellation, Dependencies};
@@ -28,8 +30,8 @@ pub use embedder::{Embedded, Embedder, HashingEmbedder, check_texts};
 pub use erasure::{ErasedField, ErasedKey, ErasureRecord, ReplacedOpenings, without_field};
 pub use keys::{Keys, MemoryKeys, SignedHead, check_signed_head};
 pub use model::{
-    Capabilities, Model, ModelDelta, ModelRequest, ModelStream, ToolCalling, ToolDefinition,
-    single_answer,
+    Capabilities, MediaInput, Model, ModelDelta, ModelRequest, ModelStream, ToolCalling,
+    ToolDefinition, single_answer,
 };
 pub use store::{
     Admission, Batch, CheckpointRecord, ContextHead, Durability, InboxItem, LeafDraft, Lease,

@@ -36,10 +36,21 @@ pub(super) enum Loaded {
     Json(Arc<serde_json::Value>),
 }
 
-/// An answer, whose message is shared with requests only once a later turn sends it back.
+/// An answer, whose message is shared with requests only once a later turn sends it back, and the results
+/// of its calls. Every turn hands over the same messages: an adapter may know them by their address.
 pub(super) struct Answered {
     answer: Arc<ModelAnswer>,
     message: OnceLock<Arc<Message>>,
+    results: Mutex<Option<Results>>,
+}
+
+/// What a model is told of one call, and whether it is a failure.
+pub(super) type Told = (Arc<str>, bool);
+
+/// A message of results, and what it was made of.
+struct Results {
+    told: Vec<Told>,
+    message: Arc<Message>,
 }
 
 impl Answered {
@@ -51,6 +62,31 @@ impl Answered {
         self.message
             .get_or_init(|| Arc::new(self.answer.message.clone()))
     }
+
+    /// The message that tells of the calls' results; made anew when they are others than they were.
+    pub(super) fn results(
+        &self,
+        told: Vec<Told>,
+        make: impl FnOnce(&[Told]) -> Message,
+    ) -> Arc<Message> {
+        let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |kept: &Results| {
+            let pairs = kept.told.iter().zip(&told);
+            kept.told.len() == told.len()
+                && pairs.into_iter().all(|((a, failed), (b, fails))| {
+                    failed == fails && (Arc::ptr_eq(a, b) || a == b)
+                })
+        };
+        if let Some(kept) = results.as_ref().filter(|kept| same(kept)) {
+            return Arc::clone(&kept.message);
+        }
+        let message = Arc::new(make(&told));
+        *results = Some(Results {
+            told,
+            message: Arc::clone(&message),
+        });
+        message
+    }
 }
 
 impl From<Content> for Loaded {
@@ -60,6 +96,7 @@ impl From<Content> for Loaded {
             Content::Answer(answer) => Self::Answer(Arc::new(Answered {
                 answer,
                 message: OnceLock::new(),
+                results: Mutex::default(),
             })),
             Content::ToolOutput { text, is_error } => Self::Output {
                 text: text.into(),
@@ -116,6 +153,8 @@ fn write_texts(message: &Message, out: &mut Vec<u8>) {
 pub(super) struct ContentCache {
     vault: Arc<SubjectVault>,
     loaded: Mutex<HashMap<Address, Loaded>>,
+    /// Messages made of content that is none.
+    spoken: Mutex<HashMap<Address, Arc<Message>>>,
 }
 
 impl ContentCache {
@@ -123,6 +162,7 @@ impl ContentCache {
         Self {
             vault,
             loaded: Mutex::default(),
+            spoken: Mutex::default(),
         }
     }
 
@@ -130,7 +170,24 @@ impl ContentCache {
         &self.vault
     }
 
+    /// Content as a message; the same one as long as the content is the same.
+    pub(super) fn message(&self, address: &Address) -> Option<Arc<Message>> {
+        let content = match self.get(address)? {
+            Loaded::Message(message) => return Some(message),
+            content => content,
+        };
+        let mut spoken = self.spoken.lock().unwrap_or_else(PoisonError::into_inner);
+        let message = spoken
+            .entry(*address)
+            .or_insert_with(|| Arc::new(Message::user(content.text())));
+        Some(Arc::clone(message))
+    }
+
     pub(super) fn insert(&self, address: Address, content: Loaded) {
+        self.spoken
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&address);
         self.loaded
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

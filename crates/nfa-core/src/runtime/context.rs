@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::cache::{ContentCache, Loaded};
-use crate::content::{Message, Part, Role, ToolResult, content_erased};
+use super::cache::{ContentCache, Loaded, Told};
+use crate::content::{Message, Part, Role, ToolCall, ToolResult, content_erased};
 use crate::engine::Exchange;
 use crate::error::Error;
 use crate::ids::Address;
@@ -75,23 +75,19 @@ pub(super) fn messages<'a>(
     out.extend(instructions.cloned());
     for exchange in exchanges {
         match exchange {
-            Exchange::Message(address) => match content.get(address).ok_or_else(content_erased)? {
-                Loaded::Message(message) => out.push(message),
-                other => out.push(Arc::new(Message::user(other.text()))),
-            },
+            Exchange::Message(address) => {
+                out.push(content.message(address).ok_or_else(content_erased)?);
+            }
             Exchange::Answer {
                 answer, results, ..
             } => {
                 let Some(Loaded::Answer(answered)) = content.get(answer) else {
                     return Err(content_erased());
                 };
-                let parts = result_parts(answered.message(), results, content)?;
                 out.push(Arc::clone(answered.shared_message()));
-                if !parts.is_empty() {
-                    out.push(Arc::new(Message {
-                        role: Role::Tool,
-                        parts,
-                    }));
+                let told = told(answered.message(), results, content)?;
+                if !told.is_empty() {
+                    out.push(answered.results(told, |told| result(answered.message(), told)));
                 }
             }
         }
@@ -99,26 +95,35 @@ pub(super) fn messages<'a>(
     Ok(out)
 }
 
-fn result_parts(
+/// What the model is told of each call of `message`.
+fn told(
     message: &Message,
     results: &[Option<Address>],
     content: &ContentCache,
-) -> Result<Vec<Part>, Error> {
-    let mut parts = Vec::new();
-    for (call, at) in message.tool_calls().zip(0..) {
-        let (text, is_error) = match results.get(at).copied().flatten() {
-            Some(address) => content
-                .get(&address)
-                .ok_or_else(content_erased)?
-                .as_result(),
-            None => (NO_RESULT.into(), true),
-        };
-        parts.push(Part::ToolResult(ToolResult {
+) -> Result<Vec<Told>, Error> {
+    let calls = message.tool_calls().zip(0..);
+    calls
+        .map(|(_, at)| match results.get(at).copied().flatten() {
+            Some(address) => {
+                let result = content.get(&address).ok_or_else(content_erased)?;
+                Ok(result.as_result())
+            }
+            None => Ok((NO_RESULT.into(), true)),
+        })
+        .collect()
+}
+
+fn result(message: &Message, told: &[Told]) -> Message {
+    let part = |(call, (text, is_error)): (&ToolCall, &Told)| {
+        Part::ToolResult(ToolResult {
             call_id: call.id.clone(),
             name: call.name.clone(),
             text: text.to_string(),
-            is_error,
-        }));
+            is_error: *is_error,
+        })
+    };
+    Message {
+        role: Role::Tool,
+        parts: message.tool_calls().zip(told).map(part).collect(),
     }
-    Ok(parts)
 }

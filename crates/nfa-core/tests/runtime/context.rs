@@ -81,3 +81,28 @@ async fn l10_a_sessions_chain_goes_on_where_it_stood() {
         "the same first message, the same salts of the session"
     );
 }
+
+/// An adapter that knows messages by their address writes only what is new.
+#[tokio::test]
+async fn every_turn_is_sent_the_same_messages_again() {
+    let call = || Turn::call("add", r#"{"a":1,"b":2}"#);
+    let scripted = model([call(), call(), call(), Turn::text("3")]);
+    let runtime = runtime();
+    let agent = Agent::builder("helper")
+        .model(scripted.clone())
+        .instructions("Be brief.")
+        .tool(add().0)
+        .build()
+        .unwrap();
+    let outcome = runtime.run(&agent, "1+2?").outcome().await.unwrap();
+    assert!(outcome.is_completed());
+    let last = sent(&scripted, 3);
+    assert_eq!(last.len(), 8);
+    for request in 0..3 {
+        let before = sent(&scripted, request);
+        assert_eq!(before.len(), 2 + 2 * request);
+        for (old, new) in before.iter().zip(&last) {
+            assert!(Arc::ptr_eq(old, new), "{old:?}");
+        }
+    }
+}

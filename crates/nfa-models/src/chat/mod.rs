@@ -2,11 +2,14 @@
 
 mod dialect;
 mod fold;
+mod merge;
 #[cfg(any(test, feature = "fuzzing"))]
 mod replay;
 mod request;
 mod shape;
 mod short_way;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use nfa_core::Error;
@@ -20,6 +23,7 @@ use crate::constrained::Decoder;
 use crate::endpoint::{AdapterBuilder, Endpoint, KeyHeader, Protocol};
 use crate::wire::{self, Wire};
 use fold::Fold;
+use request::Writer;
 
 /// A model behind an OpenAI-compatible Chat Completions endpoint.
 ///
@@ -39,9 +43,8 @@ use fold::Fold;
 #[derive(Debug)]
 pub struct ChatCompletions {
     endpoint: Endpoint,
-    dialect: Dialect,
     capabilities: Capabilities,
-    stream_usage: bool,
+    writer: Writer,
 }
 
 /// Makes a [`ChatCompletions`].
@@ -70,15 +73,6 @@ impl ChatCompletions {
         };
         AdapterBuilder::new(name.into(), model.into(), base_url.into(), options)
     }
-
-    fn writing(&self) -> request::Writing<'_> {
-        request::Writing {
-            model: &self.endpoint.model,
-            dialect: self.dialect,
-            tool_calling: self.capabilities.tool_calling,
-            stream_usage: self.stream_usage,
-        }
-    }
 }
 
 impl ChatCompletionsBuilder {
@@ -94,7 +88,8 @@ impl ChatCompletionsBuilder {
         self
     }
 
-    /// Whether a streamed answer is to state its usage (`stream_options`). Default: yes.
+    /// Whether a streamed answer is to state its usage (`stream_options`), where the dialect has to be
+    /// asked for it. Default: yes.
     pub fn stream_usage(mut self, stream_usage: bool) -> Self {
         self.options.stream_usage = stream_usage;
         self
@@ -112,11 +107,13 @@ impl ChatCompletionsBuilder {
             suffix: "/chat/completions".to_owned(),
             key: KeyHeader::Bearer,
         })?;
+        let ways = options.dialect.unwrap_or(usual).ways();
+        let mut capabilities = Capabilities::default().with_tool_calling(options.tool_calling);
+        capabilities.structured_output = ways.schemas;
         Ok(ChatCompletions {
             endpoint,
-            dialect: options.dialect.unwrap_or(usual),
-            capabilities: Capabilities::default().with_tool_calling(options.tool_calling),
-            stream_usage: options.stream_usage,
+            capabilities,
+            writer: Writer::new(ways, options.tool_calling, options.stream_usage),
         })
     }
 }
@@ -129,15 +126,22 @@ impl Wire for ChatCompletions {
     }
 
     fn body(&self, request: &ModelRequest) -> Result<Bytes, Error> {
-        self.writing().body(request)
+        self.writer.body(&self.endpoint, request)
     }
 
     fn fold(&self, request: &ModelRequest) -> Fold {
         let decoder = self
-            .writing()
+            .writer
             .is_constrained(request)
             .then(|| Decoder::new(request.output_schema.is_some()));
-        Fold::new(request.deltas, decoder, self.endpoint.max_answer_bytes)
+        let endpoint = &self.endpoint;
+        let owner = Arc::clone(&endpoint.owner);
+        let fold = Fold::new(request.deltas, decoder, endpoint.max_answer_bytes, owner);
+        let audio = request.settings.extra.get("audio");
+        match audio.and_then(|audio| audio.get("format")?.as_str()) {
+            Some(format) => fold.with_sound(format),
+            None => fold,
+        }
     }
 }
 

@@ -10,8 +10,11 @@ use crate::wire::replay;
 #[cfg(test)]
 pub(crate) use crate::wire::replay::folded;
 
+/// Whose answers these are.
+pub(crate) const OWNER: &str = "test/chat_completions";
+
 fn fold(decoder: Option<Decoder>) -> Fold {
-    Fold::new(true, decoder, 64 << 20)
+    Fold::new(true, decoder, 64 << 20, OWNER.into())
 }
 
 /// A stream that came in `pieces`: its deltas, and its answer or error.
@@ -26,7 +29,7 @@ pub(crate) fn read(
 /// An answer that was not streamed.
 #[cfg(test)]
 pub(crate) fn read_whole(body: &[u8]) -> Result<ModelAnswer, Error> {
-    replay::read_whole(Fold::new(false, None, 64 << 20), body)
+    replay::read_whole(Fold::new(false, None, 64 << 20, OWNER.into()), body)
 }
 
 /// The fuzz target of streams: any cutting gives the same. Returns whether it does.
@@ -41,7 +44,7 @@ pub fn stream(data: &[u8]) -> bool {
 /// The fuzz target of answers that are not streamed.
 #[cfg(feature = "fuzzing")]
 pub fn whole(data: &[u8]) {
-    let _ = replay::read_whole(Fold::new(false, None, 1 << 20), data);
+    let _ = replay::read_whole(Fold::new(false, None, 1 << 20, OWNER.into()), data);
 }
 
 #[cfg(test)]

@@ -1,139 +1,271 @@
-//! The commonest event of a stream, read without making room for all that it does not hold: a chunk
-//! whose only news is a piece of text.
+//! The commonest events of a stream, read without reading them: chunks that are byte for byte like an
+//! earlier one, except for one piece of text.
+//!
+//! The full reader finds out that a chunk's only news is one string ([`Kind`]), and where it stood. What
+//! stands around it becomes a pattern. A chunk that has the same bytes around another string is the same
+//! JSON with another string in that place, and so has the same meaning, whatever the fields are. Anything
+//! else, and every string that JSON would not take, is read in full.
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+/// As many kinds of chunks as alternate in a stream.
+const PATTERNS: usize = 4;
 
-/// Misses after which a stream is taken to be of another kind.
-const PATIENCE: u8 = 2;
+/// What the one string of a chunk is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Text,
+    Reasoning,
+    /// Arguments of the call with this index.
+    Arguments(u32),
+}
 
-/// Tries the short way as long as it leads somewhere.
+/// The patterns of a stream, the latest first.
 #[derive(Debug, Default)]
 pub(super) struct ShortWay {
-    misses: u8,
+    patterns: Vec<Pattern>,
+    /// A string without its escapes.
+    plain: String,
+}
+
+#[derive(Debug)]
+struct Pattern {
+    kind: Kind,
+    before: Vec<u8>,
+    after: Vec<u8>,
+    /// What follows a padding of any length that stands behind `after`.
+    padded: Option<Vec<u8>>,
 }
 
 impl ShortWay {
-    /// The text of a chunk that says nothing else; `None` when the chunk must be read in full.
-    pub(super) fn text<'a>(&mut self, data: &'a [u8]) -> Option<Cow<'a, str>> {
-        if self.misses >= PATIENCE {
+    /// The one string of a chunk that says nothing else, and what it is; `None` when the chunk must be
+    /// read in full.
+    pub(super) fn find<'a>(&'a mut self, data: &'a [u8]) -> Option<(Kind, &'a str)> {
+        let (at, kind, raw) = self
+            .patterns
+            .iter()
+            .enumerate()
+            .find_map(|(at, pattern)| Some((at, pattern.kind, pattern.string(data)?)))?;
+        if at > 0 {
+            self.patterns.swap(0, at);
+        }
+        let text = match raw {
+            Raw::Plain(text) => text,
+            Raw::Escaped(quoted) => {
+                unescape(quoted, &mut self.plain)?;
+                &self.plain
+            }
+        };
+        Some((kind, text))
+    }
+
+    /// Remembers a chunk whose only news is `string`, which is a part of `data` between quotes, as is
+    /// `padding`.
+    pub(super) fn learn(&mut self, data: &[u8], kind: Kind, string: &str, padding: Option<&str>) {
+        let Some(pattern) = Pattern::of(data, kind, string, padding) else {
+            return;
+        };
+        self.patterns.truncate(PATTERNS - 1);
+        self.patterns.insert(0, pattern);
+    }
+}
+
+enum Raw<'a> {
+    Plain(&'a str),
+    /// With its quotes.
+    Escaped(&'a [u8]),
+}
+
+impl Pattern {
+    fn of(data: &[u8], kind: Kind, string: &str, padding: Option<&str>) -> Option<Self> {
+        let begin = place(data, string)?;
+        let before = data.get(..begin)?;
+        let after = data.get(begin + string.len()..)?;
+        if before.last() != Some(&b'"') || after.first() != Some(&b'"') {
             return None;
         }
-        let text = text(data);
-        self.misses = if text.is_some() { 0 } else { self.misses + 1 };
-        text
+        let (after, padded) = match padding {
+            None => (after, None),
+            Some(padding) => {
+                let begin = place(after, padding)?;
+                let end = after.get(begin + padding.len()..)?;
+                (after.get(..begin)?, Some(end.to_vec()))
+            }
+        };
+        Some(Self {
+            kind,
+            before: before.to_vec(),
+            after: after.to_vec(),
+            padded,
+        })
+    }
+
+    fn string<'a>(&self, data: &'a [u8]) -> Option<Raw<'a>> {
+        let rest = data.strip_prefix(self.before.as_slice())?;
+        let (end, escaped) = end_of_string(rest)?;
+        let (string, tail) = rest.split_at_checked(end)?;
+        match &self.padded {
+            None => (tail == self.after).then_some(())?,
+            Some(padded) => {
+                let tail = tail.strip_prefix(self.after.as_slice())?;
+                let (padding, tail) =
+                    tail.split_at_checked(tail.len().checked_sub(padded.len())?)?;
+                let plain = |byte: &u8| (0x20..0x7f).contains(byte) && !b"\"\\".contains(byte);
+                (tail == padded && padding.iter().all(plain)).then_some(())?;
+            }
+        }
+        if escaped {
+            let begin = self.before.len() - 1;
+            return data.get(begin..=begin + 1 + end).map(Raw::Escaped);
+        }
+        std::str::from_utf8(string).ok().map(Raw::Plain)
     }
 }
 
-fn text(data: &[u8]) -> Option<Cow<'_, str>> {
-    let chunk: Chunk<'_> = serde_json::from_slice(data).ok()?;
-    if chunk.object == Some("error") {
-        return None;
+/// Where `part` stands in `data`, of which it is a part.
+fn place(data: &[u8], part: &str) -> Option<usize> {
+    let begin = part.as_ptr().addr().checked_sub(data.as_ptr().addr())?;
+    let found = data.get(begin..begin.checked_add(part.len())?)?;
+    (found == part.as_bytes()).then_some(begin)
+}
+
+/// Where the quote is that ends a string, and whether there are escapes before it.
+fn end_of_string(data: &[u8]) -> Option<(usize, bool)> {
+    let mut escaped = false;
+    let mut at = 0;
+    loop {
+        match *data.get(at)? {
+            b'"' => return Some((at, escaped)),
+            b'\\' => {
+                escaped = true;
+                at += 2;
+            }
+            0..0x20 => return None,
+            _ => at += 1,
+        }
     }
-    let [choice] = chunk.choices;
-    (choice.index.unwrap_or(0) == 0).then_some(choice.delta.content)
 }
 
-/// A chunk with anything that is not named here, or not null where it must be, is read in full.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Chunk<'a> {
-    #[serde(default, rename = "id")]
-    _id: IgnoredAny,
-    #[serde(borrow, default)]
-    object: Option<&'a str>,
-    #[serde(default, rename = "created")]
-    _created: IgnoredAny,
-    #[serde(default, rename = "model")]
-    _model: IgnoredAny,
-    #[serde(default, rename = "system_fingerprint")]
-    _system_fingerprint: IgnoredAny,
-    #[serde(default, rename = "service_tier")]
-    _service_tier: IgnoredAny,
-    #[serde(default, rename = "obfuscation")]
-    _obfuscation: IgnoredAny,
-    #[serde(default, rename = "usage")]
-    _usage: Option<()>,
-    #[serde(borrow)]
-    choices: [Choice<'a>; 1],
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Choice<'a> {
-    #[serde(default)]
-    index: Option<u32>,
-    #[serde(borrow)]
-    delta: Delta<'a>,
-    #[serde(default, rename = "finish_reason")]
-    _finish_reason: Option<()>,
-    #[serde(default, rename = "logprobs")]
-    _logprobs: IgnoredAny,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Delta<'a> {
-    #[serde(borrow)]
-    content: Cow<'a, str>,
-    #[serde(default, rename = "role")]
-    _role: IgnoredAny,
-    #[serde(default, rename = "reasoning_content")]
-    _reasoning_content: Option<()>,
-    #[serde(default, rename = "reasoning")]
-    _reasoning: Option<()>,
-    #[serde(default, rename = "refusal")]
-    _refusal: Option<()>,
-    #[serde(default, rename = "tool_calls")]
-    _tool_calls: Option<()>,
+/// Puts the string between `quoted`'s quotes into `out`, without its escapes.
+fn unescape(quoted: &[u8], out: &mut String) -> Option<()> {
+    out.clear();
+    let inner = std::str::from_utf8(quoted.get(1..quoted.len().checked_sub(1)?)?).ok()?;
+    let mut rest = inner;
+    while let Some(at) = memchr::memchr(b'\\', rest.as_bytes()) {
+        let (plain, escape) = rest.split_at_checked(at)?;
+        out.push_str(plain);
+        out.push(match escape.as_bytes().get(1)? {
+            b'"' => '"',
+            b'\\' => '\\',
+            b'/' => '/',
+            b'n' => '\n',
+            b't' => '\t',
+            b'r' => '\r',
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            // Code points by number may come in pairs: the full reader knows them.
+            _ => {
+                let text: Cow<'_, str> = serde_json::from_slice(quoted).ok()?;
+                out.clear();
+                out.push_str(&text);
+                return Some(());
+            }
+        });
+        rest = escape.get(2..)?;
+    }
+    out.push_str(rest);
+    Some(())
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    #[test]
-    fn takes_text_and_nothing_else() {
-        let openai = r#"{"id":"a","object":"chat.completion.chunk","created":1,"model":"m","service_tier":"default","system_fingerprint":"f","choices":[{"index":0,"delta":{"content":"hé"},"logprobs":null,"finish_reason":null}],"usage":null,"obfuscation":"x"}"#;
-        assert_eq!(text(openai.as_bytes()).as_deref(), Some("hé"));
-        let first = r#"{"choices":[{"delta":{"role":"assistant","content":"","refusal":null,"tool_calls":null}}]}"#;
-        assert_eq!(text(first.as_bytes()).as_deref(), Some(""));
-        let escaped = r#"{"choices":[{"delta":{"content":"a\n\u00e9"}}]}"#;
-        assert_eq!(text(escaped.as_bytes()).as_deref(), Some("a\né"));
-        for other in [
-            r#"{"choices":[{"delta":{"content":null}}]}"#,
-            r#"{"choices":[{"delta":{"content":["a"]}}]}"#,
-            r#"{"choices":[{"delta":{"content":"a","reasoning":"b"}}]}"#,
-            r#"{"choices":[{"delta":{"content":"a","tool_calls":[]}}]}"#,
-            r#"{"choices":[{"delta":{"content":"a","refusal":"b"}}]}"#,
-            r#"{"choices":[{"delta":{"content":"a","audio":{}}}]}"#,
-            r#"{"choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}"#,
-            r#"{"choices":[{"index":1,"delta":{"content":"a"}}]}"#,
-            r#"{"choices":[{"delta":{"content":"a"}},{"delta":{"content":"b"}}]}"#,
-            r#"{"choices":[{"message":{"content":"a"}}]}"#,
-            r#"{"choices":[]}"#,
-            r#"{"choices":[{"delta":{"content":"a"}}],"usage":{"prompt_tokens":1}}"#,
-            r#"{"choices":[{"delta":{"content":"a"}}],"error":{"message":"b"}}"#,
-            r#"{"choices":[{"delta":{"content":"a"}}],"object":"error"}"#,
-            r#"{"choices":[{"delta":{"content":"a"}}],"message":"b"}"#,
-            r#"{"choices":[{"delta":{"content":"a"}}]} x"#,
-            r#"{"choices":[{"delta":{"content":"a"#,
-        ] {
-            assert_eq!(text(other.as_bytes()), None, "{other}");
-        }
+    fn chunk(text: &str, padding: &str) -> String {
+        format!(r#"{{"choices":[{{"delta":{{"content":"{text}"}}}}],"p":"{padding}"}}"#)
+    }
+
+    fn learned(padding: bool) -> ShortWay {
+        let chunk = chunk("hé", "abc");
+        let string = &chunk[chunk.find("hé").unwrap()..][..3];
+        let pad = &chunk[chunk.find("abc").unwrap()..][..3];
+        let mut way = ShortWay::default();
+        way.learn(chunk.as_bytes(), Kind::Text, string, padding.then_some(pad));
+        way
     }
 
     #[test]
-    fn gives_up_on_a_stream_of_another_kind() {
-        let (plain, other): (&[u8], &[u8]) = (
-            br#"{"choices":[{"delta":{"content":"a"}}]}"#,
-            br#"{"choices":[{"delta":{"content":"a"},"x":1}]}"#,
+    fn takes_another_string_in_the_same_place_and_nothing_else() {
+        let mut way = learned(true);
+        for (text, padding, said) in [
+            ("", "abc", Some("")),
+            ("w\u{f6}rd", "", Some("w\u{f6}rd")),
+            (r#"a\n\"\\\/\t\r\b\f"#, "x", Some("a\n\"\\/\t\r\u{8}\u{c}")),
+            (r"\u00e9\ud83d\ude00", "x", Some("é\u{1F600}")),
+            (r"\ud83d", "x", None),
+            (r"\x", "x", None),
+            ("a\nb", "x", None),
+            ("a", "\u{e9}", None),
+            ("a", r"\n", None),
+            (r#"a"},"finish_reason":{"b":""#, "x", None),
+            ("a", r#"","error":""#, None),
+        ] {
+            let chunk = chunk(text, padding);
+            assert_eq!(
+                way.find(chunk.as_bytes()),
+                said.map(|said| (Kind::Text, said)),
+                "{chunk}"
+            );
+        }
+        let mut invalid = chunk("a~b", "x").into_bytes();
+        let at = invalid.iter().position(|byte| *byte == b'~').unwrap();
+        invalid[at] = 0xff;
+        assert_eq!(way.find(&invalid), None);
+        assert_eq!(way.find(&chunk("a", "").as_bytes()[1..]), None);
+        assert_eq!(way.find(b""), None);
+        // Where no padding was seen, everything behind the string is the same.
+        let mut way = learned(false);
+        assert_eq!(
+            way.find(chunk("a", "abc").as_bytes()),
+            Some((Kind::Text, "a"))
         );
+        assert_eq!(way.find(chunk("a", "abd").as_bytes()), None);
+    }
+
+    #[test]
+    fn several_kinds_are_known_at_once_and_the_eldest_is_forgotten() {
         let mut way = ShortWay::default();
-        assert_eq!([way.text(other), way.text(plain)], [None, Some("a".into())]);
-        assert_eq!([way.text(other), way.text(other)], [None, None]);
-        assert_eq!(way.text(plain), None);
+        let chunks: Vec<String> = (0..6).map(|at| format!(r#"{{"{at}":"s"}}"#)).collect();
+        for (chunk, at) in chunks.iter().zip(0..) {
+            way.learn(chunk.as_bytes(), Kind::Arguments(at), &chunk[6..7], None);
+        }
+        let found: Vec<_> = chunks
+            .iter()
+            .map(|chunk| way.find(chunk.as_bytes()).is_some())
+            .collect();
+        assert_eq!(found, [false, false, true, true, true, true]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_string_is_read_as_serde_reads_it(bytes in prop::collection::vec(prop_oneof![Just(b'"'), Just(b'\\'), any::<u8>(), b'a'..b'z'], 0..12), text: String, ascii: bool) {
+            let mut way = learned(false);
+            let parts = chunk("\u{0}", "abc");
+            let (before, after) = parts.split_once('\u{0}').unwrap();
+            let sent = if ascii { serde_json::to_string(&text).unwrap().into_bytes() } else { [b"\"".as_slice(), &bytes, b"\""].concat() };
+            let inner = &sent[1..sent.len() - 1];
+            let whole = [before.as_bytes(), inner, after.as_bytes()].concat();
+            let expected = serde_json::from_slice::<String>(&sent).ok();
+            let found = way.find(&whole).map(|(_, text)| text.to_owned());
+            // What it takes is right; what it leaves is read in full.
+            if found.is_some() {
+                prop_assert_eq!(&found, &expected);
+            }
+            if ascii {
+                prop_assert_eq!(found, expected);
+            }
+        }
     }
 }

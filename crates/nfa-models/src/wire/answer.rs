@@ -220,6 +220,14 @@ impl AnswerBuilder {
         }
     }
 
+    /// Puts the parts in the order of their keys, just before the answer is finished: places named so far
+    /// mean nothing after it.
+    pub(crate) fn arrange<K: Ord>(&mut self, key: impl Fn(usize) -> K) {
+        let mut parts: Vec<_> = self.parts.drain(..).enumerate().collect();
+        parts.sort_by_key(|(at, _)| key(*at));
+        self.parts.extend(parts.into_iter().map(|(_, part)| part));
+    }
+
     /// What there is of an answer without an end, for a message.
     pub(crate) fn found(&self) -> &'static str {
         if self.is_empty() {

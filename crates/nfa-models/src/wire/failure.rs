@@ -15,7 +15,7 @@ pub(crate) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) ->
         "code": said.code,
         "type": said.kind,
     }));
-    if let Some(after) = retry_after::from_headers(headers) {
+    if let Some(after) = retry_after::of_answer(status.as_u16(), headers, body) {
         error = error.with_retry_after(after);
     }
     match headers.get("x-should-retry").map(|value| value.as_bytes()) {
@@ -30,14 +30,20 @@ pub(crate) fn in_body(body: &[u8]) -> Error {
     let said = Said::of(body);
     let status = said.status.unwrap_or_else(|| {
         let has = |word: &str| said.code.contains(word) || said.kind.contains(word);
-        if has("rate_limit") {
+        if has("rate_limit") || has("insufficient_quota") {
             429
-        } else if has("overloaded") {
+        } else if has("overloaded") || has("slow_down") {
             503
-        } else if has("invalid_request") || has("exceed_context") || has("context_length") {
-            400
-        } else if has("authentication") || has("invalid_api_key") {
+        } else if has("authentication") || has("invalid_api_key") || has("permission") {
             401
+        } else if has("invalid_") || has("exceed_context") || has("context_length") {
+            400
+        } else if has("billing") {
+            402
+        } else if has("not_found") {
+            404
+        } else if has("request_too_large") {
+            413
         } else {
             500
         }
@@ -133,14 +139,33 @@ impl Said {
         }
     }
 
+    /// Some providers say so under status 400.
+    fn is_unknown_model(&self) -> bool {
+        self.code == "model_not_found" || self.message.starts_with("Model not found")
+    }
+
+    /// Some providers say so under status 400.
+    fn is_bad_key(&self) -> bool {
+        self.code == "invalid_api_key"
+            || self.reason == "API_KEY_INVALID"
+            || self.message.starts_with("Incorrect API key")
+    }
+
+    /// Anthropic tells of an empty account under several statuses.
+    fn is_unpaid(&self) -> bool {
+        self.kind == "billing_error" || self.message.contains("credit balance is too low")
+    }
+
     fn is_context_length(&self) -> bool {
-        const WORDS: [&str; 8] = [
+        const WORDS: [&str; 10] = [
             "context length",
             "context_length",
             "exceed_context",
             "context size",
             "context window",
             "maximum context",
+            "prompt is too long",
+            "exceed context limit",
             "exceeds the maximum number of tokens",
             "too large to process",
         ];
@@ -158,14 +183,19 @@ fn classify(status: u16, said: &Said) -> Error {
             errors::CONTEXT_LENGTH,
             message("the conversation is longer than the model takes"),
         ),
-        400 if said.reason == "API_KEY_INVALID" => errors::configuration(
-            errors::AUTH,
-            message("the provider does not accept the API key"),
+        400 if said.is_unknown_model() => errors::configuration(
+            errors::NOT_FOUND,
+            message("the provider knows no such model; check its name"),
         ),
-        401 | 403 => errors::configuration(
-            errors::AUTH,
-            message("the provider does not accept the API key"),
-        ),
+        400..=403 if said.is_unpaid() => {
+            errors::configuration(errors::QUOTA, message("the account has no credit left"))
+        }
+        _ if matches!(status, 401 | 403) || status == 400 && said.is_bad_key() => {
+            errors::configuration(
+                errors::AUTH,
+                message("the provider does not accept the API key"),
+            )
+        }
         402 => errors::configuration(errors::QUOTA, message("the account has no credit left")),
         404 => errors::configuration(
             errors::NOT_FOUND,

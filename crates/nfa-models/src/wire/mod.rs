@@ -10,7 +10,9 @@ pub(crate) mod failure;
 pub(crate) mod http;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod replay;
+pub(crate) mod sent;
 pub(crate) mod sse;
+mod written;
 
 use bytes::Bytes;
 use nfa_core::Error;
@@ -22,6 +24,7 @@ use url::Url;
 
 pub(crate) use answer::AnswerBuilder;
 pub(crate) use call::{collect, error_body, generate};
+pub(crate) use written::Written;
 
 use crate::endpoint::Endpoint;
 

@@ -51,7 +51,8 @@ const SOON: Duration = Duration::from_millis(50);
 /// What the model of one case has to do.
 #[derive(Clone, Debug)]
 pub enum Scene {
-    /// It gives these answers, one a request; model name and response id are its own.
+    /// It gives these answers, one a request; model name, response id and what it wants back with a part are
+    /// its own.
     Answers(Vec<ModelAnswer>),
     /// Its first call says a word, and then nothing more; the second gives this answer.
     StallsThenAnswers(ModelAnswer),
@@ -206,7 +207,10 @@ fn compare(answer: &ModelAnswer, expected: &ModelAnswer) -> Outcome {
             Err(format!("{what}: expected {expected}, found {found}"))
         }
     };
-    let parts = |answer: &ModelAnswer| format!("{:?}", answer.message.parts);
+    let parts = |answer: &ModelAnswer| {
+        let parts: Vec<_> = answer.message.parts.iter().map(without_opaque).collect();
+        format!("{parts:?}")
+    };
     same("parts", parts(answer), parts(expected))?;
     same(
         "finish",
@@ -221,6 +225,19 @@ fn compare(answer: &ModelAnswer, expected: &ModelAnswer) -> Outcome {
         )
     };
     same("usage", tokens(answer), tokens(expected))
+}
+
+/// What a part says, without what its provider wants back with it.
+fn without_opaque(part: &Part) -> Part {
+    let mut part = part.clone();
+    match &mut part {
+        Part::Text { opaque, .. } | Part::Reasoning { opaque, .. } | Part::Media { opaque, .. } => {
+            *opaque = None;
+        }
+        Part::ToolCall(call) => call.opaque = None,
+        _ => {}
+    }
+    part
 }
 
 #[derive(Default)]

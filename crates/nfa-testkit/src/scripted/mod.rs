@@ -81,6 +81,13 @@ impl ScriptedModel {
         self
     }
 
+    /// The same, claiming other capabilities.
+    #[must_use]
+    pub fn with_capabilities(mut self, capabilities: Capabilities) -> Self {
+        self.capabilities = capabilities;
+        self
+    }
+
     /// Adds a turn at the end of the script.
     pub fn push(&self, turn: Turn) {
         lock(&self.turns).push_back(turn);

@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::request::Request;
-use super::wires::{Wire, chat, embeddings, gemini};
+use super::wires::{Wire, chat, embeddings, gemini, messages, responses};
 
 /// One thing that is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,6 +69,37 @@ pub fn request(request: &Request) -> Vec<Violation> {
 /// ```
 pub fn chat_completions(body: &Value) -> Vec<Violation> {
     chat::judge(body)
+}
+
+/// Everything that is wrong with the body of a Responses request.
+///
+/// ```
+/// use nfa_testkit::server::judge;
+/// use serde_json::json;
+///
+/// let good = json!({"model": "m", "input": [{"role": "user", "content": "hi"}]});
+/// assert!(judge::responses(&good).is_empty());
+/// let bad = json!({"model": "m", "input": [{"type": "function_call_output", "call_id": "x", "output": "1"}]});
+/// assert_eq!(judge::responses(&bad)[0].rule, "result_without_call");
+/// ```
+pub fn responses(body: &Value) -> Vec<Violation> {
+    responses::judge(body)
+}
+
+/// Everything that is wrong with the body of a request of the Anthropic Messages API.
+///
+/// ```
+/// use nfa_testkit::server::judge;
+/// use serde_json::json;
+///
+/// let good = json!({"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": "hi"}]});
+/// assert!(judge::messages(&good).is_empty());
+/// let result = json!({"type": "tool_result", "tool_use_id": "x", "content": "1"});
+/// let bad = json!({"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": [result]}]});
+/// assert_eq!(judge::messages(&bad)[0].rule, "result_without_call");
+/// ```
+pub fn messages(body: &Value) -> Vec<Violation> {
+    messages::judge(body)
 }
 
 /// Everything that is wrong with the body of a request for OpenAI-style embeddings.

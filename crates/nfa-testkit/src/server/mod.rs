@@ -1,6 +1,6 @@
 //! A fake LLM server that plays scripts, judges requests and injects faults.
 //!
-//! It speaks the wires of providers (Chat Completions, Gemini, embeddings) over real sockets on an ephemeral port of 127.0.0.1, streamed or not as the
+//! It speaks the wires of providers over real sockets on an ephemeral port of 127.0.0.1, streamed or not as the
 //! request asks. It keeps every request, checks each against the protocol ([`judge`]), and refuses the
 //! ones that break it with status 400, as a strict provider would.
 

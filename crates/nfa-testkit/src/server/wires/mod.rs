@@ -3,6 +3,8 @@
 pub(super) mod chat;
 pub(super) mod embeddings;
 pub(super) mod gemini;
+pub(super) mod messages;
+pub(super) mod responses;
 
 use nfa_core::content::ModelAnswer;
 use serde_json::{Value, json};
@@ -14,19 +16,25 @@ use super::reply::Reply;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wire {
     ChatCompletions,
+    Responses,
+    Messages,
     Embeddings,
     GenerateContent,
 }
 
 impl Wire {
     /// How many there are, for tables by [`Wire::number`].
-    pub(super) const COUNT: usize = 3;
+    pub(super) const COUNT: usize = 5;
 
     /// The wire that is spoken at `path`.
     pub(super) fn of(path: &str) -> Option<Self> {
         let path = without_query(path);
         if path.ends_with("/chat/completions") {
             Some(Self::ChatCompletions)
+        } else if path.ends_with("/responses") {
+            Some(Self::Responses)
+        } else if path.ends_with("/messages") {
+            Some(Self::Messages)
         } else if path.ends_with("/embeddings") {
             Some(Self::Embeddings)
         } else if path.ends_with(":generateContent") || path.ends_with(":streamGenerateContent") {
@@ -51,6 +59,13 @@ impl Wire {
         };
         match self {
             Self::ChatCompletions => count("messages", |message| message["role"] == "tool"),
+            Self::Responses => count("input", |item| item["type"] == "function_call_output"),
+            Self::Messages => {
+                let messages = body["messages"].as_array().into_iter().flatten();
+                let blocks = messages.filter_map(|message| message["content"].as_array());
+                let is_result = |block: &&Value| block["type"] == "tool_result";
+                blocks.flatten().filter(is_result).count()
+            }
             Self::Embeddings => 0,
             Self::GenerateContent => gemini::tool_results(body),
         }
@@ -65,6 +80,8 @@ impl Wire {
     pub(super) fn judge(self, body: &Value) -> Vec<Violation> {
         match self {
             Self::ChatCompletions => chat::judge(body),
+            Self::Responses => responses::judge(body),
+            Self::Messages => messages::judge(body),
             Self::Embeddings => embeddings::judge(body),
             Self::GenerateContent => gemini::judge(body),
         }
@@ -74,6 +91,8 @@ impl Wire {
     pub(super) fn body(self, answer: &ModelAnswer, reply: &Reply) -> Value {
         match self {
             Self::ChatCompletions => chat::body(answer, reply),
+            Self::Responses => responses::body(answer, reply),
+            Self::Messages => messages::body(answer, reply),
             // A conversation's answer is none to a request for vectors.
             Self::Embeddings => self.error_body(),
             Self::GenerateContent => gemini::body(answer, reply),
@@ -85,6 +104,8 @@ impl Wire {
     pub(super) fn events(self, answer: &ModelAnswer, reply: &Reply, usage: bool) -> Vec<String> {
         match self {
             Self::ChatCompletions => chat::events(answer, reply, usage),
+            Self::Responses => responses::events(answer, reply),
+            Self::Messages => messages::events(answer, reply, usage),
             Self::Embeddings => vec![self.error_event()],
             Self::GenerateContent => gemini::events(answer, reply),
         }
@@ -94,6 +115,8 @@ impl Wire {
     pub(super) fn role_only(self) -> String {
         match self {
             Self::ChatCompletions => chat::role_only(),
+            Self::Responses => responses::role_only(),
+            Self::Messages => messages::role_only(),
             Self::Embeddings => self.error_event(),
             Self::GenerateContent => gemini::role_only(),
         }
@@ -102,11 +125,12 @@ impl Wire {
     /// The body of an error of the provider.
     pub(super) fn error_body(self) -> Value {
         match self {
-            Self::ChatCompletions | Self::Embeddings => json!({"error": {
+            Self::ChatCompletions | Self::Responses | Self::Embeddings => json!({"error": {
                 "message": "the provider gave up",
                 "type": "server_error",
                 "code": "upstream_failed",
             }}),
+            Self::Messages => messages::error_body(),
             Self::GenerateContent => json!({"error": {
                 "code": 500,
                 "message": "the provider gave up",
@@ -117,7 +141,13 @@ impl Wire {
 
     /// An error inside a stream.
     pub(super) fn error_event(self) -> String {
-        event(&self.error_body())
+        match self {
+            Self::ChatCompletions | Self::Embeddings | Self::GenerateContent => {
+                event(&self.error_body())
+            }
+            Self::Responses => responses::error_event(),
+            Self::Messages => messages::event(&self.error_body()),
+        }
     }
 }
 

@@ -6,24 +6,44 @@ use serde_json::{Map, Value};
 
 use crate::server::judge::{Judge, Violation, is_name, is_text};
 
+/// Of OpenAI, and of the servers that speak as it does: llama.cpp, vLLM, Groq, Mistral, DeepSeek,
+/// OpenRouter, xAI.
 const FIELDS: &[&str] = &[
+    "audio",
+    "cache_control",
     "chat_template_kwargs",
     "frequency_penalty",
+    "grammar",
+    "include_reasoning",
+    "json_schema",
     "logit_bias",
     "logprobs",
     "max_completion_tokens",
     "max_tokens",
     "messages",
     "metadata",
+    "min_p",
+    "modalities",
     "model",
+    "models",
     "n",
     "parallel_tool_calls",
-    "presence_penalty",
+    "plugins",
     "prediction",
+    "presence_penalty",
     "prompt_cache_key",
+    "prompt_cache_retention",
+    "prompt_mode",
+    "provider",
+    "random_seed",
+    "reasoning",
     "reasoning_effort",
+    "reasoning_format",
+    "repetition_penalty",
     "response_format",
+    "safe_prompt",
     "safety_identifier",
+    "search_parameters",
     "seed",
     "service_tier",
     "stop",
@@ -31,6 +51,7 @@ const FIELDS: &[&str] = &[
     "stream",
     "stream_options",
     "temperature",
+    "thinking",
     "tool_choice",
     "tools",
     "top_k",
@@ -38,7 +59,28 @@ const FIELDS: &[&str] = &[
     "top_p",
     "user",
     "verbosity",
+    "web_search_options",
 ];
+
+/// Fields of a message by its role.
+const SPOKEN: &[&str] = &["content", "name", "role"];
+const RESULT: &[&str] = &["content", "name", "role", "tool_call_id"];
+const ASSISTANT: &[&str] = &[
+    "annotations",
+    "audio",
+    "content",
+    "images",
+    "name",
+    "prefix",
+    "reasoning",
+    "reasoning_content",
+    "reasoning_details",
+    "refusal",
+    "role",
+    "tool_calls",
+];
+
+const EFFORTS: &[&str] = &["none", "minimal", "low", "medium", "high", "xhigh"];
 
 /// Everything that is wrong with a body.
 pub(in crate::server) fn judge(body: &Value) -> Vec<Violation> {
@@ -118,6 +160,33 @@ impl Chat {
                 false
             }
         };
+        for (name, words) in [
+            ("reasoning_effort", EFFORTS),
+            ("prompt_cache_retention", &["in_memory", "24h"]),
+        ] {
+            let word = body.get(name).map(|word| word.as_str().unwrap_or_default());
+            if word.is_some_and(|word| !words.contains(&word)) {
+                self.0.say(
+                    name,
+                    "word",
+                    format!("expected one of {}", words.join(", ")),
+                );
+            }
+        }
+        for name in [
+            "reasoning",
+            "thinking",
+            "cache_control",
+            "chat_template_kwargs",
+        ] {
+            if body.get(name).is_some_and(|value| !value.is_object()) {
+                self.0.say(name, "object", "expected an object");
+            }
+        }
+        if body.contains_key("seed") && body.contains_key("random_seed") {
+            self.0
+                .say("seed", "both_seeds", "expected one of seed and random_seed");
+        }
         if body.contains_key("stream_options") && !streamed {
             self.0.say(
                 "stream_options",
@@ -245,6 +314,18 @@ impl Chat {
                 );
                 open.clear();
             }
+            let fields = match role {
+                "assistant" => ASSISTANT,
+                "tool" => RESULT,
+                _ => SPOKEN,
+            };
+            for field in message.as_object().into_iter().flat_map(Map::keys) {
+                if !fields.contains(&field.as_str()) {
+                    let path = format!("{path}.{field}");
+                    let what = format!("no field of a message of role `{role}`");
+                    self.0.say(path, "unknown_field", what);
+                }
+            }
             match role {
                 "system" | "developer" | "user" => self.content(&path, message, false),
                 "assistant" => open = self.assistant(&path, message),
@@ -290,7 +371,16 @@ impl Chat {
 
     fn assistant<'a>(&mut self, path: &str, message: &'a Value) -> Vec<&'a str> {
         let calls = message.get("tool_calls");
-        let says_more = calls.is_some() || message.get("refusal").is_some_and(Value::is_string);
+        let beside = |name: &str| message.get(name).is_some_and(|value| !value.is_null());
+        let says_more = [
+            "tool_calls",
+            "refusal",
+            "audio",
+            "reasoning_details",
+            "images",
+        ]
+        .into_iter()
+        .any(beside);
         self.content(path, message, says_more);
         let Some(calls) = calls else {
             return Vec::new();
@@ -361,9 +451,17 @@ impl Chat {
                         Some("image_url") => {
                             part.pointer("/image_url/url").is_some_and(Value::is_string)
                         }
-                        Some("input_audio") => part
-                            .pointer("/input_audio/data")
-                            .is_some_and(Value::is_string),
+                        Some("input_audio") => ["/input_audio/data", "/input_audio"]
+                            .iter()
+                            .any(|place| part.pointer(place).is_some_and(Value::is_string)),
+                        Some("video_url") => {
+                            part.pointer("/video_url/url").is_some_and(Value::is_string)
+                        }
+                        Some("document_url") => {
+                            part.get("document_url").is_some_and(Value::is_string)
+                        }
+                        Some("thinking") => part.get("thinking").is_some_and(Value::is_array),
+                        Some("reference") => part.get("reference_ids").is_some_and(Value::is_array),
                         Some("file") => part.get("file").is_some_and(Value::is_object),
                         Some("refusal") => part.get("refusal").is_some_and(Value::is_string),
                         _ => false,

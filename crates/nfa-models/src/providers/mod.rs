@@ -1,5 +1,8 @@
 //! From `provider/model` to a model.
 
+mod built_in;
+mod provider;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -8,20 +11,23 @@ use nfa_core::Error;
 use nfa_core::ports::{Model, ToolCalling};
 use nfa_core::spec::ModelSpec;
 
-use crate::chat::{ChatCompletions, ChatCompletionsBuilder, Dialect};
+use crate::chat::{ChatCompletions, Dialect};
+use crate::endpoint::AdapterBuilder;
 use crate::errors;
 use crate::key::ApiKey;
-use crate::retry::{Retry, RetryPolicy};
+use crate::layers::{Retry, RetryPolicy};
 use crate::wire::deadlines::Deadlines;
 use crate::wire::http::HttpClient;
+
+pub use provider::{Provider, WireKind};
 
 type Factory = dyn Fn(&ModelSpec) -> Result<Arc<dyn Model>, Error> + Send + Sync;
 type Environment = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 /// The providers that a process knows.
 ///
-/// Built in: `openai` (`OPENAI_API_KEY`, `OPENAI_BASE_URL`), `ollama` (127.0.0.1:11434), and, with a
-/// `base_url`, `llamacpp` and `openai-compatible`. All share one [`HttpClient`] and retry by one policy.
+/// All share one [`HttpClient`] and retry by one policy. `docs/models.md` lists those that are built in, with
+/// their keys and addresses.
 ///
 /// ```
 /// use nfa_core::ports::Model;
@@ -36,16 +42,17 @@ type Environment = dyn Fn(&str) -> Option<String> + Send + Sync;
 /// # Ok::<(), nfa_core::Error>(())
 /// ```
 pub struct Providers {
-    factories: BTreeMap<String, Arc<Factory>>,
+    entries: BTreeMap<String, Entry>,
     environment: Box<Environment>,
     http: HttpClient,
     retry: RetryPolicy,
     deadlines: Deadlines,
 }
 
-const BUILT_IN: [&str; 4] = ["llamacpp", "ollama", "openai", "openai-compatible"];
-const OPENAI: &str = "https://api.openai.com/v1";
-const OLLAMA: &str = "http://127.0.0.1:11434/v1";
+enum Entry {
+    Described(Provider),
+    Made(Arc<Factory>),
+}
 
 impl Default for Providers {
     fn default() -> Self {
@@ -57,8 +64,11 @@ impl Providers {
     /// The built-in providers, with keys from the process's environment.
     pub fn new() -> Self {
         let deadlines = Deadlines::default();
+        let built_in = built_in::all().into_iter();
         Self {
-            factories: BTreeMap::new(),
+            entries: built_in
+                .map(|(name, provider)| (name.to_owned(), Entry::Described(provider)))
+                .collect(),
             environment: Box::new(|name| std::env::var(name).ok()),
             http: HttpClient::new(deadlines.connect),
             retry: RetryPolicy::default(),
@@ -91,13 +101,19 @@ impl Providers {
         self
     }
 
+    /// Knows models called `name/…` by what `provider` says of them; it may replace a built-in one.
+    pub fn add(&mut self, name: impl Into<String>, provider: Provider) {
+        self.entries.insert(name.into(), Entry::Described(provider));
+    }
+
     /// Makes models called `provider/…` by `factory`; it may replace a built-in provider.
     pub fn register(
         &mut self,
         provider: impl Into<String>,
         factory: impl Fn(&ModelSpec) -> Result<Arc<dyn Model>, Error> + Send + Sync + 'static,
     ) {
-        self.factories.insert(provider.into(), Arc::new(factory));
+        self.entries
+            .insert(provider.into(), Entry::Made(Arc::new(factory)));
     }
 
     /// Serves every model called `provider/…` by `model`.
@@ -107,11 +123,7 @@ impl Providers {
 
     /// The names of all providers.
     pub fn names(&self) -> Vec<&str> {
-        let own = self.factories.keys().map(String::as_str);
-        let mut names: Vec<_> = own.chain(BUILT_IN).collect();
-        names.sort_unstable();
-        names.dedup();
-        names
+        self.entries.keys().map(String::as_str).collect()
     }
 
     /// The model that `spec` asks for.
@@ -124,91 +136,104 @@ impl Providers {
             .split_once('/')
             .filter(|(provider, model)| !provider.is_empty() && !model.is_empty())
             .ok_or_else(|| {
-                errors::configuration(
-                    errors::SPEC_INVALID,
-                    format!(
-                        "expected `provider/model`, such as `openai/gpt-5-mini`, found `{}`",
-                        spec.name
-                    ),
-                )
+                invalid(format!(
+                    "expected `provider/model`, such as `openai/gpt-5-mini`, found `{}`",
+                    spec.name
+                ))
             })?;
-        if let Some(factory) = self.factories.get(provider) {
-            return factory(spec);
+        match self.entries.get(provider) {
+            Some(Entry::Made(factory)) => factory(spec),
+            Some(Entry::Described(described)) => self.adapter(spec, model, described),
+            None => Err(self.unknown(provider)),
         }
-        let builder = match provider {
-            "openai" => self.openai(spec, model)?,
-            "ollama" => self.at(spec, model, Some(OLLAMA), Dialect::Compatible)?,
-            "llamacpp" => self.at(spec, model, None, Dialect::LlamaCpp)?,
-            "openai-compatible" => {
-                let dialect = Dialect::of(spec.base_url.as_deref().unwrap_or_default());
-                self.at(spec, model, None, dialect)?
+    }
+
+    fn adapter(
+        &self,
+        spec: &ModelSpec,
+        model: &str,
+        provider: &Provider,
+    ) -> Result<Arc<dyn Model>, Error> {
+        let place = self.place(spec, provider)?;
+        match wire(spec, provider)? {
+            WireKind::ChatCompletions => {
+                let mut builder = ChatCompletions::builder(&spec.name, model, &place.base_url);
+                builder = self.common(builder, spec, place);
+                if let Some(dialect) = provider.dialect {
+                    builder = builder.dialect(dialect);
+                }
+                let chat = builder.tool_calling(tool_calling(spec)?).build()?;
+                Ok(Arc::new(Retry::new(chat, self.retry.clone())))
             }
-            unknown => return Err(self.unknown(unknown)),
+        }
+    }
+
+    /// What every adapter is given.
+    fn common<O>(
+        &self,
+        mut builder: AdapterBuilder<O>,
+        spec: &ModelSpec,
+        place: Place,
+    ) -> AdapterBuilder<O> {
+        if let Some(key) = place.key {
+            builder = builder.api_key(key);
+        }
+        for (name, value) in &spec.headers {
+            builder = builder.header(name, value);
+        }
+        builder.deadlines(self.deadlines).http(self.http.clone())
+    }
+
+    /// Where a model is, and the key to it.
+    fn place(&self, spec: &ModelSpec, provider: &Provider) -> Result<Place, Error> {
+        let elsewhere = spec.base_url.clone().or_else(|| {
+            let variable = provider.base_url_variable.as_ref()?;
+            self.variable(variable)
+        });
+        let is_elsewhere = elsewhere.is_some();
+        let base_url = elsewhere
+            .or_else(|| provider.base_url.as_deref().map(str::to_owned))
+            .ok_or_else(|| {
+                invalid(format!(
+                    "`{}` needs a `base_url`, such as http://127.0.0.1:8080/v1",
+                    spec.name
+                ))
+            })?;
+        let key = match &spec.api_key_env {
+            Some(variable) => Some(self.key(&[variable])?),
+            None if provider.key_variables.is_empty() => None,
+            None => {
+                let variables: Vec<_> = provider.key_variables.iter().map(|name| &**name).collect();
+                match self.key(&variables) {
+                    // A server of one's own in the provider's place may want no key.
+                    Err(_) if is_elsewhere && Dialect::of(&base_url) != Dialect::OpenAi => None,
+                    key => Some(key?),
+                }
+            }
         };
-        let chat = builder
-            .tool_calling(tool_calling(spec)?)
-            .deadlines(self.deadlines)
-            .http(self.http.clone())
-            .build()?;
-        Ok(Arc::new(Retry::new(chat, self.retry.clone())))
+        Ok(Place { base_url, key })
     }
 
     fn variable(&self, name: &str) -> Option<String> {
         (self.environment)(name).filter(|value| !value.trim().is_empty())
     }
 
-    fn openai(&self, spec: &ModelSpec, model: &str) -> Result<ChatCompletionsBuilder, Error> {
-        let base = spec
-            .base_url
-            .clone()
-            .or_else(|| self.variable("OPENAI_BASE_URL"))
-            .unwrap_or_else(|| OPENAI.to_owned());
-        let builder = ChatCompletions::builder(&spec.name, model, &base);
-        let variable = spec.api_key_env.as_deref().unwrap_or("OPENAI_API_KEY");
-        // A server of one's own behind OPENAI_BASE_URL may want no key.
-        let needed = spec.api_key_env.is_some() || Dialect::of(&base) == Dialect::OpenAi;
-        self.keyed(builder, variable, needed)
-    }
-
-    fn at(
-        &self,
-        spec: &ModelSpec,
-        model: &str,
-        usual: Option<&str>,
-        dialect: Dialect,
-    ) -> Result<ChatCompletionsBuilder, Error> {
-        let base = spec.base_url.as_deref().or(usual).ok_or_else(|| {
-            errors::configuration(
-                errors::SPEC_INVALID,
-                format!(
-                    "`{}` needs a `base_url`, such as http://127.0.0.1:8080/v1",
-                    spec.name
-                ),
-            )
-        })?;
-        let builder = ChatCompletions::builder(&spec.name, model, base).dialect(dialect);
-        match &spec.api_key_env {
-            Some(variable) => self.keyed(builder, variable, true),
-            None => Ok(builder),
-        }
-    }
-
-    fn keyed(
-        &self,
-        builder: ChatCompletionsBuilder,
-        variable: &str,
-        needed: bool,
-    ) -> Result<ChatCompletionsBuilder, Error> {
-        match self.variable(variable) {
-            Some(key) => Ok(builder.api_key(ApiKey::new(key))),
-            None if needed => Err(errors::configuration(
-                errors::KEY_MISSING,
-                format!(
-                    "expected an API key in the environment variable `{variable}`, found none: set it, or name another with `api_key_env`"
-                ),
-            )),
-            None => Ok(builder),
-        }
+    /// The key in the first of these variables that is set.
+    fn key(&self, variables: &[&str]) -> Result<ApiKey, Error> {
+        variables
+            .iter()
+            .find_map(|variable| self.variable(variable))
+            .map(ApiKey::new)
+            .ok_or_else(|| {
+                let names: Vec<_> = variables.iter().map(|name| format!("`{name}`")).collect();
+                errors::configuration(
+                    errors::KEY_MISSING,
+                    format!(
+                        "expected an API key in the environment variable {}, found none: set it, or name another with `api_key_env`",
+                        names.join(" or ")
+                    ),
+                )
+            })
     }
 
     fn unknown(&self, provider: &str) -> Error {
@@ -229,17 +254,44 @@ impl Providers {
     }
 }
 
+/// Where a model is, and the key to it.
+struct Place {
+    base_url: String,
+    key: Option<ApiKey>,
+}
+
+fn invalid(message: String) -> Error {
+    errors::configuration(errors::SPEC_INVALID, message)
+}
+
+/// The wire that a spec asks for, or the provider's usual one.
+fn wire(spec: &ModelSpec, provider: &Provider) -> Result<WireKind, Error> {
+    let Some(name) = &spec.wire else {
+        return provider
+            .wires
+            .first()
+            .copied()
+            .ok_or_else(|| invalid(format!("the provider of `{}` speaks no wire", spec.name)));
+    };
+    let wire: WireKind = name.parse()?;
+    if provider.wires.contains(&wire) {
+        return Ok(wire);
+    }
+    Err(invalid(format!(
+        "the provider of `{}` speaks {}, not `{wire}`",
+        spec.name,
+        provider::list(&provider.wires)
+    )))
+}
+
 fn tool_calling(spec: &ModelSpec) -> Result<ToolCalling, Error> {
     match spec.tool_calling.as_deref() {
         None | Some("native") => Ok(ToolCalling::Native),
         Some("constrained") => Ok(ToolCalling::Constrained),
-        Some(other) => Err(errors::configuration(
-            errors::SPEC_INVALID,
-            format!(
-                "expected `native` or `constrained` as `tool_calling` of `{}`, found `{other}`",
-                spec.name
-            ),
-        )),
+        Some(other) => Err(invalid(format!(
+            "expected `native` or `constrained` as `tool_calling` of `{}`, found `{other}`",
+            spec.name
+        ))),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Retries as a layer around any model.
+//! Asking again: retries as a layer around any model.
 
 use std::collections::VecDeque;
 use std::pin::Pin;
@@ -88,7 +88,25 @@ impl RetryPolicy {
 /// Asks again when a call fails in a way that may pass.
 ///
 /// Only errors that say so are tried again. When deltas have surfaced, [`ModelDelta::Retracted`] voids
-/// them first: two answers are never mixed.
+/// them first: two answers are never mixed. What surfaced before an error that ends the call is not
+/// retracted: it is all that there is.
+///
+/// ```
+/// use futures_util::StreamExt;
+/// use nfa_core::ports::{CallContext, Model, ModelDelta, ModelRequest};
+/// use nfa_core::{Category, Component, Error};
+/// use nfa_models::{Retry, RetryPolicy};
+/// use nfa_testkit::scripted::{ScriptedModel, Turn};
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(async {
+/// let overloaded = Error::new(Component::Model, Category::Transient, "model_overloaded", "no capacity");
+/// let script = ScriptedModel::new([Turn::error(overloaded), Turn::text("hi")]);
+/// let model = Retry::new(script, RetryPolicy::default().with_attempts(2));
+/// let (context, request) = (CallContext::detached(), ModelRequest::new(vec![]));
+/// let last = model.generate(&context, &request).next().await;
+/// assert!(matches!(last, Some(Ok(ModelDelta::Finished(_)))));
+/// # });
+/// ```
 #[derive(Debug)]
 pub struct Retry<M> {
     inner: M,
@@ -123,8 +141,8 @@ impl<M: Model> Retry<M> {
         self.policy.per_run > 0
     }
 
-    /// Waits before the next try, or gives back the error that ends the call.
-    async fn wait(&self, context: &CallContext, retries: u32, error: Error) -> Result<(), Error> {
+    /// How long to wait before the next try, or the error that ends the call.
+    fn decide(&self, context: &CallContext, retries: u32, error: Error) -> Result<Duration, Error> {
         if !error.is_retryable() || retries + 1 >= self.policy.attempts {
             return Err(error);
         }
@@ -139,11 +157,15 @@ impl<M: Model> Retry<M> {
         if late || !self.spend(context.run) {
             return Err(error);
         }
-        tokio::select! {
-            biased;
-            () = context.cancellation.cancelled() => Err(errors::cancelled()),
-            () = tokio::time::sleep(wait) => Ok(()),
-        }
+        Ok(wait)
+    }
+}
+
+async fn pause(context: &CallContext, wait: Duration) -> Result<(), Error> {
+    tokio::select! {
+        biased;
+        () = context.cancellation.cancelled() => Err(errors::cancelled()),
+        () = tokio::time::sleep(wait) => Ok(()),
     }
 }
 
@@ -164,7 +186,6 @@ struct Tries<'a, M> {
 
 enum State<'a> {
     Asking(ModelStream<'a>),
-    /// Ends in the error that ended the last try, when it is not tried again.
     Waiting(Pin<Box<dyn Future<Output = Result<(), Error>> + Send + 'a>>),
     Over,
 }
@@ -217,16 +238,19 @@ impl<M: Model> Stream for Tries<'_, M> {
                         Ok(delta)
                     }
                     Some(Err(error)) => {
-                        let again =
-                            error.is_retryable() && this.retries + 1 < this.retry.policy.attempts;
                         let reason = error.code().to_owned();
-                        // Whoever listens learns at once that what it heard is void, not after the wait.
-                        let wait = this.retry.wait(this.context, this.retries, error);
-                        this.state = State::Waiting(Box::pin(wait));
-                        if again && std::mem::take(&mut this.surfaced) {
-                            return Poll::Ready(Some(Ok(ModelDelta::Retracted { reason })));
+                        match this.retry.decide(this.context, this.retries, error) {
+                            // What surfaced before an error that ends the call stays: it is all there is.
+                            Err(error) => Err(error),
+                            Ok(wait) => {
+                                this.state = State::Waiting(Box::pin(pause(this.context, wait)));
+                                // Whoever listens learns at once that what it heard is void.
+                                if std::mem::take(&mut this.surfaced) {
+                                    return Poll::Ready(Some(Ok(ModelDelta::Retracted { reason })));
+                                }
+                                continue;
+                            }
                         }
-                        continue;
                     }
                     None => Err(errors::internal(
                         errors::STREAM_ENDED,

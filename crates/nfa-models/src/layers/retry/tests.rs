@@ -92,6 +92,25 @@ async fn what_has_surfaced_is_retracted_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_surfaced_before_the_last_error_stays() {
+    let broken = |text: &str| {
+        Turn::text(text).breaking_after(1, failing(errors::STREAM_TRUNCATED, Category::Transient))
+    };
+    let model = Retry::new(
+        ScriptedModel::new([broken("one"), broken("two")]),
+        RetryPolicy::default().with_attempts(2),
+    );
+    let items = ask(&model, &CallContext::detached()).await;
+    assert_eq!(code(&items), "stream_truncated");
+    let retracted = |item: &Result<_, _>| matches!(item, Ok(ModelDelta::Retracted { .. }));
+    assert_eq!(items.iter().filter(|item| retracted(item)).count(), 1);
+    assert_eq!(
+        items[items.len() - 2].as_ref().unwrap(),
+        &ModelDelta::Text("two".into())
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn waits_as_long_as_it_is_asked_to_and_no_longer_than_it_may() {
     let limited = |seconds| {
         let error = failing(errors::RATE_LIMITED, Category::Transient);

@@ -1,0 +1,287 @@
+//! The request's body, written once, straight into bytes; what an earlier request wrote is copied.
+
+mod format;
+mod media;
+mod message;
+mod object;
+
+use bytes::Bytes;
+use nfa_core::Error;
+use nfa_core::content::{Message, Opaque, Role};
+use nfa_core::ports::{ModelRequest, ToolCalling, ToolDefinition};
+use nfa_core::spec::ModelSettings;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::dialect::Ways;
+use crate::constrained;
+use crate::endpoint::Endpoint;
+use crate::errors;
+use crate::wire::{Written, sent};
+use object::Object;
+
+/// Bytes of written messages that one adapter keeps.
+const KEPT_MESSAGES: usize = 16 << 20;
+/// Bytes of written tools that one adapter keeps.
+const KEPT_TOOLS: usize = 1 << 20;
+
+/// How requests are written, and what was written before.
+#[derive(Debug)]
+pub(super) struct Writer {
+    ways: &'static Ways,
+    tool_calling: ToolCalling,
+    stream_usage: bool,
+    messages: Written<Message>,
+    tools: Written<[ToolDefinition]>,
+}
+
+/// Fields that are ours: a setting may not change what the answer is read as.
+const OURS: [&str; 6] = [
+    "messages",
+    "model",
+    "n",
+    "response_format",
+    "stream",
+    "stream_options",
+];
+
+impl Writer {
+    pub(super) fn new(ways: &'static Ways, tool_calling: ToolCalling, stream_usage: bool) -> Self {
+        Self {
+            ways,
+            tool_calling,
+            stream_usage: stream_usage && ways.stream_options,
+            messages: Written::new(KEPT_MESSAGES),
+            tools: Written::new(KEPT_TOOLS),
+        }
+    }
+
+    /// Whether the answer is held to a schema that stands for tool calls.
+    pub(super) fn is_constrained(&self, request: &ModelRequest) -> bool {
+        self.tool_calling == ToolCalling::Constrained && !request.tools.is_empty()
+    }
+
+    /// The id of a call as it is sent.
+    #[cfg(test)]
+    pub(super) fn sent_id<'a>(&self, id: &'a str) -> std::borrow::Cow<'a, str> {
+        self.ways.call_ids.sent(id)
+    }
+
+    /// The body.
+    pub(super) fn body(&self, endpoint: &Endpoint, request: &ModelRequest) -> Result<Bytes, Error> {
+        let built_in = check(&request.settings)?;
+        let mut out = Vec::with_capacity(1024);
+        let mut body = Object::begin(&mut out);
+        body.entry("model", &endpoint.model)?;
+        self.write_messages(endpoint, request, body.key("messages"))?;
+        if request.deltas {
+            body.entry("stream", &true)?;
+            if self.stream_usage {
+                body.entry("stream_options", &json!({"include_usage": true}))?;
+            }
+        }
+        let native = self.tool_calling == ToolCalling::Native && !request.tools.is_empty();
+        if native || !built_in.is_empty() {
+            let list = body.key("tools");
+            list.push(b'[');
+            if native {
+                self.tools.elements(&request.tools, list, write_tools)?;
+            }
+            for tool in built_in {
+                object::element(list, tool)?;
+            }
+            list.push(b']');
+            if let Some(parallel) = request.settings.parallel_tool_calls {
+                body.entry("parallel_tool_calls", &parallel)?;
+            }
+        }
+        self.write_format(request, native, &mut body)?;
+        self.write_settings(&request.settings, &mut body)?;
+        body.end();
+        Ok(out.into())
+    }
+
+    fn write_messages(
+        &self,
+        endpoint: &Endpoint,
+        request: &ModelRequest,
+        list: &mut Vec<u8>,
+    ) -> Result<(), Error> {
+        let context = message::Context {
+            ways: self.ways,
+            endpoint,
+        };
+        list.push(b'[');
+        if let Some(schema) = request.output_schema.as_deref()
+            && !self.ways.schemas
+        {
+            object::element(
+                list,
+                &json!({"role": "system", "content": format::told(schema)}),
+            )?;
+        }
+        match self.tool_calling {
+            ToolCalling::Native => {
+                let mut after_tool = false;
+                for message in &request.messages {
+                    let speaks = message.role == Role::User && message::speaks(message);
+                    if after_tool && speaks && !self.ways.user_after_tool {
+                        object::element(
+                            list,
+                            &json!({"role": "assistant", "content": INTERRUPTED}),
+                        )?;
+                    }
+                    let before = list.len();
+                    self.messages
+                        .elements(message, list, |message, out| context.write(message, out))?;
+                    if list.len() > before {
+                        after_tool = !speaks && message::has_results(message);
+                    }
+                }
+            }
+            ToolCalling::Constrained => {
+                let plain = if request.tools.is_empty() {
+                    constrained::without_tools(request)
+                } else {
+                    constrained::messages(request)
+                };
+                for message in &plain {
+                    context.write(message, list)?;
+                }
+            }
+        }
+        list.push(b']');
+        Ok(())
+    }
+
+    fn write_format(
+        &self,
+        request: &ModelRequest,
+        native: bool,
+        body: &mut Object<'_>,
+    ) -> Result<(), Error> {
+        let output = request.output_schema.as_deref();
+        if self.is_constrained(request) {
+            let schema = constrained::Format {
+                tools: &request.tools,
+                output,
+            };
+            return body.entry("response_format", &format::Schema::new(&schema, false));
+        }
+        match output {
+            None => Ok(()),
+            Some(_) if native && !self.ways.schema_beside_tools => Ok(()),
+            Some(schema) if self.ways.schemas => {
+                let strict = sent::is_strict(schema);
+                body.entry("response_format", &format::Schema::new(schema, strict))
+            }
+            Some(_) => body.entry("response_format", &json!({"type": "json_object"})),
+        }
+    }
+
+    fn write_settings(&self, settings: &ModelSettings, body: &mut Object<'_>) -> Result<(), Error> {
+        let extra = &settings.extra;
+        let stop = (!settings.stop.is_empty()).then_some(&settings.stop);
+        let limit = settings
+            .max_output_tokens
+            .filter(|_| !LIMITS.iter().any(|name| extra.contains_key(*name)));
+        entry(body, settings, "temperature", settings.temperature.as_ref())?;
+        entry(body, settings, "top_p", settings.top_p.as_ref())?;
+        entry(body, settings, self.ways.limit, limit.as_ref())?;
+        if let Some(seed) = self.ways.seed {
+            entry(body, settings, seed, settings.seed.as_ref())?;
+        }
+        entry(body, settings, "stop", stop)?;
+        if let Some(effort) = settings.reasoning_effort {
+            for (name, value) in self.ways.effort.fields(effort) {
+                entry(body, settings, name, Some(&value))?;
+            }
+        }
+        if let Some((name, value)) = settings
+            .prompt_cache
+            .and_then(|cache| self.ways.cache.field(cache))
+        {
+            entry(body, settings, name, Some(&value))?;
+        }
+        extra
+            .iter()
+            .filter(|(name, _)| *name != "tools")
+            .filter(|(name, _)| {
+                *name != "parallel_tool_calls" || settings.parallel_tool_calls.is_none()
+            })
+            .try_for_each(|(name, value)| body.entry(name, value))
+    }
+}
+
+/// What a model seems to have said where a provider lets nobody speak before it has.
+const INTERRUPTED: &str = "(interrupted)";
+
+/// The names of the output limit.
+const LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
+
+/// Refuses extra settings that are ours; gives the provider's built-in tools among them.
+fn check(settings: &ModelSettings) -> Result<&[Value], Error> {
+    if let Some(name) = OURS.iter().find(|name| settings.extra.contains_key(**name)) {
+        return Err(errors::input(
+            errors::REQUEST_INVALID,
+            format!("`{name}` may not be among a model's extra settings: the adapter sets it"),
+        ));
+    }
+    match settings.extra.get("tools") {
+        None => Ok(&[]),
+        Some(Value::Array(tools)) => Ok(tools),
+        Some(_) => Err(errors::input(
+            errors::REQUEST_INVALID,
+            "expected a list in the extra setting `tools`: the provider's own tools, which are \
+             added to the agent's",
+        )),
+    }
+}
+
+/// A setting, unless it is absent or among the extra ones, which win.
+fn entry(
+    body: &mut Object<'_>,
+    settings: &ModelSettings,
+    name: &str,
+    value: Option<&impl Serialize>,
+) -> Result<(), Error> {
+    match value.filter(|_| !settings.extra.contains_key(name)) {
+        Some(value) => body.entry(name, value),
+        None => Ok(()),
+    }
+}
+
+fn write_tools(tools: &[ToolDefinition], out: &mut Vec<u8>) -> Result<(), Error> {
+    #[derive(Serialize)]
+    struct Tool<'a> {
+        r#type: &'static str,
+        function: Function<'a>,
+    }
+    #[derive(Serialize)]
+    struct Function<'a> {
+        name: &'a str,
+        #[serde(skip_serializing_if = "str::is_empty")]
+        description: &'a str,
+        parameters: &'a Value,
+    }
+    for tool in tools {
+        let tool = Tool {
+            r#type: "function",
+            function: Function {
+                name: &tool.name,
+                description: &tool.description,
+                parameters: &tool.parameters,
+            },
+        };
+        object::element(out, &tool)?;
+    }
+    Ok(())
+}
+
+/// What a part has to send back to this provider, when it is this provider's.
+fn own<'a>(endpoint: &Endpoint, opaque: Option<&'a Opaque>) -> Option<&'a Value> {
+    endpoint.own(opaque?)
+}
+
+#[cfg(test)]
+mod tests;

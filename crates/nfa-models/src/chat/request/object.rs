@@ -1,0 +1,68 @@
+//! JSON written into bytes, piece by piece.
+
+use nfa_core::Error;
+use serde::Serialize;
+
+use crate::errors;
+
+/// An object in the making.
+pub(super) struct Object<'a> {
+    out: &'a mut Vec<u8>,
+    begun: bool,
+}
+
+impl<'a> Object<'a> {
+    pub(super) fn begin(out: &'a mut Vec<u8>) -> Self {
+        out.push(b'{');
+        Self { out, begun: false }
+    }
+
+    /// A member; its value is to be written into what is given.
+    pub(super) fn key(&mut self, name: &str) -> &mut Vec<u8> {
+        if std::mem::replace(&mut self.begun, true) {
+            self.out.push(b',');
+        }
+        string(name, self.out);
+        self.out.push(b':');
+        self.out
+    }
+
+    pub(super) fn entry(
+        &mut self,
+        name: &str,
+        value: &(impl Serialize + ?Sized),
+    ) -> Result<(), Error> {
+        write(self.key(name), value)
+    }
+
+    pub(super) fn end(self) {
+        self.out.push(b'}');
+    }
+}
+
+/// Another element of a list whose opening bracket, or a comma, stands before the first.
+pub(super) fn element(list: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
+    next(list);
+    write(list, value)
+}
+
+/// Makes room for another element.
+pub(super) fn next(list: &mut Vec<u8>) {
+    if !matches!(list.last(), Some(b'[' | b',')) {
+        list.push(b',');
+    }
+}
+
+fn string(text: &str, out: &mut Vec<u8>) {
+    // A string can always be written.
+    let _ = serde_json::to_writer(out, text);
+}
+
+fn write(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
+    serde_json::to_writer(out, value).map_err(|error| {
+        errors::input(
+            errors::REQUEST_INVALID,
+            format!("the request cannot be written: {error}"),
+        )
+    })
+}

@@ -1,0 +1,79 @@
+//! What every wire writes the same way: names, arguments, data URLs.
+
+use std::borrow::Cow;
+
+use nfa_core::content::ToolCall;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// A tool's name as providers take it back; models make up names that they don't.
+pub(crate) fn name(name: &str) -> Cow<'_, str> {
+    let allowed = |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
+    if (1..=64).contains(&name.len()) && name.chars().all(allowed) {
+        return Cow::Borrowed(name);
+    }
+    let name: String = name
+        .chars()
+        .map(|character| if allowed(character) { character } else { '_' })
+        .take(64)
+        .collect();
+    Cow::Owned(if name.is_empty() {
+        "_".to_owned()
+    } else {
+        name
+    })
+}
+
+/// A past call's arguments as the text of a JSON object: servers that parse them fail on anything else. Some
+/// models write nothing or null when there are none.
+pub(crate) fn arguments(call: &ToolCall) -> Cow<'_, str> {
+    if matches!(call.arguments.trim(), "" | "null") {
+        return Cow::Borrowed("{}");
+    }
+    let is_object = serde_json::from_str::<&RawValue>(&call.arguments)
+        .is_ok_and(|raw| raw.get().starts_with('{'));
+    if is_object {
+        return Cow::Borrowed(&call.arguments);
+    }
+    Cow::Owned(serde_json::json!({"invalid_arguments": call.arguments}).to_string())
+}
+
+/// The base64 of a `data:` URL.
+pub(crate) fn base64_of(url: &str) -> Option<&str> {
+    let (_, data) = url.strip_prefix("data:")?.split_once(";base64,")?;
+    Some(data)
+}
+
+/// Whether OpenAI takes the schema as strict: closed objects all of whose members are required.
+pub(crate) fn is_strict(schema: &Value) -> bool {
+    match schema {
+        Value::Object(map) => {
+            let closed = match map.get("properties") {
+                Some(Value::Object(members)) => {
+                    let required = map.get("required").and_then(Value::as_array);
+                    map.get("additionalProperties") == Some(&Value::Bool(false))
+                        && required.is_some_and(|required| {
+                            members
+                                .keys()
+                                .all(|name| required.iter().any(|item| item == name.as_str()))
+                        })
+                }
+                _ => map.get("type").and_then(Value::as_str) != Some("object"),
+            };
+            closed
+                && ![
+                    "allOf",
+                    "oneOf",
+                    "not",
+                    "if",
+                    "patternProperties",
+                    "default",
+                ]
+                .iter()
+                .any(|keyword| map.contains_key(*keyword))
+                && map.values().all(is_strict)
+        }
+        Value::Array(items) => items.iter().all(is_strict),
+        _ => true,
+    }
+}
