@@ -207,6 +207,28 @@ pub(crate) enum Erase {
     },
 }
 
+/// What a proof shows; everything that is not erased, unless something is named.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Shown {
+    /// Only the leaf of this entry, as `nfa proof receipt RUN --json` names it; may be given several times.
+    #[arg(long, value_name = "ENTRY")]
+    pub(crate) entry: Vec<u64>,
+    /// Only this field, such as `response`, by its name or number; may be given several times. The others stay
+    /// hidden.
+    #[arg(long, value_name = "FIELD")]
+    pub(crate) field: Vec<String>,
+    /// What the model was sent in the turn of `--entry`: all its messages, or those with these numbers, from 0.
+    #[arg(
+        long,
+        value_name = "N,N",
+        num_args = 0..,
+        require_equals = true,
+        value_delimiter = ',',
+        requires = "entry"
+    )]
+    pub(crate) sent: Option<Vec<u64>>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Proof {
     /// Write the proof of a run to a file that can be verified offline.
@@ -219,6 +241,8 @@ pub(crate) enum Proof {
         /// The agent whose log it is, where several took part; otherwise the first.
         #[arg(long)]
         agent: Option<String>,
+        #[command(flatten)]
+        shown: Shown,
     },
     /// Verify a proof; no store and no network are needed. Exits with 10, 11 or 12 where it does not hold.
     Verify {

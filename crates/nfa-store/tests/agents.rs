@@ -57,7 +57,7 @@ impl Place {
             Runtime::builder()
                 .store(store, keys)
                 .poll(Duration::from_millis(5))
-                .lease(Duration::from_millis(500))
+                .lease(Duration::from_secs(2))
                 .build()
                 .unwrap()
         };

@@ -1,9 +1,15 @@
 //! Several processes on one file, and processes that are killed. The children are this test binary.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::print_stdout)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -15,6 +21,12 @@ use nfa_core::ports::{Admission, Batch, Durability, LeaseChange, RunFilter, RunS
 use nfa_store::{Options, Salvage, SqliteStore};
 
 const TTL: u64 = 60_000;
+
+/// SIGKILL.
+const KILLED: i32 = 9;
+
+/// Runs of a process that is killed.
+const RUNS: u32 = 8;
 
 fn open(file: &Path, durability: Durability) -> SqliteStore {
     SqliteStore::open(file, Options::with_durability(durability)).unwrap()
@@ -225,7 +237,7 @@ async fn child_that_is_killed() {
         _ => Durability::Relaxed,
     };
     let store = std::sync::Arc::new(open(&file, durability));
-    let tasks: Vec<_> = (0..8)
+    let tasks: Vec<_> = (0..RUNS)
         .map(|number| {
             let store = store.clone();
             tokio::spawn(async move {
@@ -250,6 +262,14 @@ async fn child_that_is_killed() {
     }
 }
 
+/// The run that a line of the child's acknowledges an entry of, and the entry's number. A run's numbers grow.
+fn acknowledgement(line: &str) -> Option<(RunId, u64)> {
+    // The harness may have begun the line.
+    let words = line.get(line.find("ACK ")? + 4..)?;
+    let (run, seq) = words.split_once(' ')?;
+    Some((run.parse().ok()?, seq.parse().ok()?))
+}
+
 #[tokio::test]
 async fn a_killed_process_loses_nothing_acknowledged() {
     let directory = tempfile::tempdir().unwrap();
@@ -258,40 +278,26 @@ async fn a_killed_process_loses_nothing_acknowledged() {
     for round in 0..12 {
         let mut child = child("child_that_is_killed", &file, round);
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        // Killed in the middle of its work: after so many acknowledgements, at another point each round.
-        let mut wanted = 40 + round * 37;
-        let mut note = |line: String| -> bool {
-            let Some(at) = line.find("ACK ") else {
-                return false;
-            };
-            let mut words = line[at + 4..].split(' ');
-            let run = words.next().and_then(|word| word.parse::<RunId>().ok());
-            let seq = words.next().and_then(|word| word.parse::<u64>().ok());
-            if let (Some(run), Some(seq)) = (run, seq) {
-                let newest = acknowledged.entry(run).or_default();
-                *newest = seq.max(*newest);
-                return true;
-            }
-            false
-        };
-        for line in lines.by_ref() {
-            if note(line.unwrap()) {
-                wanted -= 1;
-            }
-            if wanted == 0 {
-                break;
+        // Killed in the middle of its work: after so many acknowledgements, at another point each round, and
+        // not before each of its runs has one.
+        let wanted = 40 + round as usize * 37;
+        let (mut heard, mut runs) = (0, BTreeSet::new());
+        while heard < wanted || runs.len() < RUNS as usize {
+            let line = lines.next().expect("it ended by itself").unwrap();
+            if let Some((run, seq)) = acknowledgement(&line) {
+                heard += 1;
+                runs.insert(run);
+                acknowledged.insert(run, seq);
             }
         }
         child.kill().unwrap();
         // What it still wrote into the pipe counts, but for a torn last line.
         let mut rest: Vec<String> = lines.map_while(Result::ok).collect();
         rest.pop();
-        rest.into_iter().for_each(|line| {
-            note(line);
-        });
-        child.wait().unwrap();
+        acknowledged.extend(rest.iter().filter_map(|line| acknowledgement(line)));
+        assert_eq!(child.wait().unwrap().signal(), Some(KILLED));
     }
-    assert_eq!(acknowledged.len(), 12 * 8);
+    assert_eq!(acknowledged.len(), 12 * RUNS as usize);
 
     let store = open(&file, Durability::Full);
     for (run, newest) in &acknowledged {

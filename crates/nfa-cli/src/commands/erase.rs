@@ -138,7 +138,7 @@ async fn find(session: &Session, what: Erase) -> Result<(Target, Erasure, String
             (Target::Run(run), Erasure::Run(run), words)
         }
         Erase::Field { run, entry, field } => {
-            let field = self::field(&field)?;
+            let field = field_named(&field)?;
             let run = session.find_run(&run).await?;
             let words = format!("run {run}: the field {field} of entry {entry}");
             (
@@ -204,7 +204,8 @@ fn tell(what: Target, words: &str, erased: &Erased, out: &mut Out) {
     );
 }
 
-fn field(text: &str) -> Result<FieldId, Error> {
+/// A field by its name or number.
+pub(super) fn field_named(text: &str) -> Result<FieldId, Error> {
     // A number that has no name is shown as `field-99`.
     let number = text.strip_prefix("field-").unwrap_or(text).parse().ok();
     number

@@ -1,7 +1,9 @@
 //! What goes on beside the runs: leases, inboxes of other processes, sequencing, checking.
 
 use std::sync::{Arc, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::proof::Sequencer;
 use super::shared::Shared;

@@ -2,7 +2,9 @@
 //! may have lapsed (law L9).
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::error::{Category, Component, Error};
 

@@ -9,7 +9,7 @@ use super::agent::Agent;
 use super::builder::RuntimeBuilder;
 use super::cache::ContentCache;
 use super::handle::RunHandle;
-use super::proof::{LogInfo, Receipt, ReceiptState};
+use super::proof::{LogInfo, Receipt, ReceiptState, Sent, turn_bundle};
 use super::resume::{ResumeOptions, read_journal, resume, run_unknown};
 use super::shared::Shared;
 use super::start::RunBuilder;
@@ -211,18 +211,45 @@ impl Runtime {
     /// # Errors
     /// `nothing_recorded`, `not_checkpointed`, `log_damaged`, and what the store gives.
     pub async fn proof(&self, run: RunId, agent: Option<&str>) -> Result<Bundle, Error> {
-        let record = self.run_record(run).await?;
-        if let Some(sequencer) = &self.shared.sequencer {
-            // Where a log of the run is known to be damaged, so are proofs from it.
-            sequencer.receipt(run).await?;
-        }
-        let content =
-            ContentCache::new(Arc::new(self.shared.reading_vault(&record.subject).await?));
+        let (_, content) = self.provable(run).await?;
         let log = match agent {
             Some(name) => Some(self.existing_log(name).await?),
             None => None,
         };
         super::proof::bundle(&*self.shared.store, &self.shared.own, &content, run, log).await
+    }
+
+    /// The proof of one turn of a run that also shows what its model was sent: the messages with these numbers,
+    /// counted from 0, or all when `None`. Instructions are not among them; the program's hash covers those.
+    /// `entry` is the one of the turn's leaf, which the receipt names.
+    ///
+    /// # Errors
+    /// `field_unknown` where that entry has no leaf of a turn; `content_erased` when something that was sent is
+    /// gone, since the others can't be shown without it; as [`Runtime::proof`].
+    pub async fn context_proof(
+        &self,
+        run: RunId,
+        entry: u64,
+        messages: Option<&[u64]>,
+    ) -> Result<Bundle, Error> {
+        let (record, content) = self.provable(run).await?;
+        let shared = &self.shared;
+        let entries = read_journal(shared, run).await?;
+        let program = Arc::new(shared.program_of(&record).await?);
+        let store = &*shared.store;
+        let sent = Sent::rebuild(store, &content, &record, program, &entries, entry).await?;
+        turn_bundle(store, &shared.own, &content, run, entry, &sent, messages).await
+    }
+
+    /// A run, and what opens its content; refused where a log of the run is known to be damaged, since so are
+    /// proofs from it.
+    async fn provable(&self, run: RunId) -> Result<(RunRecord, ContentCache), Error> {
+        let record = self.run_record(run).await?;
+        if let Some(sequencer) = &self.shared.sequencer {
+            sequencer.receipt(run).await?;
+        }
+        let vault = self.shared.reading_vault(&record.subject).await?;
+        Ok((record, ContentCache::new(Arc::new(vault))))
     }
 
     /// The proof log of an agent: its name, key, size and newest checkpoint.

@@ -194,6 +194,11 @@ impl Shared {
         if let Some(bound) = self.bindings.get(record.program) {
             return Ok(bound);
         }
+        self.bindings.bind_stored(self.program_of(record).await?)
+    }
+
+    /// The program that a run is pinned to, as it is stored.
+    pub(super) async fn program_of(&self, record: &RunRecord) -> Result<Program, Error> {
         let stored = self.store.program(record.program).await?.ok_or_else(|| {
             Error::new(
                 Component::Store,
@@ -205,7 +210,7 @@ impl Shared {
                 ),
             )
         })?;
-        self.bindings.bind_stored(Program::from_canonical(&stored)?)
+        Program::from_canonical(&stored)
     }
 
     /// Gives a lease back without driving the run; it would lapse anyway.

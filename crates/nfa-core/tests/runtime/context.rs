@@ -1,10 +1,11 @@
-//! The context chain of law L10, checked from outside: from the disclosed head and what the model was sent.
+//! The context chain of law L10, checked from outside: from the disclosed head, its parts, and what the model was
+//! sent.
 
 use std::sync::Arc;
 
 use nfa_core::content::Message;
-use nfa_core::runtime::{Agent, Runtime};
-use nfa_proof::{FieldId, VerifierKey, VerifyPolicy};
+use nfa_core::runtime::{Agent, Erasure, Runtime};
+use nfa_proof::{Bundle, FieldId, Leaf, LeafKind, VerifierKey, VerifyPolicy};
 use nfa_testkit::scripted::{ScriptedModel, Turn};
 
 use crate::support::{add, model, runtime};
@@ -105,4 +106,124 @@ async fn every_turn_is_sent_the_same_messages_again() {
             assert!(Arc::ptr_eq(old, new), "{old:?}");
         }
     }
+}
+/// The entries of a run whose leaves are of turns, in order.
+async fn turns_of(runtime: &Runtime, run: nfa_core::ids::RunId) -> Vec<u64> {
+    let leaves = runtime.store().leaves(run).await.unwrap().into_iter();
+    let kind = |leaf: &[u8]| Leaf::decode(leaf).unwrap().header().kind;
+    leaves
+        .filter(|(draft, _)| kind(&draft.leaf) == LeafKind::Interaction)
+        .map(|(draft, _)| draft.entry)
+        .collect()
+}
+
+async fn verified(runtime: &Runtime, bundle: Bundle) -> Result<Bundle, &'static str> {
+    let info = runtime.log_info("helper").await.unwrap();
+    let policy = VerifyPolicy::new([VerifierKey::parse(&info.verifier_key).unwrap()]);
+    bundle.verify(&policy).map_err(|error| error.code())?;
+    Ok(bundle)
+}
+
+/// The parts that a bundle of one turn shows.
+fn parts(bundle: &Bundle) -> Vec<(u64, Message)> {
+    let context = bundle.leaves()[0].context.as_ref().unwrap();
+    let parts = context.parts.iter();
+    parts
+        .map(|part| (part.step, serde_json::from_slice(&part.value).unwrap()))
+        .collect()
+}
+
+/// What was sent but for the instructions, which are the program's.
+fn without_instructions(model: &ScriptedModel, request: usize) -> Vec<Message> {
+    let messages = sent(model, request);
+    assert_eq!(&*messages[0].joined_text(), "Be brief.");
+    messages[1..].iter().map(|one| (**one).clone()).collect()
+}
+
+#[tokio::test]
+async fn l10_any_part_of_what_a_model_was_sent_can_be_shown() {
+    for window in [None, Some(1), Some(0)] {
+        let call = || Turn::call("add", r#"{"a":1,"b":2}"#);
+        let model = model([
+            call(),
+            Turn::text("3"),
+            Turn::text("again 3"),
+            call(),
+            Turn::text("still 3"),
+        ]);
+        let runtime = runtime();
+        let agent = Agent::builder("helper")
+            .instructions("Be brief.")
+            .model(model.clone())
+            .tool(add().0);
+        let agent = match window {
+            Some(runs) => agent.history_runs(runs),
+            None => agent,
+        };
+        let agent = agent.build().unwrap();
+        let mut runs = Vec::new();
+        for question in ["1+2?", "again?", "sure?"] {
+            let run = runtime.run(&agent, question).session("s");
+            runs.push(run.outcome().await.unwrap().run());
+        }
+        let mut request = 0;
+        for run in runs {
+            runtime.checkpointed(run).await.unwrap();
+            for entry in turns_of(&runtime, run).await {
+                let was_sent = without_instructions(&model, request);
+                let all = runtime.context_proof(run, entry, None).await.unwrap();
+                let all = verified(&runtime, all).await.unwrap();
+                let expected: Vec<_> = (0..).zip(was_sent.clone()).collect();
+                assert_eq!(parts(&all), expected, "{window:?}, request {request}");
+                // Any one alone, and nothing of the others.
+                for (number, message) in expected {
+                    let one = [number];
+                    let one = runtime.context_proof(run, entry, Some(&one)).await.unwrap();
+                    let one = verified(&runtime, one).await.unwrap();
+                    assert_eq!(parts(&one), [(number, message)]);
+                }
+                let none = runtime
+                    .context_proof(run, entry, Some(&[was_sent.len() as u64]))
+                    .await;
+                assert_eq!(none.unwrap_err().code(), "field_unknown");
+                request += 1;
+            }
+        }
+        assert_eq!(request, 5);
+    }
+}
+
+#[tokio::test]
+async fn a_part_that_was_not_sent_is_not_proved() {
+    let model = model([Turn::text("Hello.")]);
+    let runtime = runtime();
+    let agent = Agent::builder("helper").model(model).build().unwrap();
+    let run = runtime.run(&agent, "Hi").outcome().await.unwrap().run();
+    runtime.checkpointed(run).await.unwrap();
+    let entry = turns_of(&runtime, run).await[0];
+    let bundle = runtime.context_proof(run, entry, None).await.unwrap();
+    let changed = |change: fn(&mut nfa_proof::ContextPart)| {
+        let note = nfa_proof::Note::parse(bundle.checkpoint().as_bytes()).unwrap();
+        let mut leaves = bundle.leaves().to_vec();
+        change(&mut leaves[0].context.as_mut().unwrap().parts[0]);
+        Bundle::new(note, leaves).unwrap()
+    };
+    let same = changed(|_| {});
+    verified(&runtime, same).await.unwrap();
+    let other = changed(|part| part.value = br#"{"role":"user"}"#.to_vec());
+    assert_eq!(
+        verified(&runtime, other).await.unwrap_err(),
+        "context_mismatch"
+    );
+    let salted = changed(|part| part.salt[0] ^= 1);
+    assert_eq!(
+        verified(&runtime, salted).await.unwrap_err(),
+        "context_mismatch"
+    );
+    let no_turn = runtime.context_proof(run, 0, None).await.unwrap_err();
+    assert_eq!(no_turn.code(), "field_unknown");
+
+    runtime.erase(Erasure::Run(run)).await.unwrap();
+    let gone = runtime.context_proof(run, entry, None).await.unwrap_err();
+    assert_eq!(gone.code(), "content_erased");
 }

@@ -9,13 +9,19 @@ use std::sync::Arc;
 
 use nfa_core::Error;
 use nfa_core::ports::{Model, ToolCalling};
-use nfa_core::spec::ModelSpec;
+use nfa_core::spec::{ModelSettings, ModelSpec};
 
-use crate::chat::{ChatCompletions, Dialect};
+use crate::chat::ChatCompletions;
 use crate::endpoint::AdapterBuilder;
 use crate::errors;
+use crate::gemini::GenerateContent;
 use crate::key::ApiKey;
-use crate::layers::{Retry, RetryPolicy};
+use crate::layers::{
+    BreakerKey, BreakerPolicy, Breakers, Fallback, Meter, PriceTable, RateLimiter, Retry,
+    RetryPolicy, Traced,
+};
+use crate::messages::Messages;
+use crate::responses::Responses;
 use crate::wire::deadlines::Deadlines;
 use crate::wire::http::HttpClient;
 
@@ -26,12 +32,14 @@ type Environment = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 /// The providers that a process knows.
 ///
-/// All share one [`HttpClient`] and retry by one policy. `docs/models.md` lists those that are built in, with
-/// their keys and addresses.
+/// `docs/models.md` lists those that are built in, with their keys and addresses. All share one [`HttpClient`].
+/// Around each model are a circuit breaker (one for each provider, model and key), a span of tracing without
+/// content, and retries; then the models of the spec's `fallback`. Rate limits, prices and a meter are there when
+/// they are asked for. Every other layer of this crate can be put around what [`Providers::model`] gives.
 ///
 /// ```
 /// use nfa_core::ports::Model;
-/// use nfa_core::spec::ModelSpec;
+/// use nfa_core::spec::{ModelSettings, ModelSpec};
 /// use nfa_models::Providers;
 ///
 /// let providers = Providers::new();
@@ -47,6 +55,10 @@ pub struct Providers {
     http: HttpClient,
     retry: RetryPolicy,
     deadlines: Deadlines,
+    breakers: Breakers,
+    limiters: BTreeMap<String, RateLimiter>,
+    prices: PriceTable,
+    meter: Option<Meter>,
 }
 
 enum Entry {
@@ -64,15 +76,18 @@ impl Providers {
     /// The built-in providers, with keys from the process's environment.
     pub fn new() -> Self {
         let deadlines = Deadlines::default();
-        let built_in = built_in::all().into_iter();
         Self {
-            entries: built_in
+            entries: built_in::all()
                 .map(|(name, provider)| (name.to_owned(), Entry::Described(provider)))
                 .collect(),
             environment: Box::new(|name| std::env::var(name).ok()),
             http: HttpClient::new(deadlines.connect),
             retry: RetryPolicy::default(),
             deadlines,
+            breakers: Breakers::new(BreakerPolicy::default()),
+            limiters: BTreeMap::new(),
+            prices: PriceTable::new(),
+            meter: None,
         }
     }
 
@@ -101,6 +116,34 @@ impl Providers {
         self
     }
 
+    /// The same with circuit breakers of another policy.
+    #[must_use]
+    pub fn with_breakers(mut self, policy: BreakerPolicy) -> Self {
+        self.breakers = Breakers::new(policy);
+        self
+    }
+
+    /// The same, keeping all models of `provider` together to what `limiter` allows.
+    #[must_use]
+    pub fn with_rate_limit(mut self, provider: impl Into<String>, limiter: RateLimiter) -> Self {
+        self.limiters.insert(provider.into(), limiter);
+        self
+    }
+
+    /// The same with these prices: answers and limits of cost know what they cost.
+    #[must_use]
+    pub fn with_prices(mut self, prices: PriceTable) -> Self {
+        self.prices = prices;
+        self
+    }
+
+    /// The same, with every call counted by `meter`.
+    #[must_use]
+    pub fn with_meter(mut self, meter: Meter) -> Self {
+        self.meter = Some(meter);
+        self
+    }
+
     /// Knows models called `name/…` by what `provider` says of them; it may replace a built-in one.
     pub fn add(&mut self, name: impl Into<String>, provider: Provider) {
         self.entries.insert(name.into(), Entry::Described(provider));
@@ -126,11 +169,29 @@ impl Providers {
         self.entries.keys().map(String::as_str).collect()
     }
 
-    /// The model that `spec` asks for.
+    /// The model that `spec` asks for, with its fallbacks behind it.
     ///
     /// # Errors
     /// `model_spec_invalid`, `model_unknown_provider`, `model_key_missing`, `model_key_invalid`.
     pub fn model(&self, spec: &ModelSpec) -> Result<Arc<dyn Model>, Error> {
+        let first = self.one(spec)?;
+        if spec.fallback.is_empty() {
+            return Ok(first);
+        }
+        let mut chain = Fallback::new(first);
+        for next in &spec.fallback {
+            if next.settings != ModelSettings::default() {
+                return Err(invalid(format!(
+                    "`{}` stands in for `{}` and is asked with its settings: leave out its own",
+                    next.name, spec.name
+                )));
+            }
+            chain = chain.or(self.model(next)?);
+        }
+        Ok(Arc::new(chain))
+    }
+
+    fn one(&self, spec: &ModelSpec) -> Result<Arc<dyn Model>, Error> {
         let (provider, model) = spec
             .name
             .split_once('/')
@@ -143,7 +204,7 @@ impl Providers {
             })?;
         match self.entries.get(provider) {
             Some(Entry::Made(factory)) => factory(spec),
-            Some(Entry::Described(described)) => self.adapter(spec, model, described),
+            Some(Entry::Described(described)) => self.adapter(spec, (provider, model), described),
             None => Err(self.unknown(provider)),
         }
     }
@@ -151,21 +212,73 @@ impl Providers {
     fn adapter(
         &self,
         spec: &ModelSpec,
-        model: &str,
+        (name, model): (&str, &str),
         provider: &Provider,
     ) -> Result<Arc<dyn Model>, Error> {
         let place = self.place(spec, provider)?;
-        match wire(spec, provider)? {
+        let mut breaker = BreakerKey::new(name, format!("{model} at {}", place.base_url));
+        if let Some(key) = &place.key {
+            breaker = breaker.with_api_key(key);
+        }
+        let base_url = place.base_url.clone();
+        let wire = wire(spec, provider, place.is_elsewhere)?;
+        let tool_calling = tool_calling(spec)?;
+        if tool_calling == ToolCalling::Constrained && wire != WireKind::ChatCompletions {
+            return Err(invalid(format!(
+                "`constrained` tool calling of `{}` needs the wire `{}`, found `{wire}`",
+                spec.name,
+                WireKind::ChatCompletions
+            )));
+        }
+        Ok(match wire {
             WireKind::ChatCompletions => {
-                let mut builder = ChatCompletions::builder(&spec.name, model, &place.base_url);
-                builder = self.common(builder, spec, place);
+                let builder = ChatCompletions::builder(&spec.name, model, base_url);
+                let mut builder = self.common(builder, spec, place);
                 if let Some(dialect) = provider.dialect {
                     builder = builder.dialect(dialect);
                 }
-                let chat = builder.tool_calling(tool_calling(spec)?).build()?;
-                Ok(Arc::new(Retry::new(chat, self.retry.clone())))
+                self.layered(name, builder.tool_calling(tool_calling).build()?, breaker)
             }
+            WireKind::Responses => {
+                let builder = Responses::builder(&spec.name, model, base_url);
+                let adapter = self.common(builder, spec, place).build()?;
+                self.layered(name, adapter, breaker)
+            }
+            WireKind::Messages => {
+                let builder = Messages::builder(&spec.name, model, base_url);
+                let adapter = self.common(builder, spec, place).build()?;
+                self.layered(name, adapter, breaker)
+            }
+            WireKind::GenerateContent => {
+                let builder = GenerateContent::builder(&spec.name, model, base_url);
+                let adapter = self.common(builder, spec, place).build()?;
+                self.layered(name, adapter, breaker)
+            }
+        })
+    }
+
+    /// The layers that every adapter gets. A try is counted, limited and traced by itself; an open breaker
+    /// takes no place of the rate limit.
+    fn layered<M: Model + 'static>(
+        &self,
+        provider: &str,
+        adapter: M,
+        breaker: BreakerKey,
+    ) -> Arc<dyn Model> {
+        let limiter = self.limiters.get(provider);
+        if limiter.is_none() && self.meter.is_none() {
+            let guarded = self.breakers.around(Traced::new(adapter), breaker);
+            return Arc::new(Retry::new(guarded, self.retry.clone()));
         }
+        let mut model: Arc<dyn Model> = Arc::new(Traced::new(adapter));
+        if let Some(meter) = &self.meter {
+            model = Arc::new(meter.around(model));
+        }
+        if let Some(limiter) = limiter {
+            model = Arc::new(limiter.around(model));
+        }
+        let guarded = self.breakers.around(model, breaker);
+        Arc::new(Retry::new(guarded, self.retry.clone()))
     }
 
     /// What every adapter is given.
@@ -181,6 +294,9 @@ impl Providers {
         for (name, value) in &spec.headers {
             builder = builder.header(name, value);
         }
+        if let Some(price) = self.prices.price(&spec.name) {
+            builder = builder.price(price);
+        }
         builder.deadlines(self.deadlines).http(self.http.clone())
     }
 
@@ -190,7 +306,9 @@ impl Providers {
             let variable = provider.base_url_variable.as_ref()?;
             self.variable(variable)
         });
-        let is_elsewhere = elsewhere.is_some();
+        let is_elsewhere = elsewhere
+            .as_ref()
+            .is_some_and(|url| Some(url.trim_end_matches('/')) != provider.base_url.as_deref());
         let base_url = elsewhere
             .or_else(|| provider.base_url.as_deref().map(str::to_owned))
             .ok_or_else(|| {
@@ -206,12 +324,16 @@ impl Providers {
                 let variables: Vec<_> = provider.key_variables.iter().map(|name| &**name).collect();
                 match self.key(&variables) {
                     // A server of one's own in the provider's place may want no key.
-                    Err(_) if is_elsewhere && Dialect::of(&base_url) != Dialect::OpenAi => None,
+                    Err(_) if is_elsewhere => None,
                     key => Some(key?),
                 }
             }
         };
-        Ok(Place { base_url, key })
+        Ok(Place {
+            base_url,
+            is_elsewhere,
+            key,
+        })
     }
 
     fn variable(&self, name: &str) -> Option<String> {
@@ -257,6 +379,8 @@ impl Providers {
 /// Where a model is, and the key to it.
 struct Place {
     base_url: String,
+    /// Whether that is another place than the provider's own.
+    is_elsewhere: bool,
     key: Option<ApiKey>,
 }
 
@@ -265,12 +389,11 @@ fn invalid(message: String) -> Error {
 }
 
 /// The wire that a spec asks for, or the provider's usual one.
-fn wire(spec: &ModelSpec, provider: &Provider) -> Result<WireKind, Error> {
+fn wire(spec: &ModelSpec, provider: &Provider, is_elsewhere: bool) -> Result<WireKind, Error> {
     let Some(name) = &spec.wire else {
-        return provider
-            .wires
-            .first()
-            .copied()
+        let elsewhere = provider.wire_elsewhere.filter(|_| is_elsewhere);
+        return elsewhere
+            .or_else(|| provider.wires.first().copied())
             .ok_or_else(|| invalid(format!("the provider of `{}` speaks no wire", spec.name)));
     };
     let wire: WireKind = name.parse()?;
@@ -377,6 +500,88 @@ mod tests {
         spec.tool_calling = Some("constrained".to_owned());
         let model = all.model(&spec).unwrap();
         assert_eq!(model.capabilities().tool_calling, ToolCalling::Constrained);
+    }
+
+    #[test]
+    fn every_built_in_provider_can_be_asked() {
+        let all = Providers::new()
+            .with_environment(|name| name.ends_with("_API_KEY").then(|| "k".to_owned()));
+        for name in all.names() {
+            let mut spec = ModelSpec::from(format!("{name}/m"));
+            let needs_place = [
+                "anthropic-compatible",
+                "llamacpp",
+                "openai-compatible",
+                "vllm",
+            ];
+            if needs_place.contains(&name) {
+                assert_eq!(code(&all, &spec), "model_spec_invalid", "{name}");
+                spec.base_url = Some("http://127.0.0.1:1".to_owned());
+            }
+            assert_eq!(code(&all, &spec), format!("ok {name}/m"));
+        }
+    }
+
+    #[test]
+    fn a_wire_is_one_that_the_provider_speaks() {
+        let all = providers(&[("OPENAI_API_KEY", "k"), ("ANTHROPIC_API_KEY", "k")]);
+        let mut spec = ModelSpec::from("openai/m");
+        for (wire, expected) in [
+            ("chat_completions", "ok openai/m"),
+            ("responses", "ok openai/m"),
+            ("messages", "model_spec_invalid"),
+            ("telex", "model_spec_invalid"),
+        ] {
+            spec.wire = Some(wire.to_owned());
+            assert_eq!(code(&all, &spec), expected, "{wire}");
+        }
+        spec.wire = Some("responses".to_owned());
+        spec.tool_calling = Some("constrained".to_owned());
+        assert_eq!(code(&all, &spec), "model_spec_invalid");
+        // Its own place speaks Responses by itself, any other the older wire.
+        spec.wire = None;
+        assert_eq!(code(&all, &spec), "model_spec_invalid");
+        spec.base_url = Some("http://127.0.0.1:1/v1".to_owned());
+        assert_eq!(code(&all, &spec), "ok openai/m");
+    }
+
+    #[test]
+    fn a_provider_of_ones_own_is_a_line() {
+        let mut all = providers(&[("ACME_API_KEY", "k")]);
+        let acme = Provider::new(WireKind::Messages)
+            .at("http://127.0.0.1:1/v1")
+            .keyed("ACME_API_KEY");
+        all.add("acme", acme);
+        assert_eq!(code(&all, &"acme/m".into()), "ok acme/m");
+        let without_key = Provider::new(WireKind::Messages)
+            .at("http://127.0.0.1:1/v1")
+            .keyed("ACME_KEY");
+        all.add("acme", without_key);
+        assert_eq!(code(&all, &"acme/m".into()), "model_key_missing");
+    }
+
+    #[test]
+    fn fallbacks_are_checked_with_the_model_that_they_stand_in_for() {
+        let all = providers(&[("OPENAI_API_KEY", "k")]);
+        let mut spec = ModelSpec::from("openai/m");
+        spec.fallback = vec!["ollama/n".into()];
+        assert_eq!(code(&all, &spec), "ok openai/m");
+        spec.fallback = vec!["anthropic/n".into()];
+        assert_eq!(code(&all, &spec), "model_key_missing");
+        let mut other = ModelSpec::from("ollama/n");
+        other.settings.seed = Some(1);
+        spec.fallback = vec![other];
+        assert_eq!(code(&all, &spec), "model_spec_invalid");
+    }
+
+    #[test]
+    fn headers_are_checked() {
+        let all = providers(&[]);
+        let mut spec = ModelSpec::from("ollama/m");
+        spec.headers.insert("x-team".to_owned(), "blue".to_owned());
+        assert_eq!(code(&all, &spec), "ok ollama/m");
+        spec.headers.insert("x team".to_owned(), "blue".to_owned());
+        assert_eq!(code(&all, &spec), "model_spec_invalid");
     }
 
     #[test]

@@ -13,17 +13,31 @@ use crate::errors;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WireKind {
-    /// OpenAI Chat Completions, and what others made of it.
+    /// OpenAI Chat Completions, and what others made of it: [`crate::ChatCompletions`].
     ChatCompletions,
+    /// OpenAI Responses: [`crate::Responses`].
+    Responses,
+    /// Anthropic Messages: [`crate::Messages`].
+    Messages,
+    /// Gemini `generateContent`: [`crate::GenerateContent`].
+    GenerateContent,
 }
 
 impl WireKind {
-    const ALL: [Self; 1] = [Self::ChatCompletions];
+    const ALL: [Self; 4] = [
+        Self::ChatCompletions,
+        Self::Responses,
+        Self::Messages,
+        Self::GenerateContent,
+    ];
 
     /// Its name in a [`nfa_core::spec::ModelSpec`].
     pub fn name(self) -> &'static str {
         match self {
             Self::ChatCompletions => "chat_completions",
+            Self::Responses => "responses",
+            Self::Messages => "messages",
+            Self::GenerateContent => "generate_content",
         }
     }
 }
@@ -75,6 +89,8 @@ pub struct Provider {
     pub(super) key_variables: Vec<Cow<'static, str>>,
     /// What it speaks, the usual wire first.
     pub(super) wires: Vec<WireKind>,
+    /// What servers in its place usually speak, when that is another wire.
+    pub(super) wire_elsewhere: Option<WireKind>,
     pub(super) dialect: Option<Dialect>,
 }
 
@@ -86,6 +102,7 @@ impl Provider {
             base_url_variable: None,
             key_variables: Vec::new(),
             wires: vec![wire],
+            wire_elsewhere: None,
             dialect: None,
         }
     }
@@ -112,6 +129,12 @@ impl Provider {
     pub fn speaking(mut self, wire: WireKind) -> Self {
         self.wires.push(wire);
         self
+    }
+
+    /// The same speaking this wire at every base URL but its own, unless a spec says otherwise.
+    pub fn speaking_elsewhere(mut self, wire: WireKind) -> Self {
+        self.wire_elsewhere = Some(wire);
+        self.speaking(wire)
     }
 
     /// The same with this dialect of Chat Completions, whatever its address.

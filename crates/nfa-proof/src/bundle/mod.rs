@@ -91,6 +91,23 @@ impl Bundle {
         Ok(self)
     }
 
+    /// The bundle without the leaf at `index`; the others still verify.
+    ///
+    /// # Errors
+    /// `index_out_of_range` when no leaf of the bundle is there, `bundle_limits` when it is the only one.
+    pub fn leave_out(mut self, index: u64) -> Result<Self, ProofError> {
+        let Some(at) = self.leaves.iter().position(|leaf| leaf.index == index) else {
+            return Err(ProofError::new(
+                ErrorCode::IndexOutOfRange,
+                format!("the bundle has no leaf at index {index}"),
+            ));
+        };
+        self.leaves.remove(at);
+        self.digest = None;
+        limits::check(&self.checkpoint, &self.leaves, &self.anchors)?;
+        Ok(self)
+    }
+
     /// Which log the leaves say they are of.
     pub fn origin(&self) -> &str {
         &self.origin

@@ -86,7 +86,7 @@ fields! {
     PARAMETERS = 21, "parameters", Json;
     /// Tokens and cost.
     USAGE = 22, "usage", Json;
-    /// The tools that were offered, and the calls that the model asked for.
+    /// The calls that the model asked for.
     TOOLS = 23, "tools", Json;
     /// Why the model stopped.
     FINISH = 24, "finish", Text;

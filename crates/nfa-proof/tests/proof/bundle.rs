@@ -115,6 +115,32 @@ fn a_field_can_be_taken_back_and_the_rest_still_proves() {
 }
 
 #[test]
+fn a_leaf_can_be_left_out_and_the_others_still_prove() {
+    let whole = bundle();
+    let indices = |bundle: &Bundle| -> Vec<u64> {
+        let leaves = bundle.leaves().iter();
+        leaves.map(|leaf| leaf.index).collect()
+    };
+    let mut rest = indices(&whole);
+    let mut bundle = whole;
+    assert_eq!(
+        bundle.clone().leave_out(1 << 40).unwrap_err().code(),
+        "index_out_of_range"
+    );
+    while rest.len() > 1 {
+        let gone = rest.remove(rest.len() / 2);
+        bundle = bundle.leave_out(gone).unwrap();
+        assert_eq!(indices(&bundle), rest);
+        let file = bundle.to_vec().unwrap();
+        assert_eq!(verify(&file, &policy()).unwrap().leaves.len(), rest.len());
+    }
+    assert_eq!(
+        bundle.leave_out(rest[0]).unwrap_err().code(),
+        "bundle_limits"
+    );
+}
+
+#[test]
 fn the_policy_says_whom_to_trust() {
     let witnessed_file = bundle().to_vec().unwrap();
     let plain = Bundle::new(note::<Sha256>(), proofs::<Sha256>())

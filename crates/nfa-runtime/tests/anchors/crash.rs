@@ -12,7 +12,7 @@ use nfa_runtime::ports::{
     Anchor, AnchorEvidence, AnchorStatus, AnchorSubmission, AnchorTicket, BoxResult,
 };
 
-use crate::{NEVER, agent, sqlite, states, turn};
+use crate::{LEASE, NEVER, agent, sqlite, states, turn};
 
 /// Where the child works.
 const PLACE: &str = "NFA_ANCHOR_CHILD";
@@ -85,7 +85,7 @@ async fn open(place: &Path, deadly: bool) -> Runtime {
                 .anchor(Arc::new(anchor))
                 .anchor_every(1, NEVER)
                 .anchor_timeout(Duration::from_millis(500))
-                .lease(Duration::from_millis(300))
+                .lease(LEASE)
         })
         .open(&sqlite(place))
         .await

@@ -27,6 +27,9 @@ use nfa_testkit::scripted::{ScriptedModel, Turn};
 /// Longer than any test.
 const NEVER: Duration = Duration::from_hours(1);
 
+/// What a process that is gone held is free again soon; but a slow disk must not cost one that lives its own.
+const LEASE: Duration = Duration::from_secs(2);
+
 fn agent(name: &str) -> Agent {
     let turns = (0..64).map(|_| Turn::text("Hello."));
     Agent::builder(name)
@@ -59,7 +62,7 @@ async fn patient(
                 .anchor(anchor)
                 .anchor_every(leaves, after)
                 .anchor_timeout(patience)
-                .lease(Duration::from_millis(300))
+                .lease(LEASE)
         })
         .open(store)
         .await

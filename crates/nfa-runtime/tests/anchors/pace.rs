@@ -3,9 +3,54 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use nfa_runtime::ids::Timestamp;
+use nfa_runtime::ports::ManualClock;
+use nfa_runtime::{Agent, Runtime};
 use nfa_testkit::anchor::TestAnchor;
+use nfa_testkit::scripted::{ScriptedModel, Turn};
 
 use crate::{NEVER, agent, open, sizes, sqlite, states, turn};
+
+/// A runtime with the pace that nobody chose, and its clock.
+async fn unhurried(anchor: &Arc<TestAnchor>) -> (Runtime, Agent, Arc<ManualClock>) {
+    let clock = Arc::new(ManualClock::new(Timestamp(1_000_000)));
+    let runtime = Runtime::options()
+        .with(|builder| builder.anchor(Arc::clone(anchor) as _).clock(clock.clone()))
+        .open("memory:")
+        .await
+        .unwrap();
+    let model = ScriptedModel::from_fn(|_| Turn::text("Hello."));
+    let agent = Agent::builder("helper").model(Arc::new(model));
+    (runtime, agent.history_runs(0).build().unwrap(), clock)
+}
+
+#[tokio::test]
+async fn by_itself_a_log_goes_to_its_anchor_after_a_hundred_leaves() {
+    let anchor = Arc::new(TestAnchor::new("chain"));
+    let (runtime, helper, _clock) = unhurried(&anchor).await;
+    // The first leaf says that the agent was deployed.
+    for _ in 1..100 {
+        assert_eq!(anchor.calls(), 0);
+        turn(&runtime, &helper).await;
+    }
+    anchor.heard(1).await;
+    assert_eq!(sizes(&anchor.submitted()), [100]);
+    runtime.close().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn by_itself_a_log_goes_to_its_anchor_after_five_minutes() {
+    let anchor = Arc::new(TestAnchor::new("chain"));
+    let (runtime, helper, clock) = unhurried(&anchor).await;
+    turn(&runtime, &helper).await;
+    clock.advance_ms(299_000);
+    tokio::time::sleep(Duration::from_secs(299)).await;
+    assert_eq!(anchor.calls(), 0);
+    clock.advance_ms(1_000);
+    anchor.heard(1).await;
+    assert_eq!(sizes(&anchor.submitted()), [2]);
+    runtime.close().await.unwrap();
+}
 
 #[tokio::test]
 async fn a_log_goes_to_its_anchor_after_so_many_leaves() {

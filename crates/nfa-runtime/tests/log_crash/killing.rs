@@ -14,6 +14,7 @@ use nfa_runtime::ids::LogId;
 use nfa_runtime::store::SqliteStore;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use crate::book::{Books, Broken};
@@ -319,13 +320,17 @@ async fn live(
     let id = child.id().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut at = None;
-    let mut due = std::pin::pin!(ending(id, fate));
+    let opened = Notify::new();
+    let mut due = std::pin::pin!(ending(id, fate, &opened));
     let mut over = false;
     loop {
         tokio::select! {
             line = lines.next_line() => {
                 let Ok(Some(line)) = line else { break };
                 let Some(said) = Said::hear(&line) else { continue };
+                if let Said::Opened = said {
+                    opened.notify_one();
+                }
                 if let Said::At { step, side } = said
                     && !over
                 {
@@ -345,8 +350,12 @@ async fn live(
     (child.wait().await.unwrap(), at)
 }
 
-/// Waits until a process is to be killed at the latest.
-async fn ending(id: u32, fate: Fate) {
+/// Waits until a process is to be killed at the latest. One that is killed at any time may not have opened the
+/// store yet; the others' time begins when they have, however slow the machine is.
+async fn ending(id: u32, fate: Fate, opened: &Notify) {
+    if !matches!(fate, Fate::Killed(_)) {
+        opened.notified().await;
+    }
     match fate {
         Fate::Killed(after) => tokio::time::sleep(Duration::from_millis(after)).await,
         Fate::Trapped { .. } => tokio::time::sleep(PATIENCE).await,

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use nfa_core::runtime::RuntimeBuilder;
 use nfa_runtime::ids::RunId;
 use nfa_runtime::{Agent, Error, Runtime};
 use nfa_testkit::scripted::{ScriptedModel, Turn};
@@ -23,14 +22,9 @@ fn helper() -> Agent {
         .unwrap()
 }
 
-fn quick(builder: RuntimeBuilder) -> RuntimeBuilder {
-    // The next runtime need not wait for the lease of one that was not closed in order.
-    builder.lease(Duration::from_millis(200))
-}
-
 async fn open(file: &Path) -> Runtime {
     let url = format!("sqlite:{}?durability=relaxed", file.display());
-    Runtime::options().with(quick).open(&url).await.unwrap()
+    Runtime::open(&url).await.unwrap()
 }
 
 /// A closed store with a log, and what is in it.

@@ -1,15 +1,13 @@
 //! `nfa proof`: exporting, verifying and looking at proofs.
 
 mod audit;
+mod export;
 mod log;
 mod policy;
 mod verify;
 
-use std::path::Path;
-
 use nfa_core::{Category, Component, Error};
 use nfa_proof::ProofError;
-use serde_json::json;
 
 use super::closing;
 use crate::args::{Asked, Proof};
@@ -36,9 +34,15 @@ pub(crate) async fn perform(store: &str, proof: Proof, out: &mut Out) -> Result<
             log::print_consistency(&proof, out);
             Ok(Exit::Done)
         }
-        Proof::Export { run, output, agent } => {
+        Proof::Export {
+            run,
+            output,
+            agent,
+            shown,
+        } => {
             let session = Session::open_existing(store).await?;
-            let worked = export(&session, &run, &output, agent.as_deref(), out).await;
+            let worked =
+                export::export(&session, &run, &output, agent.as_deref(), &shown, out).await;
             closing(session, worked.map_err(Failure::from)).await
         }
         Proof::Checkpoint { agent, asked } => checkpoint(store, &agent, &asked, out).await,
@@ -90,56 +94,6 @@ async fn checkpoint(
             exit: Exit::ProofPolicyUnmet,
         }),
     }
-}
-
-async fn export(
-    session: &Session,
-    run: &str,
-    file: &Path,
-    agent: Option<&str>,
-    out: &mut Out,
-) -> Result<Exit, Error> {
-    let run = session.find_run(run).await?;
-    session.runtime.checkpointed(run).await?;
-    let bundle = session.runtime.proof(run, agent).await?;
-    let bytes = bundle
-        .to_vec()
-        .map_err(|error| proof_error(&error, Category::Internal))?;
-    if file == Path::new("-") {
-        out.bytes(&bytes);
-        return Ok(Exit::Done);
-    }
-    std::fs::write(file, &bytes).map_err(|error| {
-        Error::new(
-            Component::Cli,
-            Category::Input,
-            "file_not_written",
-            format!("{}: cannot be written: {error}", file.display()),
-        )
-    })?;
-    let record = session.runtime.run_record(run).await?;
-    let info = session
-        .runtime
-        .log_info(agent.unwrap_or(&record.agent))
-        .await?;
-    if out.json() {
-        out.record(&json!({
-            "run": run,
-            "file": file.display().to_string(),
-            "bytes": bytes.len(),
-            "leaves": bundle.leaves().len(),
-            "origin": bundle.origin(),
-            "verifier_key": info.verifier_key,
-        }));
-    } else {
-        let (leaves, name) = (bundle.leaves().len(), file.display());
-        out.line(&format!("{name}: {leaves} leaves, {} bytes", bytes.len()));
-        out.note(&format!(
-            "verify: nfa proof verify {name} --key '{}'",
-            info.verifier_key
-        ));
-    }
-    Ok(Exit::Done)
 }
 
 fn proof_error(error: &ProofError, category: Category) -> Error {

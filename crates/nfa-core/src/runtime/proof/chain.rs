@@ -6,7 +6,7 @@ use nfa_proof::{CONTEXT_START, FieldId, commit, extend_context};
 use smallvec::SmallVec;
 
 use super::draft::TurnEvidence;
-use crate::content::Message;
+use crate::content::{Message, SubjectVault};
 use crate::engine::Exchange;
 use crate::ids::{Address, StepPath};
 use crate::ports::{ContextHead, Model};
@@ -37,12 +37,8 @@ impl ContextChain {
             let vault = here.memory.content.vault();
             let mut value = Vec::with_capacity(256);
             for message in messages.get(self.messages..).unwrap_or_default() {
-                value.clear();
-                if serde_json::to_writer(&mut value, &**message).is_err() {
-                    value.clear();
-                }
-                let salt = vault.context_salt(&vault.address(&value));
-                head = extend_context(&head, &[commit(FieldId::CONTEXT_PART, &salt, &value)]);
+                let (_, part) = commit_part(vault, message, &mut value);
+                head = extend_context(&head, &[part]);
             }
         }
         let chain = Self {
@@ -69,6 +65,20 @@ impl ContextChain {
             messages: self.messages as u64,
         })
     }
+}
+
+/// The salt of a part of the chain and the commitment to it; `value` becomes what is committed to.
+pub(super) fn commit_part(
+    vault: &SubjectVault,
+    message: &Message,
+    value: &mut Vec<u8>,
+) -> ([u8; 32], [u8; 32]) {
+    value.clear();
+    if serde_json::to_writer(&mut *value, message).is_err() {
+        value.clear();
+    }
+    let salt = vault.context_salt(&vault.address(value));
+    (salt, commit(FieldId::CONTEXT_PART, &salt, value))
 }
 
 /// What is new in this turn: the latest message, or the results of the latest calls.

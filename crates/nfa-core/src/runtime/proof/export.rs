@@ -3,17 +3,18 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 
-use nfa_proof::{Bundle, Leaf, LeafProof, NodeReader, Note, Sha256, inclusion_proof};
+use nfa_proof::{Bundle, FieldId, Leaf, LeafProof, NodeReader, Note, Sha256, inclusion_proof};
 
 use super::anchored::with_anchors;
 use super::log_error::log_corrupt;
 use super::nodes::peaks;
 use super::own::OwnLeaves;
+use super::sent::{Sent, no_context};
 use super::{openings, proof_error};
 use crate::content::content_erased;
 use crate::error::{Category, Component, Error};
 use crate::ids::{LogId, RunId};
-use crate::ports::{LeafDraft, Store};
+use crate::ports::{CheckpointRecord, LeafDraft, Store};
 use crate::runtime::cache::ContentCache;
 
 /// The bundle of a run's leaves in one log, every field disclosed that is not erased.
@@ -29,37 +30,93 @@ pub(in crate::runtime) async fn bundle(
         return Err(not_recorded(run));
     };
     leaves.retain(|(draft, _)| draft.log == log);
-    let checkpoint = store
-        .log_head(log)
-        .await?
-        .checkpoint
-        .ok_or_else(|| not_checkpointed(run))?;
-    let note = Note::parse(checkpoint.note.as_bytes()).map_err(proof_error)?;
+    let signed = Signed::of(store, log, run).await?;
     let mut proofs = Vec::with_capacity(leaves.len());
-    let mut last = 0;
     for (draft, index) in &leaves {
+        proofs.push(signed.prove(store, content, draft, *index).await?);
+    }
+    signed.bundle(store, own, proofs).await
+}
+
+/// The bundle of one turn of a run, which shows parts of what its model was sent: those with these numbers, or
+/// all.
+pub(in crate::runtime) async fn turn_bundle(
+    store: &dyn Store,
+    own: &OwnLeaves,
+    content: &ContentCache,
+    run: RunId,
+    entry: u64,
+    sent: &Sent,
+    parts: Option<&[u64]>,
+) -> Result<Bundle, Error> {
+    let leaves = store.leaves(run).await?;
+    let found = leaves.iter().find(|(draft, _)| draft.entry == entry);
+    let (draft, index) = found.ok_or_else(|| no_context(entry))?;
+    let signed = Signed::of(store, draft.log, run).await?;
+    let mut proof = signed.prove(store, content, draft, *index).await?;
+    let head = proof.disclosed.iter().find(|o| o.field == FieldId::CONTEXT);
+    proof.context = Some(sent.disclose(content, head, parts)?);
+    signed.bundle(store, own, vec![proof]).await
+}
+
+/// The newest checkpoint of a log, under which leaves of a run are proved.
+struct Signed {
+    run: RunId,
+    log: LogId,
+    checkpoint: CheckpointRecord,
+}
+
+impl Signed {
+    async fn of(store: &dyn Store, log: LogId, run: RunId) -> Result<Self, Error> {
+        let checkpoint = store.log_head(log).await?.checkpoint;
+        Ok(Self {
+            run,
+            log,
+            checkpoint: checkpoint.ok_or_else(|| not_checkpointed(run))?,
+        })
+    }
+
+    /// The proof of one leaf, everything disclosed that is not erased.
+    async fn prove(
+        &self,
+        store: &dyn Store,
+        content: &ContentCache,
+        draft: &LeafDraft,
+        index: Option<u64>,
+    ) -> Result<LeafProof, Error> {
         let index = index
-            .filter(|index| *index < checkpoint.size)
-            .ok_or_else(|| not_checkpointed(run))?;
-        last = index.max(last);
-        let path = prove(store, log, index, checkpoint.size).await?;
+            .filter(|index| *index < self.checkpoint.size)
+            .ok_or_else(|| not_checkpointed(self.run))?;
+        let path = prove(store, self.log, index, self.checkpoint.size).await?;
         let leaf = Leaf::decode(&draft.leaf).map_err(proof_error)?;
         let mut proof = LeafProof::new(&leaf, index, path);
         disclose(store, content, draft, &leaf, &mut proof).await?;
-        proofs.push(proof);
+        Ok(proof)
     }
-    // Whoever knows only an earlier key of the log follows it to the one that signed.
-    let (events, _) = own.key_events(log).await?;
-    for event in events {
-        for (draft, index) in store.log_leaves(log, event.number, 1).await? {
-            if let Some(index) = index.filter(|index| *index < checkpoint.size) {
-                proofs.push(disclosed(store, own, &draft, index, checkpoint.size).await?);
+
+    /// The bundle of these leaves, with the log's key events and anchors.
+    async fn bundle(
+        &self,
+        store: &dyn Store,
+        own: &OwnLeaves,
+        mut proofs: Vec<LeafProof>,
+    ) -> Result<Bundle, Error> {
+        let size = self.checkpoint.size;
+        let note = Note::parse(self.checkpoint.note.as_bytes()).map_err(proof_error)?;
+        let last = proofs.iter().map(|proof| proof.index).max().unwrap_or(0);
+        // Whoever knows only an earlier key of the log follows it to the one that signed.
+        let (events, _) = own.key_events(self.log).await?;
+        for event in events {
+            for (draft, index) in store.log_leaves(self.log, event.number, 1).await? {
+                if let Some(index) = index.filter(|index| *index < size) {
+                    proofs.push(disclosed(store, own, &draft, index, size).await?);
+                }
             }
         }
+        proofs.sort_by_key(|proof| proof.index);
+        let bundle = Bundle::new(note, proofs).map_err(proof_error)?;
+        with_anchors(bundle, store, self.log, last, size).await
     }
-    proofs.sort_by_key(|proof| proof.index);
-    let bundle = Bundle::new(note, proofs).map_err(proof_error)?;
-    with_anchors(bundle, store, log, last, checkpoint.size).await
 }
 
 /// The bundle of a log's leaves that belong to no run: the newest, and every key event.

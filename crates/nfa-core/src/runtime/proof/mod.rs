@@ -19,6 +19,7 @@ mod receipt;
 mod recompute;
 mod redact;
 mod rotation;
+mod sent;
 mod sequencer;
 mod witnessing;
 
@@ -27,7 +28,7 @@ pub(super) use chain::{ChainKeeper, ContextChain};
 pub use consistency::ConsistencyProof;
 pub(super) use consistency::consistency;
 pub(super) use draft::{AgentLogs, Asked, CallEvidence, Evidence, RunLogs, TurnEvidence};
-pub(super) use export::{agent_bundle, bundle};
+pub(super) use export::{agent_bundle, bundle, turn_bundle};
 pub use export_tiles::LogExport;
 pub(super) use export_tiles::tiles;
 pub use generations::LogKey;
@@ -38,6 +39,7 @@ pub use recompute::{LogCheck, LogDamage};
 pub(super) use redact::sources;
 pub(crate) use redact::without_field;
 
+pub(super) use sent::Sent;
 pub(super) use sequencer::{Outsiders, Sequencer};
 pub(super) use witnessing::Witnessing;
 
