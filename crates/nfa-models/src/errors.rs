@@ -4,15 +4,15 @@
 
 use nfa_core::{Category, Component, Error};
 
-/// The provider does not accept the key (401, 403). Configuration.
+/// The provider does not accept the key (401, 403, from some 400). Configuration.
 pub const AUTH: &str = "model_auth";
 /// A key is needed and its environment variable is not set. Configuration.
 pub const KEY_MISSING: &str = "model_key_missing";
 /// A key holds characters that no header may hold. Configuration.
 pub const KEY_INVALID: &str = "model_key_invalid";
-/// The account has no credit left (402, or 429 with `insufficient_quota`). Configuration.
+/// The account has no credit left (402, 429 with `insufficient_quota`, or `billing_error`). Configuration.
 pub const QUOTA: &str = "model_quota";
-/// The provider knows no such model or path (404). Configuration.
+/// The provider knows no such model or path (404, from some 400). Configuration.
 pub const NOT_FOUND: &str = "model_not_found";
 /// Too many requests or tokens a minute (429). Transient; may say when to come back.
 pub const RATE_LIMITED: &str = "model_rate_limited";

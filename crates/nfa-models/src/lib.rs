@@ -1,6 +1,6 @@
-//! Model adapters: OpenAI-compatible Chat Completions, with retry and deadlines.
+//! Model adapters: OpenAI-compatible Chat Completions and Anthropic Messages, with retry and deadlines.
 //!
-//! [`ChatCompletions`] is the adapter, [`Retry`] a layer around any model, and [`Providers`] makes models
+//! [`ChatCompletions`] and [`Messages`] are the adapters, [`Retry`] a layer around any model, and [`Providers`] makes models
 //! from `provider/model` names. What can go wrong is listed in [`errors`].
 
 #![deny(missing_docs)]

@@ -1,5 +1,8 @@
 //! Each adapter passes the port's suite, over real sockets.
 
+// Helpers of tests may fail like tests.
+#![allow(clippy::unwrap_used)]
+
 use std::sync::{Arc, Mutex};
 
 use nfa_core::ports::Model;

@@ -14,10 +14,11 @@ use futures_util::StreamExt;
 use nfa_core::content::{Message, ModelAnswer};
 use nfa_core::ports::{CallContext, Model, ModelDelta, ModelRequest, ToolCalling, ToolDefinition};
 use nfa_core::spec::ModelSettings;
-use nfa_models::{ChatCompletions, Dialect};
+use nfa_models::{ChatCompletions, Dialect, Responses};
 use serde_json::{Value, json};
 
-fn model(tool_calling: ToolCalling) -> Option<ChatCompletions> {
+/// The server's base URL and its model's name.
+fn server() -> Option<(String, String)> {
     let Ok(url) = std::env::var("NFA_TEST_MODEL_URL") else {
         eprintln!(
             "skipped: no real model (set NFA_TEST_MODEL_URL, such as http://127.0.0.1:8080/v1)"
@@ -25,6 +26,11 @@ fn model(tool_calling: ToolCalling) -> Option<ChatCompletions> {
         return None;
     };
     let name = std::env::var("NFA_TEST_MODEL").unwrap_or_else(|_| "default".to_owned());
+    Some((url, name))
+}
+
+fn model(tool_calling: ToolCalling) -> Option<ChatCompletions> {
+    let (url, name) = server()?;
     let model = ChatCompletions::builder(format!("llamacpp/{name}"), name, url)
         .dialect(Dialect::LlamaCpp)
         .tool_calling(tool_calling)
@@ -44,7 +50,7 @@ fn request(text: &str, tokens: u64) -> ModelRequest {
     request
 }
 
-async fn ask(model: &ChatCompletions, request: &ModelRequest) -> (String, ModelAnswer) {
+async fn ask(model: &impl Model, request: &ModelRequest) -> (String, ModelAnswer) {
     let context = CallContext::detached();
     let mut stream = model.generate(&context, request);
     let mut text = String::new();
@@ -157,4 +163,50 @@ async fn cancelling_ends_the_stream() {
         }
     };
     assert_eq!(error.code(), "model_cancelled");
+}
+
+#[tokio::test]
+async fn responses_stream_answer_whole_and_go_on() {
+    let Some((url, name)) = server() else {
+        return;
+    };
+    let model = Responses::builder(format!("llamacpp/{name}"), name, url)
+        .build()
+        .unwrap();
+    let mut request = request("Say hello.", 24);
+    let (text, answer) = ask(&model, &request).await;
+    assert!(!text.is_empty());
+    assert_eq!(text, answer.message.joined_text());
+    assert_eq!(answer.message.parts.len(), 1, "{answer:?}");
+    assert!(answer.usage.input_tokens > 0 && answer.usage.output_tokens > 0);
+    request.deltas = false;
+    let (_, whole) = ask(&model, &request).await;
+    assert!(!whole.message.joined_text().is_empty());
+
+    let call = nfa_core::content::ToolCall::new("call_1", "add", r#"{"a":2,"b":40}"#);
+    let result = nfa_core::content::ToolResult {
+        call_id: "call_1".to_owned(),
+        name: "add".to_owned(),
+        text: "42".to_owned(),
+        is_error: false,
+    };
+    for message in [
+        answer.message,
+        Message::user("Add 2 and 40."),
+        Message {
+            role: nfa_core::content::Role::Assistant,
+            parts: vec![nfa_core::content::Part::ToolCall(call)],
+        },
+        Message {
+            role: nfa_core::content::Role::Tool,
+            parts: vec![nfa_core::content::Part::ToolResult(result)],
+        },
+        Message::user("What is it?"),
+    ] {
+        request.messages.push(Arc::new(message));
+    }
+    request.deltas = true;
+    let (text, answer) = ask(&model, &request).await;
+    assert!(!text.is_empty());
+    assert_eq!(text, answer.message.joined_text());
 }

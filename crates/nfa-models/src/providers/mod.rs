@@ -245,7 +245,9 @@ impl Providers {
                 self.layered(name, adapter, breaker)
             }
             WireKind::Messages => {
-                let builder = Messages::builder(&spec.name, model, base_url);
+                // Servers that also speak it take a schema and ignore it.
+                let own = provider.wires.first() == Some(&WireKind::Messages);
+                let builder = Messages::builder(&spec.name, model, base_url).output_format(own);
                 let adapter = self.common(builder, spec, place).build()?;
                 self.layered(name, adapter, breaker)
             }

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use nfa_core::Error;
 use nfa_core::content::{FinishReason, ModelAnswer, Part, ToolCall};
-use serde_json::{Map, Value};
 
-use super::item::{self, Content, Reader};
+use super::item::{self, Reader};
 use super::shape::{Event, Head, Response};
 use crate::errors;
 use crate::wire::{self, AnswerBuilder, Progress, failure};
+
+mod finals;
 
 /// An answer in the making.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub(crate) struct Fold {
     items: Vec<Item>,
     /// Of each part of the answer: its item, and its place in that item.
     places: Vec<(usize, u32)>,
+    /// The newest event that is numbered: its number and its delta.
+    newest: (u64, String),
 }
 
 /// An output item.
@@ -32,6 +35,13 @@ struct Item {
     id: String,
     kind: Kind,
     done: bool,
+}
+
+impl Item {
+    /// Whether this may be its id: an item that has one keeps it, as far as a server tells.
+    fn may_be(&self, id: &str) -> bool {
+        self.id.is_empty() || id.is_empty() || self.id == id
+    }
 }
 
 #[derive(Debug)]
@@ -67,7 +77,23 @@ impl Fold {
             owner,
             items: Vec::new(),
             places: Vec::new(),
+            newest: (0, String::new()),
         }
+    }
+
+    /// Whether an event is the one before, sent again.
+    fn is_repeated(&mut self, event: &Event<'_>) -> bool {
+        let Some(number) = event.sequence_number.filter(|number| *number > 0) else {
+            return false;
+        };
+        let (newest, delta) = &mut self.newest;
+        if *newest == number && *delta == event.delta.0 {
+            return !delta.is_empty();
+        }
+        *newest = number;
+        delta.clear();
+        delta.push_str(&event.delta.0);
+        false
     }
 
     fn take(&mut self, event: &Event<'_>, data: &[u8]) -> Result<Progress, Error> {
@@ -129,18 +155,27 @@ impl Fold {
         }
     }
 
-    /// The item that an event is about: by its index, by its id where a server counts nothing, or the last.
+    /// The newest item that `fits` and goes by this id and index, or by one of them: some servers count
+    /// nothing, some count every item 0, and some give an item another id in each event.
+    fn place(&self, index: Option<u32>, id: &str, fits: impl Fn(&Item) -> bool) -> Option<usize> {
+        let named = |item: &Item| !id.is_empty() && item.id == id;
+        let counted = |item: &Item| index == Some(item.index);
+        let newest = |by: &dyn Fn(&Item) -> bool| {
+            let mut items = self.items.iter();
+            items.rposition(|item| by(item) && fits(item))
+        };
+        newest(&|item| named(item) && counted(item))
+            .or_else(|| newest(&named))
+            .or_else(|| newest(&counted))
+    }
+
+    /// The item that an event is about; the last one when it does not say.
     fn find(&self, event: &Event<'_>) -> Option<usize> {
-        if let Some(index) = event.output_index {
-            return self.items.iter().rposition(|item| item.index == index);
+        let id = event.item_id.0.as_ref();
+        if event.output_index.is_none() && id.is_empty() {
+            return self.items.len().checked_sub(1);
         }
-        if !event.item_id.0.is_empty() {
-            return self
-                .items
-                .iter()
-                .rposition(|item| item.id == event.item_id.0);
-        }
-        self.items.len().checked_sub(1)
+        self.place(event.output_index, id, |_| true)
     }
 
     fn begin(&mut self, index: Option<u32>, id: &str, kind: Kind) -> usize {
@@ -169,6 +204,9 @@ impl Fold {
             return Ok(Progress::None);
         };
         let head: Head<'_> = serde_json::from_str(raw).map_err(|error| no_item(raw, &error))?;
+        if let Some(place) = self.begun(event.output_index, &head) {
+            return Ok(self.named(place, &head));
+        }
         if head.kind.0 == "message" {
             self.begin(event.output_index, &head.id.0, Kind::Message(Vec::new()));
             return Ok(Progress::None);
@@ -193,6 +231,27 @@ impl Fold {
         };
         self.begin(event.output_index, &head.id.0, kind);
         Ok(progress)
+    }
+
+    /// The item that has begun already, by its deltas or by this very event.
+    fn begun(&self, index: Option<u32>, head: &Head<'_>) -> Option<usize> {
+        let id = head.id.0.as_ref();
+        self.place(index, id, |item| {
+            item.kind.is(&head.kind.0) && item.may_be(id)
+        })
+    }
+
+    fn named(&mut self, place: usize, head: &Head<'_>) -> Progress {
+        let Some(item) = self.items.get_mut(place).filter(|item| !item.done) else {
+            return Progress::None;
+        };
+        keep(&mut item.id, &head.id.0);
+        let Kind::Call(at) = item.kind else {
+            return Progress::None;
+        };
+        let id = first_of(&head.call_id.0, &head.id.0);
+        self.answer.name(at, id, &head.name.0);
+        Progress::Content
     }
 
     /// The item of an event, begun here where a server does not say that it begins.
@@ -251,20 +310,6 @@ impl Fold {
         }
     }
 
-    /// Lets a text grow to its final form. What was already told stays told: when the final form is no
-    /// continuation of it, the text remains as it was streamed.
-    fn complete(&mut self, at: usize, whole: &str) {
-        let told = match self.answer.part(at) {
-            Some(
-                Part::Text { text, .. } | Part::Reasoning { text, .. } | Part::Refusal { text },
-            ) => text,
-            _ => return,
-        };
-        if let Some(rest) = whole.strip_prefix(told.as_str()) {
-            self.answer.grow(at, rest);
-        }
-    }
-
     fn thought(&mut self, event: &Event<'_>, piece: (bool, u32)) {
         let Some(item) = self.item(event, "reasoning") else {
             return;
@@ -311,177 +356,6 @@ impl Fold {
 
     fn reader(&self) -> Reader<'_> {
         Reader { owner: &self.owner }
-    }
-
-    /// Takes the final form of an item. `ending`: it comes with the response's end, where an item that had
-    /// its end already is not read again.
-    fn done(&mut self, index: Option<u32>, raw: &str, ending: bool) -> Result<(), Error> {
-        let head: Head<'_> = serde_json::from_str(raw).map_err(|error| no_item(raw, &error))?;
-        let kind = head.kind.0.as_ref();
-        let same = |item: &Item| item.kind.is(kind);
-        let by_id = || {
-            let named = |item: &Item| !head.id.0.is_empty() && item.id == head.id.0;
-            self.items
-                .iter()
-                .rposition(|item| named(item) && same(item))
-        };
-        let by_index = || {
-            let index = index?;
-            let at = |item: &Item| item.index == index;
-            self.items.iter().rposition(|item| at(item) && same(item))
-        };
-        let found = if ending {
-            by_id().or_else(by_index)
-        } else {
-            by_index().or_else(by_id)
-        };
-        if found
-            .and_then(|place| self.items.get(place))
-            .is_some_and(|item| item.done)
-        {
-            return Ok(());
-        }
-        let item: Map<String, Value> =
-            serde_json::from_str(raw).map_err(|error| no_item(raw, &error))?;
-        match kind {
-            "message" => self.message(found, index, &head, item),
-            "reasoning" => self.reasoning(found, index, &head, item),
-            "function_call" => self.call(found, index, &head, item)?,
-            _ => {
-                let part = self.reader().other(item);
-                let at = found.and_then(|place| match self.items.get(place)?.kind {
-                    Kind::Other(at) => Some(at),
-                    _ => None,
-                });
-                if let Some(begun) = at.and_then(|at| self.answer.part(at)) {
-                    *begun = part;
-                    self.close(found);
-                } else {
-                    let at = self.push(self.items.len(), 0, part);
-                    let place = self.begin(index, &head.id.0, Kind::Other(at));
-                    self.close(Some(place));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn close(&mut self, place: Option<usize>) {
-        if let Some(item) = place.and_then(|place| self.items.get_mut(place)) {
-            item.done = true;
-        }
-    }
-
-    fn message(
-        &mut self,
-        found: Option<usize>,
-        index: Option<u32>,
-        head: &Head<'_>,
-        item: Map<String, Value>,
-    ) {
-        let contents = self.reader().message(item);
-        let place =
-            found.unwrap_or_else(|| self.begin(index, &head.id.0, Kind::Message(Vec::new())));
-        for (content, index) in contents.into_iter().zip(0_u32..) {
-            match content {
-                Content::Text {
-                    text,
-                    citations: found,
-                    opaque: kept,
-                } => {
-                    let Some(at) = self.content(place, index, Said::Text) else {
-                        continue;
-                    };
-                    self.complete(at, &text);
-                    if let Some(Part::Text {
-                        citations, opaque, ..
-                    }) = self.answer.part(at)
-                    {
-                        *opaque = kept;
-                        if !found.is_empty() {
-                            *citations = found;
-                        }
-                    }
-                }
-                Content::Refusal(text) => {
-                    if let Some(at) = self.content(place, index, Said::Refusal) {
-                        self.complete(at, &text);
-                    }
-                }
-                Content::Other(opaque) => {
-                    self.push(place, index, Part::Opaque(opaque));
-                }
-            }
-        }
-        self.close(Some(place));
-    }
-
-    fn reasoning(
-        &mut self,
-        found: Option<usize>,
-        index: Option<u32>,
-        head: &Head<'_>,
-        item: Map<String, Value>,
-    ) {
-        let begun = found.and_then(|place| match self.items.get(place)?.kind {
-            Kind::Reasoning { at, .. } => Some((place, at)),
-            _ => None,
-        });
-        let (place, at) = begun.unwrap_or_else(|| {
-            let at = self.push(self.items.len(), 0, Part::reasoning(String::new()));
-            let kind = Kind::Reasoning { at, piece: None };
-            (self.begin(index, &head.id.0, kind), at)
-        });
-        self.complete(at, &item::thoughts(&item));
-        let kept = self.reader().opaque(Value::Object(item));
-        if let Some(Part::Reasoning { opaque, .. }) = self.answer.part(at) {
-            *opaque = Some(Box::new(kept));
-        }
-        self.close(Some(place));
-    }
-
-    fn call(
-        &mut self,
-        found: Option<usize>,
-        index: Option<u32>,
-        head: &Head<'_>,
-        item: Map<String, Value>,
-    ) -> Result<(), Error> {
-        let id = first_of(&head.call_id.0, &head.id.0);
-        let begun = found.and_then(|place| match self.items.get(place)?.kind {
-            Kind::Call(at) => Some((place, at)),
-            _ => None,
-        });
-        let (place, at) = begun.unwrap_or_else(|| {
-            let call = ToolCall::new(id, head.name.0.as_ref(), "");
-            let at = self.push(self.items.len(), 0, Part::ToolCall(call));
-            (self.begin(index, &head.id.0, Kind::Call(at)), at)
-        });
-        self.answer.name(at, id, &head.name.0);
-        let whole = item::arguments(&item);
-        let told = match self.answer.part(at) {
-            Some(Part::ToolCall(call)) => call.arguments.as_str(),
-            _ => "",
-        };
-        match whole.strip_prefix(told) {
-            Some("") => {}
-            Some(rest) => self.answer.arguments(at, rest),
-            // The same arguments, otherwise spaced, are the same.
-            None if same_json(told, &whole) => {}
-            None => {
-                return Err(errors::invalid(format!(
-                    "expected a call's final arguments to be those that were streamed, found {} after {}",
-                    failure::excerpt(whole.as_bytes()),
-                    failure::excerpt(told.as_bytes()),
-                )));
-            }
-        }
-        let kept = self.reader().call(item);
-        if let Some(Part::ToolCall(call)) = self.answer.part(at) {
-            call.opaque = kept;
-        }
-        self.close(Some(place));
-        Ok(())
     }
 
     /// Takes the end of the response: its status, or the word of its event, says how it ended.
@@ -533,6 +407,9 @@ impl wire::Fold for Fold {
                 failure::excerpt(data)
             ))
         })?;
+        if self.is_repeated(&event) {
+            return Ok(Progress::None);
+        }
         self.take(&event, data)
     }
 
@@ -597,11 +474,6 @@ fn no_item(raw: &str, error: &serde_json::Error) -> Error {
 
 fn first_of<'a>(first: &'a str, second: &'a str) -> &'a str {
     if first.is_empty() { second } else { first }
-}
-
-fn same_json(one: &str, other: &str) -> bool {
-    let read = |text: &str| serde_json::from_str::<Value>(text).ok();
-    read(one).is_some_and(|value| Some(value) == read(other))
 }
 
 fn keep(place: &mut String, text: &str) {

@@ -108,15 +108,13 @@ fn text(request: &ModelRequest) -> Result<Map<String, Value>, Error> {
         ));
     }
     if let Some(schema) = request.output_schema.as_deref() {
-        let mut format = serde_json::json!({
-            "type": "json_schema",
-            "name": "answer",
-            "schema": schema,
-        });
-        if is_strict(schema) {
-            format["strict"] = true.into();
-        }
-        text.insert("format".to_owned(), format);
+        let strict = is_strict(schema).then_some(true);
+        let mut format = Map::new();
+        format.insert("type".to_owned(), "json_schema".into());
+        format.insert("name".to_owned(), "answer".into());
+        format.insert("schema".to_owned(), schema.clone());
+        format.extend(strict.map(|strict| ("strict".to_owned(), strict.into())));
+        text.insert("format".to_owned(), format.into());
     }
     Ok(text)
 }

@@ -17,6 +17,7 @@ use serde_json::value::RawValue;
 pub(super) struct Event<'a> {
     #[serde(borrow, rename = "type")]
     pub(super) kind: Text<'a>,
+    pub(super) sequence_number: Option<u64>,
     pub(super) output_index: Option<u32>,
     pub(super) content_index: Option<u32>,
     pub(super) summary_index: Option<u32>,

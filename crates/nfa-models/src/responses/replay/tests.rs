@@ -7,6 +7,7 @@ use super::{read, read_whole};
 use crate::wire::replay::folded;
 
 mod cassettes;
+mod cutting;
 
 /// Events as a stream.
 fn stream(events: &[Value]) -> String {
@@ -194,6 +195,57 @@ fn servers_that_count_nothing_are_understood_by_ids() {
 }
 
 #[test]
+fn servers_that_count_every_item_0_are_understood_by_ids() {
+    let call = |id: &str, arguments: &str| json!({"type": "function_call", "id": id, "call_id": format!("call_{id}"), "name": "add", "arguments": arguments});
+    let delta = |id: &str, delta: &str| json!({"type": "response.function_call_arguments.delta", "output_index": 0, "item_id": id, "delta": delta});
+    let finals = [
+        message("Hi"),
+        call("a", r#"{"a":1}"#),
+        call("b", r#"{"b":2}"#),
+    ];
+    for together in [false, true] {
+        let mut events = vec![
+            added(0, &json!({"type": "message", "id": "msg_1"})),
+            json!({"type": "response.output_text.delta", "output_index": 0, "item_id": "msg_1", "delta": "Hi"}),
+            done(0, &finals[0]),
+            added(0, &call("a", "")),
+            delta("a", r#"{"a":1}"#),
+            done(0, &finals[1]),
+            added(0, &call("b", "")),
+            delta("b", r#"{"b":2}"#),
+            done(0, &finals[2]),
+            completed(json!(finals)),
+        ];
+        if together {
+            events.swap(5, 6);
+        }
+        let (deltas, answer) = ask(&events);
+        let whole = read_whole(response("completed", json!(finals)).to_string().as_bytes());
+        assert_eq!(answer, whole.unwrap());
+        assert_eq!(folded(&deltas).3.len(), 2);
+    }
+}
+
+#[test]
+fn an_item_may_have_another_id_in_each_event() {
+    let (deltas, answer) = ask(&[
+        added(0, &json!({"type": "message", "id": "x1"})),
+        json!({"type": "response.output_text.delta", "output_index": 0, "item_id": "x2", "delta": "Hi"}),
+        done(0, &message("Hi")),
+        added(
+            1,
+            &json!({"type": "function_call", "id": "x3", "call_id": "call_a", "name": "add", "arguments": ""}),
+        ),
+        json!({"type": "response.function_call_arguments.delta", "output_index": 1, "item_id": "x4", "delta": "{}"}),
+        done(1, &call("{}")),
+        completed(json!([message("Hi"), call("{}")])),
+    ]);
+    let whole = response("completed", json!([message("Hi"), call("{}")]));
+    assert_eq!(answer, read_whole(whole.to_string().as_bytes()).unwrap());
+    assert_eq!(folded(&deltas).0, "Hi");
+}
+
+#[test]
 fn how_it_ended_is_said() {
     for (reason, finish) in [
         ("max_output_tokens", FinishReason::Length),
@@ -368,38 +420,27 @@ fn events_and_fields_of_another_shape_are_no_matter() {
     assert_eq!(answer.message.parts.len(), 1);
 }
 
-mod cutting {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    proptest! {
-        #[test]
-        fn l7_any_cutting_gives_the_same_answer(cuts in prop::collection::vec(0_usize..3000, 0..20)) {
-            let text = stream(&[
-                added(0, &json!({"type": "message", "id": "msg_1"})),
-                json!({"type": "response.output_text.delta", "output_index": 0, "delta": "é—\u{1F600}"}),
-                json!({"type": "response.output_text.delta", "output_index": 0, "delta": "x"}),
-                done(0, &message("é—\u{1F600}x")),
-                added(1, &json!({"type": "function_call", "id": "fc_1", "call_id": "call_a", "name": "add"})),
-                json!({"type": "response.function_call_arguments.delta", "output_index": 1, "delta": "{}"}),
-                done(1, &call("{}")),
-                completed(json!([message("é—\u{1F600}x"), call("{}")])),
-            ]);
-            let bytes = text.as_bytes();
-            let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
-            cuts.extend([0, bytes.len()]);
-            cuts.sort_unstable();
-            let pieces: Vec<_> = cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]).collect();
-            let (whole, cut) = (read(&[bytes]), read(&pieces));
-            prop_assert_eq!(folded(&whole.0), folded(&cut.0));
-            prop_assert_eq!(whole.1.unwrap(), cut.1.unwrap());
-        }
-
-        #[test]
-        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _ = read_whole(&bytes);
-            let _ = read(&[&bytes]);
-        }
-    }
+#[test]
+fn an_event_that_comes_twice_counts_once() {
+    let text = |number: u64, delta: &str| json!({"type": "response.output_text.delta", "sequence_number": number, "output_index": 0, "delta": delta});
+    let begin = added(
+        1,
+        &json!({"type": "function_call", "id": "fc_1", "call_id": "call_a", "name": "add"}),
+    );
+    let (deltas, answer) = ask(&[
+        added(0, &json!({"type": "message", "id": "msg_1"})),
+        text(4, "ha"),
+        text(4, "ha"),
+        text(5, "ha"),
+        text(6, "!"),
+        begin.clone(),
+        begin,
+        done(0, &message("haha!")),
+        done(0, &message("haha!")),
+        done(1, &call("{}")),
+        completed(json!([])),
+    ]);
+    assert_eq!(folded(&deltas).0, "haha!");
+    assert_eq!(answer.message.joined_text(), "haha!");
+    assert_eq!(answer.message.tool_calls().count(), 1);
 }

@@ -360,7 +360,6 @@ fn settings_stand_where_the_wire_has_them() {
             ("prompt_cache_key".to_owned(), json!("k")),
         ]
         .into(),
-        ..ModelSettings::default()
     });
     let mut sent = written_by(&model(), &asked);
     sent.as_object_mut().unwrap().remove("input");

@@ -61,7 +61,7 @@ fn every_recorded_exchange_is_read_as_it_states_and_sent_back() {
     assert!(sum(|row| row.errors) > 0 && sum(|row| row.sent_back) > 0);
 }
 
-/// Requests that are wrong on purpose, or for another provider's rules than the strict one's.
+/// Every recorded request is one that the strict judge takes; there are no exceptions.
 fn judged(exchange: &Exchange) -> Result<(), String> {
     let violations = judge::responses(&exchange.when.json());
     if violations.is_empty() || exchange.when.body.is_empty() {

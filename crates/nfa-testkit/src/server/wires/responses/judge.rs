@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 use crate::server::judge::{Judge, Violation, is_name, is_text};
 
 mod items;
+#[cfg(test)]
+mod tests;
 
 const FIELDS: &[&str] = &[
     "background",

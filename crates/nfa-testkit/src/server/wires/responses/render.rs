@@ -154,9 +154,10 @@ fn function_call(at: usize, call: &ToolCall, reply: &Reply) -> Value {
 
 /// An item with what a part keeps of it.
 fn kept(mut item: Value, opaque: Option<&Opaque>) -> Value {
+    let reasons = item.get("type").is_some_and(|kind| kind == "reasoning");
     let members = opaque.and_then(|opaque| opaque.value.as_object());
     for (name, value) in members.into_iter().flatten() {
-        if name != "content" || item["type"] == "reasoning" {
+        if name != "content" || reasons {
             put(&mut item, name, value.clone());
         }
     }

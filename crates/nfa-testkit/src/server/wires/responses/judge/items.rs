@@ -166,22 +166,21 @@ impl<'a> Items<'a> {
             "function_call" => "fc",
             _ => "",
         };
-        match item.get("id") {
-            None => {}
-            Some(Value::String(id)) if !id.is_empty() && id.starts_with(prefix) => {
-                if !self.ids.insert(id) && kind(item) != "item_reference" {
-                    self.judge.say(
-                        format!("{path}.id"),
-                        "duplicate_item",
-                        format!("`{id}` is there twice"),
-                    );
-                }
+        let named = |id: &&str| !id.is_empty() && id.starts_with(prefix);
+        if let Some(id) = item.get("id").and_then(Value::as_str).filter(named) {
+            if !self.ids.insert(id) && kind(item) != "item_reference" {
+                self.judge.say(
+                    format!("{path}.id"),
+                    "duplicate_item",
+                    format!("`{id}` is there twice"),
+                );
             }
-            Some(other) => self.judge.say(
+        } else if let Some(other) = item.get("id") {
+            self.judge.say(
                 format!("{path}.id"),
                 "item_id",
                 format!("expected an id that begins with `{prefix}`, found {other}"),
-            ),
+            );
         }
         let words = ["in_progress", "completed", "incomplete"];
         let ours = matches!(
