@@ -49,6 +49,7 @@ pub mod fuzzing;
 
 mod chat;
 mod constrained;
+mod embeddings;
 mod endpoint;
 mod gemini;
 mod key;
@@ -64,6 +65,7 @@ mod wire;
 mod cassettes;
 
 pub use chat::{ChatCompletions, ChatCompletionsBuilder, ChatOptions, Dialect};
+pub use embeddings::{Embeddings, EmbeddingsBuilder, EmbeddingsOptions, Encoding};
 pub use endpoint::AdapterBuilder;
 pub use gemini::{GenerateContent, GenerateContentBuilder, GenerateContentOptions};
 pub use key::ApiKey;
