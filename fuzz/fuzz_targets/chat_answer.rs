@@ -1,3 +1,3 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| { let _ = nfa_models::fuzzing::whole(bytes); });
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| { nfa_models::fuzzing::chat_answer(bytes); });

@@ -1,3 +1,5 @@
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| { let _ = nfa_models::fuzzing::stream(bytes); });
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    assert!(nfa_models::fuzzing::chat_stream(bytes), "the cutting of the bytes changed the answer");
+});

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use nfa_core::Error;
-use nfa_core::content::{ModelAnswer, Opaque};
+use nfa_core::content::{ModelAnswer, Opaque, Usage};
 use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
@@ -55,10 +55,15 @@ impl Endpoint {
 
     /// Fills in what an answer cost, where the price is known.
     pub(crate) fn priced(&self, mut answer: ModelAnswer) -> ModelAnswer {
-        if let Some(price) = &self.price {
-            answer.usage.cost_micro_usd = price.cost_micro_usd(&answer.usage);
-        }
+        self.price(&mut answer.usage);
         answer
+    }
+
+    /// Fills in what so many tokens cost, where the price is known.
+    pub(crate) fn price(&self, usage: &mut Usage) {
+        if let Some(price) = &self.price {
+            usage.cost_micro_usd = price.cost_micro_usd(usage);
+        }
     }
 
     /// Posts `body` to `url`, and gives what is answered, whatever its status.

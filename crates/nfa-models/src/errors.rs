@@ -10,7 +10,7 @@ pub const AUTH: &str = "model_auth";
 pub const KEY_MISSING: &str = "model_key_missing";
 /// A key holds characters that no header may hold. Configuration.
 pub const KEY_INVALID: &str = "model_key_invalid";
-/// The account has no credit left (402, or 429 with `insufficient_quota`). Configuration.
+/// The account has no credit left (402, 429 with `insufficient_quota`, or `billing_error`). Configuration.
 pub const QUOTA: &str = "model_quota";
 /// The provider knows no such model or path (404, from some 400). Configuration.
 pub const NOT_FOUND: &str = "model_not_found";
@@ -72,6 +72,8 @@ pub const REPLAY_UNMATCHED: &str = "replay_unmatched";
 pub const REPLAY_UNUSED: &str = "replay_unused";
 /// A price table cannot be read. Input.
 pub const PRICE_TABLE_INVALID: &str = "price_table_invalid";
+/// No turn in time under the limit that was set for the account. Transient.
+pub const RATE_LIMIT_WAIT: &str = "model_rate_limit_wait";
 
 fn of(category: Category, code: &'static str, message: impl Into<String>) -> Error {
     Error::new(Component::Model, category, code, message)

@@ -240,5 +240,36 @@ fn days(year: u64, month: u64, day: u64) -> Option<u64> {
     days.checked_sub(719_468)
 }
 
+/// The body of a fuzz target: a line is a header's value, and what follows the answer's body.
+#[cfg(feature = "fuzzing")]
+pub fn fuzz(bytes: &[u8]) {
+    use reqwest::header::HeaderValue;
+
+    let line = bytes.iter().position(|byte| *byte == b'\n');
+    let (value, body) = bytes.split_at(line.unwrap_or(bytes.len()));
+    let Ok(value) = HeaderValue::from_bytes(value) else {
+        return;
+    };
+    for name in [
+        "retry-after",
+        "retry-after-ms",
+        "x-ratelimit-reset-tokens",
+        "anthropic-ratelimit-requests-reset",
+        "date",
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            "retry-after",
+            HeaderValue::from_static("Sun, 06 Nov 1994 08:49:37 GMT"),
+        );
+        if name.contains("reset") {
+            headers.clear();
+        }
+        headers.insert(name, value.clone());
+        let wait = of_answer(429, &headers, body);
+        assert!(wait.is_none_or(|wait| wait <= LONGEST), "{wait:?}");
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ mod anchor;
 mod cache;
 mod clock;
 mod context;
+mod embedder;
 mod erasure;
 mod keys;
 mod model;
@@ -25,6 +26,7 @@ pub use cache::{Cache, CacheKey, MemoryCache};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub(crate) use context::idempotency_key;
 pub use context::{CallContext, Cancellation, Dependencies};
+pub use embedder::{Embedded, Embedder, HashingEmbedder, check_texts};
 pub use erasure::{ErasedField, ErasedKey, ErasureRecord, ReplacedOpenings, without_field};
 pub use keys::{Keys, MemoryKeys, SignedHead, check_signed_head};
 pub use model::{

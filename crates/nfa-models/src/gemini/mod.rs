@@ -20,6 +20,7 @@ pub use replay::{stream as fuzz_stream, whole as fuzz_whole};
 use crate::endpoint::{AdapterBuilder, Endpoint, KeyHeader, Protocol};
 use crate::wire::{self, Wire};
 use fold::Fold;
+use request::Writer;
 
 /// Keys of an opaque part that tells of the answer rather than being part of it: kept, and never sent back.
 const METADATA: &str = "candidateMetadata";
@@ -45,7 +46,7 @@ const FEEDBACK: &str = "promptFeedback";
 pub struct GenerateContent {
     endpoint: Endpoint,
     streamed: Url,
-    options: GenerateContentOptions,
+    writer: Writer,
 }
 
 /// Makes a [`GenerateContent`].
@@ -104,10 +105,12 @@ impl GenerateContentBuilder {
         let path = format!("{path}:streamGenerateContent");
         streamed.set_path(&path);
         streamed.query_pairs_mut().append_pair("alt", "sse");
+        let owner = endpoint.owner.clone();
+        let writer = Writer::new(&endpoint.model, owner, options.json_schema_tools);
         Ok(GenerateContent {
             endpoint,
             streamed,
-            options,
+            writer,
         })
     }
 }
@@ -128,12 +131,7 @@ impl Wire for GenerateContent {
     }
 
     fn body(&self, request: &ModelRequest) -> Result<Bytes, Error> {
-        request::Writing {
-            model: &self.endpoint.model,
-            owner: &self.endpoint.owner,
-            json_schema_tools: self.options.json_schema_tools,
-        }
-        .body(request)
+        self.writer.body(request)
     }
 
     fn fold(&self, request: &ModelRequest) -> Fold {

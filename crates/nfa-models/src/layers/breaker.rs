@@ -45,6 +45,16 @@ impl BreakerKey {
         }
     }
 
+    /// The name of the provider.
+    pub fn provider(&self) -> &str {
+        &self.provider
+    }
+
+    /// The name of the model.
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
     /// The same with this key of an account only.
     #[must_use]
     pub fn with_api_key(mut self, key: &ApiKey) -> Self {
@@ -126,7 +136,7 @@ impl BreakerPolicy {
     /// said instead of the provider does not.
     fn verdict(&self, error: &Error) -> Verdict {
         let counts = match error.code() {
-            errors::CIRCUIT_OPEN => false,
+            errors::CIRCUIT_OPEN | errors::RATE_LIMIT_WAIT => false,
             errors::RATE_LIMITED => self.rate_limits,
             _ => error.category() == Category::Transient,
         };

@@ -98,7 +98,8 @@ pub struct CacheStats {
 /// shows: an answer with content and without usage; [`Cached::stats`] counts them.
 ///
 /// **Equal requests at once** ask once. The others wait for the whole answer, which is a hit to them; when the
-/// call that asks fails or is dropped, the next of them asks.
+/// call that asks fails or is dropped, the next of them asks. A call whose listener reads slowly makes the others
+/// wait as long, each up to its own deadline.
 ///
 /// ```
 /// use std::sync::Arc;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use nfa_core::content::Message;
 use nfa_core::ports::{ModelRequest, ToolDefinition};
-use nfa_core::spec::ModelSettings;
+use nfa_core::spec::{ModelSettings, canonical_json};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -31,4 +31,13 @@ pub(super) fn request(request: &ModelRequest) -> Result<Value, serde_json::Error
         output_schema: request.output_schema.as_deref(),
         settings: &request.settings,
     })
+}
+
+/// The same value for the same JSON, however its numbers are written: `1.0` is `1`. One with an integer beyond
+/// ±(2^53 − 1) stays as it is.
+pub(super) fn normal(value: Value) -> Value {
+    canonical_json(&value)
+        .ok()
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or(value)
 }

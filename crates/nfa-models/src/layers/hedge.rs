@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::sync::Mutex;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::Stream;
@@ -154,7 +154,7 @@ impl<M: Model> Hedge<M> {
     fn begin(&self) -> Duration {
         let mut known = lock(&self.known);
         known.stats.calls += 1;
-        known.credit = (known.credit + self.policy.share).min(SAVED);
+        known.credit = (known.credit + self.policy.share.max(0.0)).min(SAVED);
         match self.policy.delay {
             HedgeDelay::Fixed(delay) => delay,
             HedgeDelay::Percentile { at_first, .. } if known.begun_after.len() < ENOUGH => at_first,
@@ -216,19 +216,24 @@ impl<M: Model> Model for Hedge<M> {
             return first;
         }
         let delay = self.begin();
-        Box::pin(Race {
+        Box::pin(Call::Racing(Race {
             hedge: self,
             context,
             request,
             delay,
             started: Instant::now(),
             asked: 1,
-            state: State::Racing {
-                racers: vec![(0, first)],
-                late: Some(Box::pin(sleep(delay))),
-            },
-        })
+            racers: vec![(0, first)],
+            late: Some(Box::pin(sleep(delay))),
+        }))
     }
+}
+
+enum Call<'a, M> {
+    /// Nobody has given content yet.
+    Racing(Race<'a, M>),
+    Won(ModelStream<'a>),
+    Over,
 }
 
 struct Race<'a, M> {
@@ -239,48 +244,38 @@ struct Race<'a, M> {
     started: Instant,
     /// Calls made so far.
     asked: u32,
-    state: State<'a>,
+    /// Calls under way, each with how many were made before it.
+    racers: Vec<(u32, ModelStream<'a>)>,
+    /// When one more is asked.
+    late: Option<Pin<Box<Sleep>>>,
 }
 
-enum State<'a> {
-    /// Nobody has given content yet.
-    Racing {
-        racers: Vec<(u32, ModelStream<'a>)>,
-        /// When one more is asked.
-        late: Option<Pin<Box<Sleep>>>,
-    },
-    Won(ModelStream<'a>),
-    Over,
-}
-
-type Item = Result<ModelDelta, Error>;
-
-impl<M: Model> Race<'_, M> {
-    /// The first item of the race: the winner's content, or the error that ends it.
-    fn poll_race(&mut self, task: &mut Context<'_>) -> Poll<Item> {
-        let State::Racing { racers, late } = &mut self.state else {
-            return Poll::Pending;
-        };
+impl<'a, M: Model> Race<'a, M> {
+    /// The first content and who gives it, or the error that ends the race.
+    fn poll(
+        &mut self,
+        task: &mut Context<'_>,
+    ) -> Poll<Result<(ModelDelta, ModelStream<'a>), Error>> {
         loop {
             let mut at = 0;
-            while let Some((number, stream)) = racers.get_mut(at) {
+            while let Some((number, stream)) = self.racers.get_mut(at) {
                 let number = *number;
                 match stream.as_mut().poll_next(task) {
                     Poll::Pending => at += 1,
                     Poll::Ready(Some(Ok(delta))) if is_content(&delta) => {
-                        let (_, winner) = racers.swap_remove(at);
+                        let (_, winner) = self.racers.swap_remove(at);
+                        // The others are cancelled before anything is heard.
+                        self.racers.clear();
                         self.hedge.won(number, self.started.elapsed());
-                        // The others are dropped, and so cancelled, before anything is heard.
-                        self.state = State::Won(winner);
-                        return Poll::Ready(Ok(delta));
+                        return Poll::Ready(Ok((delta, winner)));
                     }
                     // Nothing has surfaced that could be retracted.
                     Poll::Ready(Some(Ok(_))) => {}
                     Poll::Ready(Some(Err(error))) => {
-                        if error.category() != Category::Transient || racers.len() == 1 {
+                        if error.category() != Category::Transient || self.racers.len() == 1 {
                             return Poll::Ready(Err(error));
                         }
-                        drop(racers.swap_remove(at));
+                        drop(self.racers.swap_remove(at));
                     }
                     Poll::Ready(None) => {
                         return Poll::Ready(Err(errors::internal(
@@ -290,41 +285,41 @@ impl<M: Model> Race<'_, M> {
                     }
                 }
             }
-            let timer = late.as_mut();
+            let timer = self.late.as_mut();
             if !timer.is_some_and(|timer| timer.as_mut().poll(task).is_ready()) {
                 return Poll::Pending;
             }
-            *late = None;
+            self.late = None;
             if self.hedge.spend() {
                 let again = self.hedge.inner.generate(self.context, self.request);
-                racers.push((self.asked, again));
+                self.racers.push((self.asked, again));
                 self.asked += 1;
                 if self.asked <= self.hedge.policy.most {
-                    *late = Some(Box::pin(sleep(self.delay)));
+                    self.late = Some(Box::pin(sleep(self.delay)));
                 }
             }
         }
     }
 }
 
-impl<M: Model> Stream for Race<'_, M> {
-    type Item = Item;
+impl<M: Model> Stream for Call<'_, M> {
+    type Item = Result<ModelDelta, Error>;
 
-    fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Item>> {
+    fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
-        let item = match &mut this.state {
-            State::Racing { .. } => match this.poll_race(task) {
-                Poll::Ready(item) => Some(item),
-                Poll::Pending => return Poll::Pending,
+        let item = match this {
+            Self::Racing(race) => match ready!(race.poll(task)) {
+                Ok((delta, winner)) => {
+                    *this = Self::Won(winner);
+                    Some(Ok(delta))
+                }
+                Err(error) => Some(Err(error)),
             },
-            State::Won(winner) => match winner.as_mut().poll_next(task) {
-                Poll::Ready(item) => item,
-                Poll::Pending => return Poll::Pending,
-            },
-            State::Over => None,
+            Self::Won(winner) => ready!(winner.as_mut().poll_next(task)),
+            Self::Over => None,
         };
         if matches!(item, None | Some(Ok(ModelDelta::Finished(_)) | Err(_))) {
-            this.state = State::Over;
+            *this = Self::Over;
         }
         Poll::Ready(item)
     }

@@ -1,4 +1,11 @@
 //! Layers: what is put around a model, each on its own and in any order.
+//!
+//! Every layer wraps any [`Model`](nfa_core::ports::Model), also one behind an `Arc`, and is one. It keeps the
+//! contract of the port: deltas, then one answer or error; what surfaced is retracted before another try begins;
+//! dropping the stream, cancelling and the caller's deadline end every wait. A layer costs a boxed stream a call
+//! and nothing a delta. `docs/models.md` says what each is for, and which order suits.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 mod breaker;
 mod cache;
@@ -15,9 +22,12 @@ mod trace;
 mod waiting;
 mod watched;
 
-pub use breaker::{BreakerKey, BreakerPolicy, BreakerState, Breakers, CircuitBreaker};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+#[cfg(feature = "fuzzing")]
+pub use prices::fuzz as fuzz_price_table;
+#[cfg(feature = "fuzzing")]
+pub use record::fuzz as fuzz_recording;
 
+pub use breaker::{BreakerKey, BreakerPolicy, BreakerState, Breakers, CircuitBreaker};
 pub use cache::{CachePolicy, CacheStats, Cached};
 pub use fallback::Fallback;
 pub use hedge::{Hedge, HedgeDelay, HedgePolicy, HedgeStats};

@@ -141,6 +141,17 @@ fn undated(name: &str) -> Option<&str> {
     }
 }
 
+/// The body of a fuzz target: a table is read or refused, and any name may be looked for.
+#[cfg(feature = "fuzzing")]
+pub fn fuzz(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    if let Ok(table) = PriceTable::from_json(&text) {
+        let names = table.names.keys().chain(table.prefixes.keys());
+        assert!(names.clone().all(|name| table.price(name).is_some()));
+    }
+    let _ = PriceTable::new().with("a/b", Price::new(1, 1)).price(&text);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,6 +226,18 @@ mod tests {
             let error = PriceTable::from_json(text).unwrap_err();
             assert_eq!(error.code(), "price_table_invalid");
             assert!(error.message().contains(told), "{error}");
+        }
+    }
+
+    #[cfg(feature = "fuzzing")]
+    proptest::proptest! {
+        #[test]
+        fn the_body_of_the_fuzz_target_holds(
+            name in "[a-z/@0-9*-]{0,20}",
+            row in "(\"input\":[0-9.]{1,4},?|\"output\":1,?){0,3}",
+        ) {
+            fuzz(format!("{{\"{name}\":{{{row}}}}}").as_bytes());
+            fuzz(name.as_bytes());
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 
+use nfa_core::Error;
 use nfa_core::ports::{CallContext, Capabilities, Model, ModelDelta, ModelRequest, ModelStream};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -12,6 +13,7 @@ use tokio::time::Instant;
 use super::lock;
 use super::waiting::unless_over;
 use super::watched::{Outcome, Watch, Watched, is_content};
+use crate::errors;
 
 mod bucket;
 mod estimate;
@@ -32,16 +34,20 @@ pub struct RateLimits {
     /// How much may be used at once, as the time in which it comes back: a minute's worth by default, which
     /// is how the providers count.
     pub burst: Duration,
+    /// How long a call waits for its turn, at the most, before it fails with `model_rate_limit_wait`; `None`
+    /// for as long as its caller does. Where another model stands by it need not wait at all.
+    pub patience: Option<Duration>,
 }
 
 impl Default for RateLimits {
-    /// No limits; answers of 1,024 tokens.
+    /// No limits; answers of 1,024 tokens; no end of patience.
     fn default() -> Self {
         Self {
             requests: None,
             tokens: None,
             output_tokens: 1024,
             burst: Duration::from_secs(60),
+            patience: None,
         }
     }
 }
@@ -72,6 +78,13 @@ impl RateLimits {
     #[must_use]
     pub fn with_burst(mut self, burst: Duration) -> Self {
         self.burst = burst.max(Duration::from_millis(1));
+        self
+    }
+
+    /// The same, with calls that wait no longer than this.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
         self
     }
 }
@@ -179,6 +192,24 @@ impl RateLimiter {
         }
     }
 
+    /// The same, as long as there is patience.
+    async fn admit_in_time(&self, tokens: u64, model: &str) -> Result<(), Error> {
+        let Some(patience) = self.0.limits.patience else {
+            self.admit(tokens).await;
+            return Ok(());
+        };
+        let admitted = tokio::time::timeout(patience, self.admit(tokens)).await;
+        admitted.map_err(|_| {
+            errors::transient(
+                errors::RATE_LIMIT_WAIT,
+                format!(
+                    "`{model}` is at the limit that was set for it, and {} ms were not enough to get a turn",
+                    patience.as_millis()
+                ),
+            )
+        })
+    }
+
     /// Replaces what was reserved by what was used.
     fn settle(&self, reserved: u64, used: u64) {
         if let Some(bucket) = &mut lock(&self.0.buckets).tokens {
@@ -224,7 +255,8 @@ impl<M: Model> Model for RateLimit<M> {
     ) -> ModelStream<'a> {
         let call = async move {
             let tokens = estimate(request, self.limiter.0.limits.output_tokens);
-            if let Err(error) = unless_over(context, self.limiter.admit(tokens)).await {
+            let admitted = self.limiter.admit_in_time(tokens, self.inner.name());
+            if let Err(error) = unless_over(context, admitted).await.flatten() {
                 return stream::once(std::future::ready(Err(error))).left_stream();
             }
             let reservation = Reservation {

@@ -13,5 +13,25 @@ mod replay;
 pub use recorder::{Recorder, Recording};
 pub use replay::{Replay, ReplayOrder};
 
+/// The body of a fuzz target: a file is read or refused, and what was read is written and read as the same.
+#[cfg(feature = "fuzzing")]
+pub fn fuzz(bytes: &[u8]) {
+    let path = std::path::Path::new("fuzzed");
+    let Ok(text) = recorder::valid_text(path, bytes) else {
+        return;
+    };
+    let Ok(read) = exchange::read(path, text) else {
+        return;
+    };
+    for (_, one) in read.exchanges {
+        let Ok(line) = serde_json::to_string(&one) else {
+            continue;
+        };
+        let text = format!("{}\n{line}\n", exchange::HEADER);
+        let again = exchange::read(path, &text).map(|read| read.exchanges.len());
+        assert!(matches!(again, Ok(1)), "{line}");
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -27,6 +27,9 @@ pub struct RetryPolicy {
     pub cap: Duration,
     /// The longest `Retry-After` that is waited for; a longer one ends the call.
     pub max_retry_after: Duration,
+    /// Whether an open circuit breaker further in is waited for. Where another model stands by
+    /// ([`crate::Fallback`]) it is better asked at once.
+    pub open_circuits: bool,
 }
 
 impl Default for RetryPolicy {
@@ -39,6 +42,7 @@ impl Default for RetryPolicy {
             base: Duration::from_millis(500),
             cap: Duration::from_secs(20),
             max_retry_after: Duration::from_secs(60),
+            open_circuits: true,
         }
     }
 }
@@ -63,6 +67,13 @@ impl RetryPolicy {
     pub fn with_waits(mut self, base: Duration, cap: Duration) -> Self {
         self.base = base;
         self.cap = cap;
+        self
+    }
+
+    /// The same, waiting for open circuit breakers or not.
+    #[must_use]
+    pub fn with_open_circuits(mut self, wait: bool) -> Self {
+        self.open_circuits = wait;
         self
     }
 
@@ -143,7 +154,8 @@ impl<M: Model> Retry<M> {
 
     /// How long to wait before the next try, or the error that ends the call.
     fn decide(&self, context: &CallContext, retries: u32, error: Error) -> Result<Duration, Error> {
-        if !error.is_retryable() || retries + 1 >= self.policy.attempts {
+        let open = error.code() == errors::CIRCUIT_OPEN && !self.policy.open_circuits;
+        if open || !error.is_retryable() || retries + 1 >= self.policy.attempts {
             return Err(error);
         }
         let Some(wait) = self.policy.wait(retries, &error, random()) else {

@@ -132,14 +132,10 @@ impl Fold {
                 "expected an index and a content_block in content_block_start",
             ));
         };
-        let before = self.answer.calls();
         self.begin(index, raw)?;
-        // The other side says something when it names a tool, or when a block comes whole.
-        let said = self.answer.calls() > before
-            || !matches!(
-                self.answer.last(),
-                Some((_, Part::Text { text, .. } | Part::Reasoning { text, .. })) if text.is_empty()
-            );
+        // Empty text says nothing yet; that a thought or a call begins is news.
+        let said =
+            !matches!(self.answer.last(), Some((_, Part::Text { text, .. })) if text.is_empty());
         Ok(if said {
             Progress::Content
         } else {

@@ -174,11 +174,12 @@ impl Providers {
     /// # Errors
     /// `model_spec_invalid`, `model_unknown_provider`, `model_key_missing`, `model_key_invalid`.
     pub fn model(&self, spec: &ModelSpec) -> Result<Arc<dyn Model>, Error> {
-        let first = self.one(spec)?;
         if spec.fallback.is_empty() {
-            return Ok(first);
+            return self.one(spec, &self.retry);
         }
-        let mut chain = Fallback::new(first);
+        // Where another model stands by, an open circuit is not waited for.
+        let retry = self.retry.clone().with_open_circuits(false);
+        let mut chain = Fallback::new(self.one(spec, &retry)?);
         for next in &spec.fallback {
             if next.settings != ModelSettings::default() {
                 return Err(invalid(format!(
@@ -186,12 +187,16 @@ impl Providers {
                     next.name, spec.name
                 )));
             }
-            chain = chain.or(self.model(next)?);
+            chain = chain.or(if next.fallback.is_empty() {
+                self.one(next, &retry)?
+            } else {
+                self.model(next)?
+            });
         }
         Ok(Arc::new(chain))
     }
 
-    fn one(&self, spec: &ModelSpec) -> Result<Arc<dyn Model>, Error> {
+    fn one(&self, spec: &ModelSpec, retry: &RetryPolicy) -> Result<Arc<dyn Model>, Error> {
         let (provider, model) = spec
             .name
             .split_once('/')
@@ -204,7 +209,9 @@ impl Providers {
             })?;
         match self.entries.get(provider) {
             Some(Entry::Made(factory)) => factory(spec),
-            Some(Entry::Described(described)) => self.adapter(spec, (provider, model), described),
+            Some(Entry::Described(described)) => {
+                self.adapter(spec, (provider, model), described, retry)
+            }
             None => Err(self.unknown(provider)),
         }
     }
@@ -214,6 +221,7 @@ impl Providers {
         spec: &ModelSpec,
         (name, model): (&str, &str),
         provider: &Provider,
+        retry: &RetryPolicy,
     ) -> Result<Arc<dyn Model>, Error> {
         let place = self.place(spec, provider)?;
         let mut breaker = BreakerKey::new(name, format!("{model} at {}", place.base_url));
@@ -237,22 +245,25 @@ impl Providers {
                 if let Some(dialect) = provider.dialect {
                     builder = builder.dialect(dialect);
                 }
-                self.layered(name, builder.tool_calling(tool_calling).build()?, breaker)
+                let adapter = builder.tool_calling(tool_calling).build()?;
+                self.layered(name, adapter, breaker, retry)
             }
             WireKind::Responses => {
                 let builder = Responses::builder(&spec.name, model, base_url);
                 let adapter = self.common(builder, spec, place).build()?;
-                self.layered(name, adapter, breaker)
+                self.layered(name, adapter, breaker, retry)
             }
             WireKind::Messages => {
-                let builder = Messages::builder(&spec.name, model, base_url);
+                // Servers that also speak it take a schema and ignore it.
+                let own = provider.wires.first() == Some(&WireKind::Messages);
+                let builder = Messages::builder(&spec.name, model, base_url).output_format(own);
                 let adapter = self.common(builder, spec, place).build()?;
-                self.layered(name, adapter, breaker)
+                self.layered(name, adapter, breaker, retry)
             }
             WireKind::GenerateContent => {
                 let builder = GenerateContent::builder(&spec.name, model, base_url);
                 let adapter = self.common(builder, spec, place).build()?;
-                self.layered(name, adapter, breaker)
+                self.layered(name, adapter, breaker, retry)
             }
         })
     }
@@ -264,11 +275,12 @@ impl Providers {
         provider: &str,
         adapter: M,
         breaker: BreakerKey,
+        retry: &RetryPolicy,
     ) -> Arc<dyn Model> {
         let limiter = self.limiters.get(provider);
         if limiter.is_none() && self.meter.is_none() {
             let guarded = self.breakers.around(Traced::new(adapter), breaker);
-            return Arc::new(Retry::new(guarded, self.retry.clone()));
+            return Arc::new(Retry::new(guarded, retry.clone()));
         }
         let mut model: Arc<dyn Model> = Arc::new(Traced::new(adapter));
         if let Some(meter) = &self.meter {
@@ -278,7 +290,7 @@ impl Providers {
             model = Arc::new(limiter.around(model));
         }
         let guarded = self.breakers.around(model, breaker);
-        Arc::new(Retry::new(guarded, self.retry.clone()))
+        Arc::new(Retry::new(guarded, retry.clone()))
     }
 
     /// What every adapter is given.

@@ -229,3 +229,15 @@ proptest! {
         prop_assert!(of_answer(429, &HeaderMap::new(), body.as_bytes()).is_none_or(|wait| wait <= LONGEST));
     }
 }
+
+#[cfg(feature = "fuzzing")]
+proptest! {
+    #[test]
+    fn the_body_of_the_fuzz_target_holds(
+        value in "([0-9.hms]{0,8}|[ -~]{0,30}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}[Z+-][0-9:]{0,5})",
+        body in prop::collection::vec(any::<u8>(), 0..40),
+    ) {
+        fuzz(&[value.as_bytes(), b"\n", &body].concat());
+        fuzz(&body);
+    }
+}

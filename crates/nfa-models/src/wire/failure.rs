@@ -157,7 +157,7 @@ impl Said {
     }
 
     fn is_context_length(&self) -> bool {
-        const WORDS: [&str; 9] = [
+        const WORDS: [&str; 10] = [
             "context length",
             "context_length",
             "exceed_context",
@@ -167,6 +167,7 @@ impl Said {
             "prompt is too long",
             "exceed context limit",
             "exceeds the maximum number of tokens",
+            "too large to process",
         ];
         let message = self.message.to_ascii_lowercase();
         WORDS.iter().any(|word| {

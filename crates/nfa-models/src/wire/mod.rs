@@ -24,7 +24,7 @@ use reqwest::header::HeaderMap;
 use url::Url;
 
 pub(crate) use answer::AnswerBuilder;
-pub(crate) use call::generate;
+pub(crate) use call::{collect, error_body, generate};
 pub(crate) use written::Written;
 
 use crate::endpoint::Endpoint;

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod mixing;
+mod sockets;
 mod stack;
 
 use std::sync::Arc;

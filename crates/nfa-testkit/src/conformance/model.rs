@@ -82,7 +82,7 @@ impl fmt::Display for Report {
     }
 }
 
-type Outcome = Result<(), String>;
+pub(super) type Outcome = Result<(), String>;
 
 /// Runs the suite; `make` makes the model of each case.
 pub async fn run(make: impl AsyncFn(Scene) -> Arc<dyn Model>) -> Report {
@@ -104,7 +104,7 @@ pub async fn run(make: impl AsyncFn(Scene) -> Arc<dyn Model>) -> Report {
 }
 
 impl Report {
-    fn take(&mut self, case: &'static str, outcome: Outcome) {
+    pub(super) fn take(&mut self, case: &'static str, outcome: Outcome) {
         match outcome {
             Ok(()) => self.passed.push(case),
             Err(found) => self.failures.push((case, found)),

@@ -5,7 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use super::request::Request;
-use super::wires::{Wire, chat, gemini, messages, responses};
+use super::wires::{Wire, chat, embeddings, gemini, messages, responses};
 
 /// One thing that is wrong with a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,6 +100,19 @@ pub fn responses(body: &Value) -> Vec<Violation> {
 /// ```
 pub fn messages(body: &Value) -> Vec<Violation> {
     messages::judge(body)
+}
+
+/// Everything that is wrong with the body of a request for OpenAI-style embeddings.
+///
+/// ```
+/// use nfa_testkit::server::judge;
+/// use serde_json::json;
+///
+/// assert!(judge::embeddings(&json!({"model": "m", "input": ["hi"]})).is_empty());
+/// assert_eq!(judge::embeddings(&json!({"model": "m", "input": ["hi", ""]}))[0].rule, "text");
+/// ```
+pub fn embeddings(body: &Value) -> Vec<Violation> {
+    embeddings::judge(body)
 }
 
 /// Everything that is wrong with the body of a request to Gemini's `generateContent`.

@@ -12,7 +12,7 @@ use super::fault::Fault;
 use super::judge::Violation;
 use super::render;
 use super::request::Request;
-use super::wires::Wire;
+use super::wires::{Wire, embeddings};
 use crate::scripted::{Gate, answers};
 
 /// What one request gets.
@@ -71,6 +71,11 @@ impl Reply {
     /// A refusal.
     pub fn refusal(text: impl Into<String>) -> Self {
         Self::answer(answers::refusal(text))
+    }
+
+    /// The vectors of the texts that `request` holds, as [`nfa_core::ports::HashingEmbedder`] makes them.
+    pub fn embeddings(request: &Request) -> Self {
+        Self::json(200, &embeddings::body_for(&request.json()))
     }
 
     /// An error status with the usual body.

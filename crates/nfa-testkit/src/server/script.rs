@@ -36,6 +36,11 @@ impl Script {
         Self(Kind::Function(Box::new(function)))
     }
 
+    /// The vectors of whatever texts a request holds.
+    pub fn embeddings() -> Self {
+        Self::from_fn(Reply::embeddings)
+    }
+
     /// Calls `tool` until the conversation holds `rounds` results, then says `text`. It decides by the
     /// request alone, so that any number of conversations can share the server.
     pub fn tool_rounds(rounds: usize, tool: &str, arguments: &str, text: &str) -> Self {

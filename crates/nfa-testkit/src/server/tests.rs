@@ -385,3 +385,32 @@ async fn gemini_is_streamed_where_its_path_says_so() {
     }
     assert!(server.violations().is_empty());
 }
+
+#[test]
+fn the_judge_of_embeddings_knows_every_field() {
+    let rules = |body: serde_json::Value| {
+        judge::embeddings(&body)
+            .iter()
+            .map(|violation| violation.rule)
+            .collect::<Vec<_>>()
+    };
+    let with = |key: &str, value: serde_json::Value| {
+        let mut body = serde_json::json!({"model": "m", "input": ["hi"]});
+        body[key] = value;
+        rules(body)
+    };
+    let none: [&str; 0] = [];
+    assert_eq!(with("dimensions", 3.into()), none);
+    assert_eq!(with("dimensions", 0.into()), ["range"]);
+    assert_eq!(with("encoding_format", "base64".into()), none);
+    assert_eq!(with("encoding_format", "int8".into()), ["format"]);
+    assert_eq!(with("user", serde_json::Value::Null), ["null_field"]);
+    assert_eq!(with("inputs", 1.into()), ["unknown_field"]);
+    assert_eq!(with("model", "".into()), ["model"]);
+    assert_eq!(with("input", "hi".into()), none);
+    assert_eq!(with("input", 1.into()), ["input"]);
+    assert_eq!(with("input", serde_json::json!([])), ["batch"]);
+    assert_eq!(with("input", vec!["x"; 2049].into()), ["batch"]);
+    assert_eq!(with("input", vec!["x"; 2048].into()), none);
+    assert_eq!(with("input", serde_json::json!(["x", ""])), ["text"]);
+}

@@ -387,6 +387,26 @@ proptest! {
     }
 
     #[test]
+    fn l7_damaged_bytes_read_the_same_however_they_are_cut(
+        damage in prop::collection::vec((0_usize..4000, any::<u8>()), 1..6),
+    ) {
+        let mut bytes = stream(&[
+            event(json!([{"text": "hm", "thought": true}]), None),
+            event(json!([{"text": "Hi."}, {"executableCode": {"code": "1"}}]), None),
+            event(json!([{"functionCall": {"name": "f", "args": {"a": "b"}, "id": "c"}}]), Some("STOP")),
+            event(json!([{"text": "", "thoughtSignature": "s"}]), Some("STOP")),
+        ]);
+        let length = bytes.len();
+        for (at, byte) in damage {
+            bytes[at % length] = byte;
+        }
+        let single: Vec<_> = bytes.chunks(1).collect();
+        let (whole, cut) = (read(&[&bytes]), read(&single));
+        prop_assert_eq!(folded(&whole.0), folded(&cut.0));
+        prop_assert_eq!(whole.1.ok(), cut.1.ok());
+    }
+
+    #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), json in "[\\[\\]{}\":,a-z0-9\\\\ ]{0,80}") {
         let _ = read(&[&bytes]);
         let _ = read(&[format!("data: {json}\n\n").as_bytes()]);

@@ -1,21 +1,19 @@
 use std::sync::Arc;
 
+use nfa_core::content::Opaque;
 use nfa_core::spec::{ModelSettings, PromptCache, ReasoningEffort};
 use nfa_testkit::server::judge;
 use proptest::prelude::*;
 use serde_json::json;
 
+use super::part::foreign_signature;
 use super::*;
+use crate::gemini::METADATA;
 
 const OWNER: &str = "google/generate_content";
 
 fn body_for(model: &str, request: &ModelRequest) -> Result<Value, Error> {
-    let writing = Writing {
-        model,
-        owner: OWNER,
-        json_schema_tools: false,
-    };
-    let bytes = writing.body(request)?;
+    let bytes = Writer::new(model, OWNER.into(), false).body(request)?;
     Ok(serde_json::from_slice(&bytes).unwrap())
 }
 
@@ -205,7 +203,7 @@ fn calls_of_others_are_signed_for_models_that_demand_it() {
     };
     assert!(signatures("gemini-2.5-flash").all(|signature| signature.is_null()));
     let signed: Vec<_> = signatures("gemini-3-flash-preview").collect();
-    assert_eq!(signed, [json!(FOREIGN), Value::Null]);
+    assert_eq!(signed, [json!(foreign_signature()), Value::Null]);
 }
 
 #[test]
@@ -318,12 +316,8 @@ fn tools_can_be_told_by_their_own_schema() {
     let mut request = request([Message::user("hi")]);
     request.tools = Arc::from([tool(schema.clone())]);
     let told = |json_schema_tools| {
-        let writing = Writing {
-            model: "gemini-2.5-flash",
-            owner: OWNER,
-            json_schema_tools,
-        };
-        let body: Value = serde_json::from_slice(&writing.body(&request).unwrap()).unwrap();
+        let writer = Writer::new("gemini-2.5-flash", OWNER.into(), json_schema_tools);
+        let body: Value = serde_json::from_slice(&writer.body(&request).unwrap()).unwrap();
         assert_eq!(judge::generate_content(&body), []);
         body["tools"][0]["functionDeclarations"][0].clone()
     };
@@ -393,7 +387,17 @@ proptest! {
             messages.extend(results);
         }
         let model = if newest { "gemini-3-flash" } else { "gemini-2.5-pro" };
-        let body = body_for(model, &request(messages)).unwrap();
+        let whole = request(messages);
+        let body = body_for(model, &whole).unwrap();
         prop_assert_eq!(judge::generate_content(&body), [], "{}", body);
+        // A writer that wrote every earlier turn writes the same as one that did not.
+        let writer = Writer::new(model, OWNER.into(), false);
+        let mut growing = whole.clone();
+        for end in 0..=whole.messages.len() {
+            growing.messages = whole.messages[..end].to_vec();
+            writer.body(&growing).unwrap();
+        }
+        let again: Value = serde_json::from_slice(&writer.body(&whole).unwrap()).unwrap();
+        prop_assert_eq!(again, body);
     }
 }

@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use futures_util::StreamExt;
 use nfa_core::Component;
 use nfa_testkit::scripted::{Gate, ScriptedModel, Turn};
+use proptest::prelude::*;
 
 use super::*;
 
@@ -145,6 +146,7 @@ async fn only_what_speaks_of_the_providers_health_counts() {
         (errors::AUTH, Category::Configuration),
         (errors::RATE_LIMITED, Category::Transient),
         (errors::CIRCUIT_OPEN, Category::Transient),
+        (errors::RATE_LIMIT_WAIT, Category::Transient),
     ] {
         assert!(!opens(usual(), code, category).await, "{code}");
     }
@@ -259,4 +261,75 @@ async fn many_at_once_open_it_once_and_send_one_probe() {
     assert!(lock(&circuit).admit(&policy, at(4)).is_err());
     assert!(lock(&circuit).admit(&policy, at(5)).unwrap().is_probe());
     assert!(lock(&circuit).admit(&policy, at(5)).is_err());
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Event {
+    /// So many milliseconds pass.
+    Time(u64),
+    Ask,
+    /// The call under way that has this place, counted around, ends so.
+    Ends(usize, Verdict),
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let verdict = prop_oneof![
+        1 => Just(Verdict::Spoke),
+        1 => Just(Verdict::Answered),
+        3 => Just(Verdict::Failed),
+        1 => Just(Verdict::Unknown),
+    ];
+    prop_oneof![
+        (0..8000_u64).prop_map(Event::Time),
+        Just(Event::Ask),
+        (0..8_usize, verdict).prop_map(|(place, verdict)| Event::Ends(place, verdict)),
+    ]
+}
+
+proptest! {
+    /// Whatever happens: an open breaker lets nobody through and says how long, one probe is under way at the
+    /// most, and once every call has ended it lets one through again.
+    #[test]
+    fn a_breaker_is_neither_careless_nor_stuck(events in prop::collection::vec(event(), 0..200)) {
+        let policy = BreakerPolicy::default()
+            .with_consecutive(3)
+            .with_ratio(0.5, 4, SECOND * 10)
+            .with_pause(SECOND, SECOND * 8);
+        let mut circuit = Circuit::default();
+        let mut now = Instant::now();
+        let mut permits: Vec<Permit> = Vec::new();
+        for event in events {
+            match event {
+                Event::Time(millis) => now += Duration::from_millis(millis),
+                Event::Ask => {
+                    let state = circuit.state(now);
+                    match circuit.admit(&policy, now) {
+                        Ok(permit) => {
+                            prop_assert_ne!(state, BreakerState::Open);
+                            prop_assert_eq!(permit.is_probe(), state == BreakerState::HalfOpen);
+                            permits.push(permit);
+                        }
+                        Err(wait) => {
+                            prop_assert_ne!(state, BreakerState::Closed);
+                            prop_assert!(!wait.is_zero() && wait <= SECOND * 8);
+                        }
+                    }
+                }
+                Event::Ends(_, _) if permits.is_empty() => {}
+                Event::Ends(place, verdict) => {
+                    let place = place % permits.len();
+                    circuit.judge(&policy, &mut permits[place], verdict, now);
+                    // One that only spoke goes on.
+                    if verdict != Verdict::Spoke {
+                        permits.remove(place);
+                    }
+                }
+            }
+        }
+        for mut permit in permits {
+            circuit.judge(&policy, &mut permit, Verdict::Unknown, now);
+        }
+        now += SECOND * 8;
+        prop_assert!(circuit.admit(&policy, now).is_ok());
+    }
 }

@@ -27,7 +27,7 @@ fn error(code: &'static str, category: Category) -> Error {
     Error::new(Component::Model, category, code, "x")
 }
 
-async fn items(model: &impl Model, request: &ModelRequest) -> Vec<Item> {
+async fn items(model: &impl Model, request: &ModelRequest) -> Vec<Result<ModelDelta, Error>> {
     let context = CallContext::detached();
     model.generate(&context, request).collect().await
 }

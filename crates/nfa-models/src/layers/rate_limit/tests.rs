@@ -4,6 +4,7 @@ use nfa_core::content::Usage;
 use nfa_core::spec::ModelSettings;
 use nfa_core::{Category, Component};
 use nfa_testkit::scripted::{Gate, ScriptedModel, Turn};
+use proptest::prelude::*;
 
 use super::*;
 
@@ -175,6 +176,34 @@ async fn a_place_in_the_queue_is_given_back() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_may_have_less_patience_than_its_caller() {
+    for (patience, expected) in [
+        (Some(4), "model_rate_limit_wait"),
+        (Some(6), "ok"),
+        (None, "ok"),
+    ] {
+        let mut limits = RateLimits::default().with_tokens(600);
+        if let Some(seconds) = patience {
+            limits = limits.with_patience(Duration::from_secs(seconds));
+        }
+        let model = RateLimiter::new(limits).around(ScriptedModel::from_fn(|_| used(600)));
+        ask(&model, 600).await;
+        let start = Instant::now();
+        let items = ask(&model, 50).await;
+        let code = match items.last().unwrap() {
+            Ok(_) => "ok",
+            Err(error) => {
+                assert_eq!(error.category(), Category::Transient);
+                error.code()
+            }
+        };
+        let waited = start.elapsed().as_secs();
+        assert_eq!((code, waited), (expected, patience.unwrap_or(5).min(5)));
+        assert_eq!(model.inner.calls(), if code == "ok" { 2 } else { 1 });
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_given_back_wakes_who_waits() {
     let gate = Gate::new();
     let limiter = RateLimiter::new(RateLimits::default().with_tokens(600));
@@ -216,4 +245,93 @@ async fn no_more_goes_through_than_is_allowed() {
         start.elapsed().as_secs_f64() < least + 5.0,
         "and no slower than it must"
     );
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Fate {
+    Answers(u64),
+    Fails,
+    Breaks,
+    /// Its caller has had enough after so many seconds, wherever it is.
+    Cancelled(u64),
+    Dropped(u64),
+}
+
+fn fate() -> impl Strategy<Value = Fate> {
+    prop_oneof![
+        (0..1500_u64).prop_map(Fate::Answers),
+        Just(Fate::Fails),
+        Just(Fate::Breaks),
+        (0..90_u64).prop_map(Fate::Cancelled),
+        (0..90_u64).prop_map(Fate::Dropped),
+    ]
+}
+
+async fn meet(limiter: &RateLimiter, tokens: u64, fate: Fate) {
+    let error = || {
+        Error::new(
+            Component::Model,
+            Category::Transient,
+            "model_unavailable",
+            "x",
+        )
+    };
+    let turn = match fate {
+        Fate::Answers(tokens) => used(tokens),
+        Fate::Fails => Turn::error(error()),
+        Fate::Breaks => Turn::text("half").breaking_after(1, error()),
+        Fate::Cancelled(_) | Fate::Dropped(_) => used(0).held_by(&Gate::new()),
+    };
+    let model = limiter.around(ScriptedModel::new([turn]));
+    let (context, request) = (CallContext::detached(), request(tokens));
+    let call = model.generate(&context, &request).collect::<Vec<_>>();
+    match fate {
+        Fate::Cancelled(seconds) => {
+            let cancel = async {
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+                context.cancellation.cancel();
+            };
+            let (items, ()) = tokio::join!(call, cancel);
+            assert_eq!(
+                items.last().unwrap().as_ref().unwrap_err().code(),
+                "model_cancelled"
+            );
+        }
+        Fate::Dropped(seconds) => {
+            let _ = tokio::time::timeout(Duration::from_secs(seconds), call).await;
+        }
+        Fate::Answers(_) | Fate::Fails | Fate::Breaks => {
+            assert!(!call.await.is_empty());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// Whatever becomes of the calls: all of them end, and in time the limiter is as it was at first.
+    #[test]
+    fn nothing_is_lost_for_ever(
+        calls in prop::collection::vec((0..900_u64, fate()), 0..30),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let limits = RateLimits::default().with_tokens(600).with_requests(60);
+            let limiter = RateLimiter::new(limits);
+            let all = calls.iter().map(|(tokens, fate)| meet(&limiter, *tokens, *fate));
+            futures_util::future::join_all(all).await;
+            // The last answer may owe a few minutes' worth.
+            tokio::time::sleep(Duration::from_secs(600)).await;
+            let start = Instant::now();
+            meet(&limiter, 600, Fate::Answers(600)).await;
+            prop_assert!(start.elapsed().is_zero());
+            meet(&limiter, 300, Fate::Answers(300)).await;
+            prop_assert_eq!(start.elapsed().as_secs(), 30);
+            Ok(())
+        })?;
+    }
 }

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 
 use nfa_core::Error;
 use nfa_core::ports::{CallContext, Capabilities, Model, ModelDelta, ModelRequest, ModelStream};
-use nfa_core::spec::canonical_json;
 use serde_json::Value;
 
 use super::super::watched::{Outcome, Watch, Watched};
@@ -17,8 +16,9 @@ use super::exchange::{Ending, Exchange, HEADER, RecordedDelta, failed, read};
 /// A file that exchanges are recorded into. Clones write into the same file.
 ///
 /// Recording again adds to what is there; a last line that was cut off in a crash is taken away first. An
-/// exchange is one write, when it is over: answers, errors, and calls that were dropped. What cannot be
-/// written never disturbs a call; [`Recorder::finish`] tells of it.
+/// exchange is one write, when it is over: answers, errors, and calls that were dropped. The file is written
+/// where the call runs, without handing it to another thread: recording is for tests, not for servers. What
+/// cannot be written never disturbs a call; [`Recorder::finish`] tells of it.
 ///
 /// ```
 /// use futures_util::StreamExt;
@@ -128,10 +128,7 @@ impl Recorder {
     }
 
     fn write(&self, exchange: &Exchange) {
-        // Canonical where it can be, so that recordings are compared line by line; numbers beyond 2^53 are
-        // written as they are.
-        let line = serde_json::to_value(exchange)
-            .map(|value| canonical_json(&value).unwrap_or_else(|_| value.to_string()));
+        let line = serde_json::to_string(exchange);
         let mut state = lock(&self.0.state);
         let written = match line {
             Ok(line) => state.file.write_all(format!("{line}\n").as_bytes()),
@@ -227,7 +224,9 @@ impl Watch for Scribe<'_> {
         self.recorder.write(&Exchange {
             at: self.at,
             model: self.model.to_owned(),
-            request: canonical::request(self.request).unwrap_or(Value::Null),
+            request: canonical::request(self.request)
+                .map(canonical::normal)
+                .unwrap_or(Value::Null),
             deltas: self.deltas.take().unwrap_or_default(),
             ending,
         });

@@ -68,10 +68,13 @@ impl Replay {
                 ),
             ));
         }
-        let recorded = |(line, exchange)| Recorded {
-            line,
-            exchange,
-            used: false,
+        let recorded = |(line, mut exchange): (usize, Exchange)| {
+            exchange.request = canonical::normal(exchange.request);
+            Recorded {
+                line,
+                exchange,
+                used: false,
+            }
         };
         let exchanges: Vec<_> = read.exchanges.into_iter().map(recorded).collect();
         let first = exchanges.first();
@@ -132,13 +135,15 @@ impl Replay {
 
     /// The exchange that answers `request`.
     fn take(&self, request: &ModelRequest) -> Result<Exchange, Error> {
-        let asked = canonical::request(request).map_err(|error| {
-            errors::input(
-                errors::REQUEST_INVALID,
-                "the request cannot be written as JSON",
-            )
-            .with_source(error)
-        })?;
+        let asked = canonical::request(request)
+            .map(canonical::normal)
+            .map_err(|error| {
+                errors::input(
+                    errors::REQUEST_INVALID,
+                    "the request cannot be written as JSON",
+                )
+                .with_source(error)
+            })?;
         let mut exchanges = lock(&self.exchanges);
         let mut unused = exchanges.iter_mut().filter(|recorded| !recorded.used);
         let found = match self.order {

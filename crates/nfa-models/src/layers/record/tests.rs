@@ -63,7 +63,7 @@ fn requests() -> Vec<ModelRequest> {
     media.parts.push(Part::media("image/png", "data:,"));
     media.parts.push(Part::Opaque(Opaque {
         provider: "test".to_owned(),
-        value: json!({ "x": 0.1 }),
+        value: json!({ "x": [0.1, 2.0, -0.0, 1e300] }),
     }));
     full.messages.push(Arc::new(media));
     vec![asking("one"), full, asking("three")]
@@ -155,7 +155,7 @@ async fn a_request_that_does_not_match_is_told_where_it_differs() {
     assert!(
         error
             .message()
-            .contains("recorded nothing, asked `{\"temperature\":1.0}`"),
+            .contains("recorded nothing, asked `{\"temperature\":1}`"),
         "{error}"
     );
     // A request that does not match uses nothing up.
@@ -183,6 +183,31 @@ async fn a_request_that_does_not_match_is_told_where_it_differs() {
     let items = ask(&replay, &asking("Say hello.")).await;
     let error = items[0].as_ref().unwrap_err();
     assert!(error.message().contains("all 2 exchanges"), "{error}");
+}
+
+/// A person may have edited the file, and wrote numbers and members in another way.
+#[tokio::test]
+async fn the_same_json_is_the_same_request() {
+    let (_folder, path) = file();
+    let recorder = Recorder::open(&path).unwrap();
+    let mut request = asking("hi");
+    request.settings = Arc::new(ModelSettings {
+        temperature: Some(1.0),
+        top_p: Some(0.5),
+        ..ModelSettings::default()
+    });
+    ask(&recorder.around(ScriptedModel::new(turns())), &request).await;
+    let text = fs::read_to_string(&path).unwrap();
+    let (one, other) = (
+        r#"{"temperature":1,"top_p":0.5}"#,
+        r#"{ "top_p": 5e-1, "temperature": 1.0 }"#,
+    );
+    assert!(text.contains(one), "{text}");
+    for text in [text.clone(), text.replace(one, other)] {
+        fs::write(&path, text).unwrap();
+        let replay = Replay::open(&path, ReplayOrder::Recorded).unwrap();
+        assert!(ask(&replay, &request).await.iter().all(Result::is_ok));
+    }
 }
 
 #[tokio::test]
@@ -389,4 +414,36 @@ async fn a_recording_may_hold_several_models() {
         &ModelDelta::Text("two/b".into())
     );
     replay.finish().unwrap();
+}
+
+proptest::proptest! {
+    /// Whatever a file holds, it is read or refused with the line that is wrong.
+    #[test]
+    fn any_text_is_a_recording_or_is_refused(
+        text in "(\\{\"nfa_recording\":1\\}\n)?([ -~]{0,40}\n){0,3}[ -~]{0,10}",
+        member in "(\"[a-z_]{1,8}\":(1|true|\\{\\}|\"x\"|null),?){0,4}",
+    ) {
+        let line = format!("{{\"nfa_recording\":1}}\n{{\"at\":1,\"model\":\"a\",{member}}}\n");
+        for text in [text, line] {
+            match exchange::read(std::path::Path::new("r"), &text) {
+                Ok(read) => proptest::prop_assert!(read.whole <= text.len()),
+                Err(error) => {
+                    proptest::prop_assert_eq!(error.code(), "recording_invalid");
+                    proptest::prop_assert!(error.message().contains(", line "));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(feature = "fuzzing")]
+proptest::proptest! {
+    #[test]
+    fn the_body_of_the_fuzz_target_holds(
+        line in "\"at\":[0-9]{1,3},\"model\":\"a/b\",\"request\":(1|\\{\\}|null|\"[ -!#-\\[\\]-~]{0,9}\"),\"dropped\":true",
+        bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60),
+    ) {
+        fuzz(format!("{}\n{{{line}}}\n", exchange::HEADER).as_bytes());
+        fuzz(&bytes);
+    }
 }

@@ -71,6 +71,20 @@ async fn never_tries_again_what_will_not_pass() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_open_breaker_is_waited_for_unless_another_model_stands_by() {
+    for (wait, calls) in [(true, 2), (false, 1)] {
+        let open = failing(errors::CIRCUIT_OPEN, Category::Transient);
+        let model = Retry::new(
+            ScriptedModel::new([Turn::error(open), Turn::text("hi")]),
+            RetryPolicy::default().with_open_circuits(wait),
+        );
+        let items = ask(&model, &CallContext::detached()).await;
+        assert_eq!(code(&items) == "ok", wait);
+        assert_eq!(model.inner.calls(), calls);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_has_surfaced_is_retracted_first() {
     let broken = Turn::text("half")
         .breaking_after(1, failing(errors::STREAM_TRUNCATED, Category::Transient));

@@ -30,9 +30,9 @@ pub(super) fn of_request(span: &Span, request: &ModelRequest) {
             .map(|tool| {
                 json!({
                     "type": "function",
-                    "name": tool.name,
                     "description": tool.description,
                     "parameters": tool.parameters,
+                    "name": tool.name,
                 })
             })
             .collect();
@@ -72,7 +72,7 @@ fn part(part: &Part) -> Value {
             // As JSON where it is some; a model may write anything.
             let arguments = serde_json::from_str(&call.arguments)
                 .unwrap_or_else(|_| Value::from(call.arguments.as_str()));
-            json!({ "type": "tool_call", "id": call.id, "name": call.name, "arguments": arguments })
+            json!({ "type": "tool_call", "id": call.id, "arguments": arguments, "name": call.name })
         }
         Part::ToolResult(result) => {
             json!({ "type": "tool_call_response", "id": result.call_id, "response": result.text })

@@ -437,6 +437,33 @@ proptest! {
     }
 
     #[test]
+    fn l7_a_damaged_stream_reads_the_same_however_it_is_cut(
+        blocks in prop::collection::vec(block(), 1..4),
+        damage in prop::collection::vec((any::<usize>(), any::<u8>()), 1..4),
+        cuts in prop::collection::vec(any::<usize>(), 0..20),
+    ) {
+        let blocks: Vec<_> = (0..)
+            .zip(&blocks)
+            .map(|(index, (start, deltas))| {
+                let deltas = deltas.iter().map(|it| delta(index, it.clone()));
+                [vec![begin(index, start.clone())], deltas.collect(), vec![end(index)]].concat()
+            })
+            .collect();
+        let mut stream = framed(&blocks, "end_turn");
+        for (at, byte) in damage {
+            let at = at % stream.len();
+            stream[at] = byte;
+        }
+        let (whole, answer) = read(&[&stream]);
+        for pieces in [cut(&stream, &cuts), stream.chunks(1).collect()] {
+            let (deltas, again) = read(&pieces);
+            prop_assert_eq!(folded(&deltas), folded(&whole));
+            prop_assert_eq!(again.as_ref().ok(), answer.as_ref().ok());
+            prop_assert_eq!(again.as_ref().err().map(Error::code), answer.as_ref().err().map(Error::code));
+        }
+    }
+
+    #[test]
     fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), json in "[\\[\\]{}\":,a-z0-9\\\\ ]{0,80}") {
         let _ = read(&[&bytes]);
         let _ = read(&[format!("data: {json}\n\n").as_bytes()]);

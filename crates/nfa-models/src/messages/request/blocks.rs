@@ -71,8 +71,11 @@ impl Serialize for Marked<'_> {
             Block::Result { id, result, .. } => {
                 map.serialize_entry("type", "tool_result")?;
                 map.serialize_entry("tool_use_id", id)?;
-                if !result.text.is_empty() {
+                // The provider takes no empty text, and no error that says nothing.
+                if !result.text.trim().is_empty() {
                     map.serialize_entry("content", &result.text)?;
+                } else if result.is_error {
+                    map.serialize_entry("content", "(an error without words)")?;
                 }
                 if result.is_error {
                     map.serialize_entry("is_error", &true)?;

@@ -1,9 +1,12 @@
 //! The request's body, written once, straight into bytes.
 
 mod blocks;
+mod container;
 mod media;
 mod schema;
 mod turns;
+
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use nfa_core::Error;
@@ -222,8 +225,11 @@ impl Body<'_> {
         if let Some(choice) = self.tool_choice() {
             map.serialize_entry("tool_choice", &choice)?;
         }
-        if let Some(container) = self.conversation.container.filter(|_| free("container")) {
-            map.serialize_entry("container", container)?;
+        let container = self.conversation.container;
+        if let Some(id) = container.and_then(|it| container::usable(it, SystemTime::now()))
+            && free("container")
+        {
+            map.serialize_entry("container", id)?;
         }
         let written = ["tools", "thinking", "output_config", "tool_choice"];
         extra
@@ -241,7 +247,7 @@ impl Body<'_> {
             return given.cloned();
         }
         let mut choice = given.cloned().unwrap_or_else(|| json!({"type": "auto"}));
-        if choice["type"] != "none"
+        if choice.get("type").is_none_or(|kind| kind != "none")
             && let Some(choice) = choice.as_object_mut()
         {
             choice

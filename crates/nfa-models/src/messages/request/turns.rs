@@ -17,7 +17,7 @@ pub(super) struct Conversation<'a> {
     pub(super) system: Vec<Cow<'a, str>>,
     pub(super) turns: Vec<Turn<'a>>,
     /// Where the provider runs code for this conversation, when it said so.
-    pub(super) container: Option<&'a str>,
+    pub(super) container: Option<&'a Map<String, Value>>,
 }
 
 /// What one side says before the other does.
@@ -109,10 +109,11 @@ impl<'a> Conversation<'a> {
     }
 
     /// Whether the model is in the middle of a turn that did not begin with a signed thought. Another model
-    /// may have begun it, or it began before thinking was asked for.
+    /// may have begun it, or it began before thinking was asked for. Results end no turn, even when the user
+    /// says something with them.
     pub(super) fn goes_on_without_thoughts(&self) -> bool {
         let is_answer = |block: &Block<'_>| matches!(block, Block::Result { .. });
-        let spoke = |turn: &Turn<'_>| !turn.assistant && !turn.blocks.iter().all(is_answer);
+        let spoke = |turn: &Turn<'_>| !turn.assistant && !turn.blocks.iter().any(is_answer);
         let since = self.turns.iter().rposition(spoke).map_or(0, |at| at + 1);
         let first = self.turns.iter().skip(since).find(|turn| turn.assistant);
         first.is_some_and(|turn| !turn.blocks.first().is_some_and(Block::is_thought))
@@ -275,7 +276,7 @@ impl<'a> Walk<'a> {
             Part::Media { media_type, .. } => Some(plain(format!("({media_type})"))),
             Part::Opaque(opaque) => match self.own(Some(opaque)) {
                 Some(own) if own.get("type").and_then(Value::as_str) == Some("container") => {
-                    self.conversation.container = own.get("id").and_then(Value::as_str);
+                    self.conversation.container = Some(own);
                     None
                 }
                 own => own.map(Block::Own),

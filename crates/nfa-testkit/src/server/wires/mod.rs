@@ -1,6 +1,7 @@
 //! The wires that the fake server speaks: one folder each, told apart by the path of a request.
 
 pub(super) mod chat;
+pub(super) mod embeddings;
 pub(super) mod gemini;
 pub(super) mod messages;
 pub(super) mod responses;
@@ -17,12 +18,13 @@ pub(super) enum Wire {
     ChatCompletions,
     Responses,
     Messages,
+    Embeddings,
     GenerateContent,
 }
 
 impl Wire {
     /// How many there are, for tables by [`Wire::number`].
-    pub(super) const COUNT: usize = 4;
+    pub(super) const COUNT: usize = 5;
 
     /// The wire that is spoken at `path`.
     pub(super) fn of(path: &str) -> Option<Self> {
@@ -33,6 +35,8 @@ impl Wire {
             Some(Self::Responses)
         } else if path.ends_with("/messages") {
             Some(Self::Messages)
+        } else if path.ends_with("/embeddings") {
+            Some(Self::Embeddings)
         } else if path.ends_with(":generateContent") || path.ends_with(":streamGenerateContent") {
             Some(Self::GenerateContent)
         } else {
@@ -62,6 +66,7 @@ impl Wire {
                 let is_result = |block: &&Value| block["type"] == "tool_result";
                 blocks.flatten().filter(is_result).count()
             }
+            Self::Embeddings => 0,
             Self::GenerateContent => gemini::tool_results(body),
         }
     }
@@ -77,6 +82,7 @@ impl Wire {
             Self::ChatCompletions => chat::judge(body),
             Self::Responses => responses::judge(body),
             Self::Messages => messages::judge(body),
+            Self::Embeddings => embeddings::judge(body),
             Self::GenerateContent => gemini::judge(body),
         }
     }
@@ -87,6 +93,8 @@ impl Wire {
             Self::ChatCompletions => chat::body(answer, reply),
             Self::Responses => responses::body(answer, reply),
             Self::Messages => messages::body(answer, reply),
+            // A conversation's answer is none to a request for vectors.
+            Self::Embeddings => self.error_body(),
             Self::GenerateContent => gemini::body(answer, reply),
         }
     }
@@ -98,6 +106,7 @@ impl Wire {
             Self::ChatCompletions => chat::events(answer, reply, usage),
             Self::Responses => responses::events(answer, reply),
             Self::Messages => messages::events(answer, reply, usage),
+            Self::Embeddings => vec![self.error_event()],
             Self::GenerateContent => gemini::events(answer, reply),
         }
     }
@@ -108,6 +117,7 @@ impl Wire {
             Self::ChatCompletions => chat::role_only(),
             Self::Responses => responses::role_only(),
             Self::Messages => messages::role_only(),
+            Self::Embeddings => self.error_event(),
             Self::GenerateContent => gemini::role_only(),
         }
     }
@@ -115,7 +125,7 @@ impl Wire {
     /// The body of an error of the provider.
     pub(super) fn error_body(self) -> Value {
         match self {
-            Self::ChatCompletions | Self::Responses => json!({"error": {
+            Self::ChatCompletions | Self::Responses | Self::Embeddings => json!({"error": {
                 "message": "the provider gave up",
                 "type": "server_error",
                 "code": "upstream_failed",
@@ -132,7 +142,9 @@ impl Wire {
     /// An error inside a stream.
     pub(super) fn error_event(self) -> String {
         match self {
-            Self::ChatCompletions | Self::GenerateContent => event(&self.error_body()),
+            Self::ChatCompletions | Self::Embeddings | Self::GenerateContent => {
+                event(&self.error_body())
+            }
             Self::Responses => responses::error_event(),
             Self::Messages => messages::event(&self.error_body()),
         }

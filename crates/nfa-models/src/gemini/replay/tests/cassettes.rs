@@ -185,7 +185,7 @@ fn judged(name: &str, body: &Value) -> Result<(), String> {
 fn strip(value: &mut Value) {
     match value {
         Value::Object(map) => {
-            map.retain(|name, value| !value.is_null() && !(name == "thought" && value == false));
+            map.retain(|name, value| !(value.is_null() || name == "thought" && value == false));
             map.values_mut().for_each(strip);
         }
         Value::Array(list) => list.iter_mut().for_each(strip),
@@ -214,11 +214,9 @@ impl Stated {
             stated.usage = event["usageMetadata"].clone();
             stated.id = event["responseId"].clone();
             stated.model = event["modelVersion"].clone();
-            let candidate = event["candidates"].as_array().into_iter().flatten();
+            let mut candidates = event["candidates"].as_array().into_iter().flatten();
             // Of several candidates the first is ours.
-            let Some(candidate) = candidate
-                .filter(|one| one["index"].as_u64().unwrap_or(0) == 0)
-                .next()
+            let Some(candidate) = candidates.find(|one| one["index"].as_u64().unwrap_or(0) == 0)
             else {
                 continue;
             };

@@ -19,6 +19,8 @@ pub(super) fn content(judge: &mut Judge, path: &str, block: &Value, role: &str) 
         "text" => (true, &["text", "citations"]),
         "image" => (!assistant, &["source"]),
         "document" => (!assistant, &["source", "title", "context", "citations"]),
+        "search_result" => (!assistant, &["source", "title", "content", "citations"]),
+        "container_upload" => (role == "user", &["file_id"]),
         "tool_result" => (role == "user", &["tool_use_id", "content", "is_error"]),
         "tool_use" => (assistant, &["id", "name", "input", "caller"]),
         "thinking" => (assistant, &["thinking", "signature"]),
@@ -89,9 +91,19 @@ pub(super) fn content(judge: &mut Judge, path: &str, block: &Value, role: &str) 
                 content(judge, &format!("{path}.content[{at}]"), inner, "user");
             }
             let content = block.get("content");
+            let says = content.is_some_and(|it| it.as_str().is_none_or(|it| !it.trim().is_empty()));
+            if !says && (content.is_some() || block["is_error"] == true) {
+                judge.say(
+                    path,
+                    "empty_text",
+                    "a result's text, and an error, is to say something",
+                );
+            }
             content.is_none_or(|content| content.is_string() || content.is_array())
                 && block.get("is_error").is_none_or(Value::is_boolean)
         }
+        "search_result" => is_text(block.get("source")) && block["content"].is_array(),
+        "container_upload" => is_text(block.get("file_id")),
         _ => source(kind, &block["source"]),
     };
     if !complete {
@@ -159,7 +171,7 @@ pub(super) fn tool<'a>(judge: &mut Judge, path: &str, tool: &'a Value) -> &'a st
         let good = match field.as_str() {
             "name" | "type" | "cache_control" | "input_schema" => true,
             "description" => value.is_string(),
-            "strict" | "defer_loading" => value.is_boolean(),
+            "strict" | "defer_loading" | "eager_input_streaming" => value.is_boolean(),
             "allowed_callers" | "input_examples" => value.is_array(),
             _ => false,
         };
@@ -171,7 +183,8 @@ pub(super) fn tool<'a>(judge: &mut Judge, path: &str, tool: &'a Value) -> &'a st
             );
         }
     }
-    if tool["input_schema"]["type"] != "object" {
+    let kind = tool.pointer("/input_schema/type");
+    if kind.is_none_or(|kind| kind != "object") {
         judge.say(
             format!("{path}.input_schema"),
             "parameters",

@@ -18,7 +18,9 @@ const FIELDS: &[&str] = &[
     "metadata",
     "model",
     "output_config",
+    "output_format",
     "service_tier",
+    "speed",
     "stop_sequences",
     "stream",
     "system",
@@ -438,7 +440,7 @@ impl Messages {
             .iter()
             .flat_map(blocks)
             .filter(|block| block["type"] != "tool_result")
-            .filter_map(|block| block["tool_use_id"].as_str().map(str::to_owned))
+            .filter_map(|block| block.get("tool_use_id")?.as_str().map(str::to_owned))
             .collect();
         let answers = |message: &Value| {
             let content = message["content"].as_array();
@@ -469,21 +471,26 @@ impl Messages {
         }
     }
 
-    /// With a budget for thoughts, the turn that is under way must have begun with one.
+    /// With a budget for thoughts, the turn that is under way must have begun with one; results end no turn.
     fn begins_with_thought(&mut self, messages: &[Value]) {
         let is_answer = |block: &Value| block["type"] == "tool_result";
         let spoke = |message: &Value| {
             message["role"] != "assistant"
                 && !message["content"]
                     .as_array()
-                    .is_some_and(|content| content.iter().all(is_answer))
+                    .is_some_and(|content| content.iter().any(is_answer))
         };
         let since = messages.iter().rposition(spoke).map_or(0, |at| at + 1);
         let first = messages
             .iter()
             .skip(since)
             .find(|it| it["role"] == "assistant");
-        if first.is_some_and(|message| !blocks::is_thought(&message["content"][0])) {
+        let begins = |message: &Value| {
+            message
+                .pointer("/content/0")
+                .is_some_and(blocks::is_thought)
+        };
+        if first.is_some_and(|message| !begins(message)) {
             self.0.say(
                 "messages",
                 "thought_first",

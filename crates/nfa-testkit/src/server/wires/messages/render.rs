@@ -197,9 +197,11 @@ fn streamed(index: u64, part: &Part, mut block: Value, reply: &Reply) -> Vec<Val
                 deltas.extend(each.map(|it| json!({"type": "citations_delta", "citation": it})));
             }
         }
-        Part::Reasoning { text, .. } if block["type"] == "thinking" => {
+        Part::Reasoning { text, .. }
+            if block.get("type").is_some_and(|kind| kind == "thinking") =>
+        {
             grow("thinking_delta", "thinking", text);
-            let signature = block["signature"].clone();
+            let signature = block.get("signature");
             deltas.push(json!({"type": "signature_delta", "signature": signature}));
             put(&mut block, "thinking", "".into());
             put(&mut block, "signature", "".into());
@@ -211,10 +213,11 @@ fn streamed(index: u64, part: &Part, mut block: Value, reply: &Reply) -> Vec<Val
             grow("input_json_delta", "partial_json", arguments);
             put(&mut block, "input", json!({}));
         }
-        Part::Opaque(_) if block["input"].is_object() => {
-            let input = block["input"].to_string();
-            grow("input_json_delta", "partial_json", &input);
-            put(&mut block, "input", json!({}));
+        Part::Opaque(_) => {
+            if let Some(input) = block.get("input").filter(|input| input.is_object()) {
+                grow("input_json_delta", "partial_json", &input.to_string());
+                put(&mut block, "input", json!({}));
+            }
         }
         _ => {}
     }

@@ -67,6 +67,16 @@ fn calls_and_results_are_paired_in_order_and_first() {
             "result_without_call",
         ),
         (json!([call("a|b")]), json!([result("a|b")]), "call_id"),
+        (
+            json!([call("a")]),
+            json!([{"type": "tool_result", "tool_use_id": "a", "is_error": true}]),
+            "empty_text",
+        ),
+        (
+            json!([call("a")]),
+            json!([{"type": "tool_result", "tool_use_id": "a", "content": " "}]),
+            "empty_text",
+        ),
     ] {
         assert!(judged(calls, answers).contains(&rule), "{rule}");
     }
