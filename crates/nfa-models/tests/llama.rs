@@ -28,9 +28,11 @@ struct Server {
     model: String,
 }
 
+type Build = fn(&Server) -> Arc<dyn Model>;
+
 /// The wires that the server speaks, each with what makes its adapter. It holds an answer to a schema on the
 /// first of them only, and ignores one on the others.
-const WIRES: &[(&str, fn(&Server) -> Arc<dyn Model>)] = &[
+const WIRES: &[(&str, Build)] = &[
     ("chat_completions", |server| {
         Arc::new(chat(server, ToolCalling::Native))
     }),
