@@ -65,9 +65,22 @@ fn bench(arguments: &[String]) -> Result<()> {
     let mut cargo = process::cargo();
     cargo
         .args(["run", "--release", "--package", "nfa-benches", "--"])
-        .args(arguments);
-    process::run(&mut cargo)
+        .args(arguments.iter().filter(|part| *part != WIRE));
+    let parts: Vec<_> = arguments.iter().filter(|word| !word.starts_with('-')).collect();
+    let wire = parts.iter().any(|part| *part == WIRE);
+    if !wire || parts.len() > 1 {
+        process::run(&mut cargo)?;
+    }
+    if wire || parts.is_empty() {
+        let mut cargo = process::cargo();
+        cargo.args(["bench", "--package", "nfa-models", "--features", "fuzzing"]);
+        process::run(cargo.args(["--bench", WIRE]))?;
+    }
+    Ok(())
 }
+
+/// The part of the benchmarks that looks into `nfa-models`.
+const WIRE: &str = "wire";
 
 fn crash(rounds: u32) -> Result<()> {
     say(format_args!("killing and resuming {rounds} times"));

@@ -1,6 +1,7 @@
 //! Reads what Chat Completions brings, whole or in pieces.
 
 mod calls;
+mod details;
 mod media;
 
 use std::borrow::Cow;
@@ -186,19 +187,7 @@ impl Fold {
             .flatten()
             .find(|text| !text.0.is_empty());
         if let Some(raw) = said.reasoning_details {
-            let details = value(raw)?;
-            if reasoning.is_none() {
-                let texts = details.as_array().into_iter().flatten();
-                for detail in texts {
-                    let text = detail.get("text").or_else(|| detail.get("summary"));
-                    if let Some(text) = text.and_then(Value::as_str).filter(|text| !text.is_empty())
-                    {
-                        progress = true;
-                        self.reasoning(text);
-                    }
-                }
-            }
-            merge::field(&mut self.more_than_text().details, DETAILS, details);
+            progress |= self.details(raw, reasoning.is_some())?;
         }
         if let Some(text) = &reasoning {
             progress = true;
