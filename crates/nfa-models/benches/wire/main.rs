@@ -11,6 +11,7 @@
 
 mod allocator;
 mod requests;
+mod samples;
 mod streams;
 
 #[global_allocator]

@@ -35,7 +35,8 @@ pub(crate) struct Fold {
     rest: Option<Box<Rest>>,
     /// Set when the content is a constrained answer rather than text.
     decoder: Option<Decoder>,
-    short_way: ShortWay,
+    /// `None` when everything is to be read in full.
+    short_way: Option<ShortWay>,
     /// Whose opaque parts these are.
     owner: Arc<str>,
     /// The format that sound was asked for in.
@@ -86,10 +87,17 @@ impl Fold {
             sound: None,
             rest: None,
             decoder,
-            short_way: ShortWay::default(),
+            short_way: Some(ShortWay::default()),
             owner,
             sound_format: String::new(),
         }
+    }
+
+    /// The same without the short way, to be compared with.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn in_full(mut self) -> Self {
+        self.short_way = None;
+        self
     }
 
     /// Sound comes in this format.
@@ -101,13 +109,14 @@ impl Fold {
     /// Takes a `chat.completion` or a chunk of one.
     fn chunk(&mut self, data: &[u8]) -> Result<Progress, Error> {
         self.answer.count(data.len())?;
-        let mut way = std::mem::take(&mut self.short_way);
-        let short = way.find(data).map(|(kind, text)| self.news(kind, text));
-        self.short_way = way;
-        match short {
-            Some(progress) => Ok(progress),
-            None => self.full(data),
+        if let Some(mut way) = self.short_way.take() {
+            let short = way.find(data).map(|(kind, text)| self.news(kind, text));
+            self.short_way = Some(way);
+            if let Some(progress) = short {
+                return Ok(progress);
+            }
         }
+        self.full(data)
     }
 
     /// The same as reading the chunk in full whose only news is this.
@@ -168,8 +177,8 @@ impl Fold {
                 None
             };
             progress |= self.said(said, whole)?;
-            if let Some(News { kind, string }) = news {
-                self.short_way.learn(data, kind, string, padding);
+            if let (Some(News { kind, string }), Some(way)) = (news, &mut self.short_way) {
+                way.learn(data, kind, string, padding);
             }
         }
         self.answer.finish = finish.or(self.answer.finish);
