@@ -1,13 +1,16 @@
 //! `reasoning_details`: what OpenRouter wants back of a model's thoughts.
 
+use std::borrow::Cow;
+
 use nfa_core::Error;
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use super::{DETAILS, Fold, value};
 use crate::chat::merge;
 use crate::chat::shape::Text;
+use crate::chat::short_way::{Kind, News};
 
 /// A piece of the detail that is under way, and nothing else.
 #[derive(Deserialize)]
@@ -30,12 +33,16 @@ impl Fold {
         if let Ok([more]) = serde_json::from_str::<[More<'_>; 1]>(raw.get())
             && self.grows(&more)
         {
+            self.grew = true;
             let text = more.text.or(more.summary).unwrap_or_default();
             if said || text.0.is_empty() {
                 return Ok(false);
             }
             self.reasoning(&text.0);
             return Ok(true);
+        }
+        if let Some(way) = &mut self.short_way {
+            way.forget_details();
         }
         let details = value(raw)?;
         let mut told = false;
@@ -60,11 +67,7 @@ impl Fold {
             (None, Some(text)) => ("summary", text),
             _ => return false,
         };
-        let newest = self.rest.as_mut().and_then(|rest| {
-            let list = rest.details.get_mut(DETAILS)?.as_array_mut()?;
-            list.last_mut()?.as_object_mut()
-        });
-        let Some(newest) = newest else {
+        let Some(newest) = self.newest() else {
             return false;
         };
         let is = |name: &str| newest.get(name).and_then(Value::as_str);
@@ -81,5 +84,37 @@ impl Fold {
             }
             _ => false,
         }
+    }
+
+    /// Grows the newest detail as an earlier chunk did that was like this one.
+    pub(super) fn grow_detail(&mut self, summary: bool, text: &str) {
+        let name = if summary { "summary" } else { "text" };
+        let newest = self.newest().and_then(|newest| newest.get_mut(name));
+        if let Some(Value::String(all)) = newest {
+            all.push_str(text);
+        }
+    }
+
+    fn newest(&mut self) -> Option<&mut Map<String, Value>> {
+        let list = self.rest.as_mut()?.details.get_mut(DETAILS)?;
+        list.as_array_mut()?.last_mut()?.as_object_mut()
+    }
+}
+
+/// The news of thoughts and of a piece of a detail that says the same.
+pub(super) fn said_again<'a>(raw: &'a RawValue, string: &'a str) -> Option<News<'a>> {
+    let [more] = serde_json::from_str::<[More<'a>; 1]>(raw.get()).ok()?;
+    let (text, summary) = match (more.text, more.summary) {
+        (Some(text), None) => (text.0, false),
+        (None, Some(text)) => (text.0, true),
+        _ => return None,
+    };
+    match text {
+        Cow::Borrowed(again) if again == string => Some(News {
+            kind: Kind::Detail { summary },
+            string,
+            again: Some(again),
+        }),
+        _ => None,
     }
 }

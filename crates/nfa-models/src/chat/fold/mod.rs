@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::merge;
 use super::shape::{self, Body, Content, ContentPart, Said, Text};
-use super::short_way::{Kind, ShortWay};
+use super::short_way::{Kind, News, ShortWay};
 use crate::constrained::{Decoder, Piece};
 use crate::errors;
 use crate::wire::{self, AnswerBuilder, Progress, failure};
@@ -31,6 +31,8 @@ pub(crate) struct Fold {
     /// What of the content goes on.
     open: Open,
     calls: Vec<Begun>,
+    /// Whether the chunk that is read grew the newest detail, and did nothing else to details.
+    grew: bool,
     sound: Option<Box<Sound>>,
     rest: Option<Box<Rest>>,
     /// Set when the content is a constrained answer rather than text.
@@ -64,12 +66,6 @@ struct Rest {
     pages: Vec<String>,
 }
 
-/// The one string that a chunk brings.
-struct News<'a> {
-    kind: Kind,
-    string: &'a str,
-}
-
 impl Fold {
     /// A fold that also makes deltas when `deltas`, and refuses answers of more than `limit` bytes.
     pub(super) fn new(
@@ -84,6 +80,7 @@ impl Fold {
             refusal: None,
             open: Open::Nothing,
             calls: Vec::new(),
+            grew: false,
             sound: None,
             rest: None,
             decoder,
@@ -126,6 +123,10 @@ impl Fold {
             _ if text.is_empty() => return Progress::None,
             Kind::Text => self.content(text),
             Kind::Reasoning => self.reasoning(text),
+            Kind::Detail { summary } => {
+                self.grow_detail(summary, text);
+                self.reasoning(text);
+            }
         }
         Progress::Content
     }
@@ -176,9 +177,13 @@ impl Fold {
             } else {
                 None
             };
+            let detailed = said.reasoning_details.is_some();
+            self.grew = false;
             progress |= self.said(said, whole)?;
-            if let (Some(News { kind, string }), Some(way)) = (news, &mut self.short_way) {
-                way.learn(data, kind, string, padding);
+            if let (Some(news), Some(way)) = (news, &mut self.short_way)
+                && self.grew == detailed
+            {
+                way.learn(data, &news, padding);
             }
         }
         self.answer.finish = finish.or(self.answer.finish);
@@ -443,8 +448,7 @@ const ANNOTATIONS: &str = "annotations";
 
 /// The one string that a delta brings, when it brings nothing else and more such strings may follow.
 fn only_news<'a>(said: &Said<'a>) -> Option<News<'a>> {
-    let quiet = said.reasoning_details.is_none()
-        && said.function_call.is_none()
+    let quiet = said.function_call.is_none()
         && said.annotations.is_none()
         && said.audio.is_none()
         && said.images.is_none()
@@ -459,7 +463,11 @@ fn only_news<'a>(said: &Said<'a>) -> Option<News<'a>> {
         if !text.is_empty() {
             count += 1;
             if let Cow::Borrowed(string) = text {
-                news = Some(News { kind, string });
+                news = Some(News {
+                    kind,
+                    string,
+                    again: None,
+                });
             }
         }
     };
@@ -481,11 +489,17 @@ fn only_news<'a>(said: &Said<'a>) -> Option<News<'a>> {
             news = call.more().map(|(index, string)| News {
                 kind: Kind::Arguments(index),
                 string,
+                again: None,
             });
         }
         Some(_) => return None,
     }
-    news.filter(|_| count == 1)
+    let news = news.filter(|_| count == 1)?;
+    match said.reasoning_details {
+        None => Some(news),
+        Some(raw) if news.kind == Kind::Reasoning => details::said_again(raw, news.string),
+        Some(_) => None,
+    }
 }
 
 impl wire::Fold for Fold {

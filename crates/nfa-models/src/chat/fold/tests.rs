@@ -66,7 +66,7 @@ fn recorded_streams_are_read_alike_both_ways() {
 /// A chunk as several servers write it.
 fn chunk() -> impl Strategy<Value = Vec<u8>> {
     let text = prop_oneof!["[a-z \"\\\\\n\u{1}é\u{1F600}]{0,6}", Just(String::new())];
-    let delta = (text, 0..12_u8, 0..3_u8).prop_map(|(text, kind, index)| match kind {
+    let delta = (text, 0..16_u8, 0..3_u8).prop_map(|(text, kind, index)| match kind {
         0..=3 => json!({"content": text}),
         4 => json!({"role": "assistant", "content": text, "refusal": null}),
         5 => json!({"reasoning_content": text, "content": null}),
@@ -74,6 +74,9 @@ fn chunk() -> impl Strategy<Value = Vec<u8>> {
         7 => json!({"reasoning": text, "reasoning_content": "x"}),
         8 => json!({"content": text, "surprise": text}),
         9 => json!({"tool_calls": [{"index": index, "id": "a", "function": {"name": "f", "arguments": text}}]}),
+        12 | 13 => json!({"reasoning": text, "reasoning_details": [{"type": "reasoning.text", "index": index / 2, "format": "f", "text": text}]}),
+        14 => json!({"content": "", "reasoning": text, "reasoning_details": [{"type": "reasoning.summary", "summary": text, "index": 0}]}),
+        15 => json!({"reasoning": text, "reasoning_details": [{"type": "reasoning.text", "index": index, "format": "f", "text": "x", "signature": text}]}),
         10 => json!({"content": [{"type": "text", "text": text}]}),
         _ => json!({"tool_calls": [{"index": index, "function": {"arguments": text}}]}),
     });
