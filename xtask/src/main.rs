@@ -66,7 +66,10 @@ fn bench(arguments: &[String]) -> Result<()> {
     cargo
         .args(["run", "--release", "--package", "nfa-benches", "--"])
         .args(arguments.iter().filter(|part| *part != WIRE));
-    let parts: Vec<_> = arguments.iter().filter(|word| !word.starts_with('-')).collect();
+    let parts: Vec<_> = arguments
+        .iter()
+        .filter(|word| !word.starts_with('-'))
+        .collect();
     let wire = parts.iter().any(|part| *part == WIRE);
     if !wire || parts.len() > 1 {
         process::run(&mut cargo)?;
