@@ -63,7 +63,7 @@ fn arguments() -> String {
 }
 
 fn stream(events: impl Iterator<Item = String>) -> String {
-    let end = r#"{"id":"c","object":"chat.completion.chunk","model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":9}}"#;
+    let end = r#"{"id":"c","object":"chat.completion.chunk","created":1758720000,"model":"m","choices":[{"index":0,"delta":{},"logprobs":null,"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":9,"total_tokens":18}}"#;
     events
         .chain([end.to_owned(), "[DONE]".to_owned()])
         .map(|event| format!("data: {event}\n\n"))
