@@ -82,8 +82,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 })
             };
             // What it cannot read is not measured.
-            let (good, bad): (Vec<_>, Vec<_>) =
-                streams.iter().partition(|text| read(text).is_ok());
+            let (good, bad): (Vec<_>, Vec<_>) = streams.iter().partition(|text| read(text).is_ok());
             let bytes: usize = good.iter().map(|text| text.len()).sum();
             let events: usize = good.iter().map(|text| samples::events(text)).sum();
             let before = allocator::counted();

@@ -10,6 +10,8 @@ use std::borrow::Cow;
 
 /// As many kinds of chunks as alternate in a stream.
 const PATTERNS: usize = 4;
+/// Patterns in a row that led nowhere, after which a stream is taken to have none.
+const PATIENCE: u8 = 32;
 
 /// What the one string of a chunk is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub(super) enum Kind {
 #[derive(Debug, Default)]
 pub(super) struct ShortWay {
     patterns: Vec<Pattern>,
+    /// Patterns learned since one was last found again.
+    idle: u8,
     /// A string without its escapes.
     plain: String,
 }
@@ -52,6 +56,7 @@ impl ShortWay {
             .iter()
             .enumerate()
             .find_map(|(at, pattern)| Some((at, pattern.kind, pattern.string(data)?)))?;
+        self.idle = 0;
         if at > 0 {
             self.patterns.swap(0, at);
         }
@@ -67,9 +72,13 @@ impl ShortWay {
 
     /// Remembers a chunk whose only news is this, and what it is padded with.
     pub(super) fn learn(&mut self, data: &[u8], news: &News<'_>, padding: Option<&str>) {
+        if self.idle >= PATIENCE {
+            return;
+        }
         let Some(pattern) = Pattern::of(data, news, padding) else {
             return;
         };
+        self.idle += 1;
         self.patterns.truncate(PATTERNS - 1);
         self.patterns.insert(0, pattern);
     }
@@ -304,6 +313,26 @@ mod tests {
             .map(|chunk| way.find(chunk.as_bytes()).is_some())
             .collect();
         assert_eq!(found, [false, false, true, true, true, true]);
+    }
+
+    #[test]
+    fn a_stream_without_patterns_is_left_alone_after_a_while() {
+        let mut way = ShortWay::default();
+        let chunks: Vec<String> = (0..100)
+            .map(|at| format!(r#"{{"n":{at:03},"s":"t"}}"#))
+            .collect();
+        let mut learn = |chunk: &str| {
+            way.learn(chunk.as_bytes(), &news(Kind::Text, &chunk[14..15]), None);
+            way.find(chunk.as_bytes()).is_some()
+        };
+        // What is found again shows that there are patterns.
+        assert!(chunks.iter().all(|chunk| learn(chunk)));
+        for chunk in &chunks {
+            way.learn(chunk.as_bytes(), &news(Kind::Text, &chunk[14..15]), None);
+        }
+        let known = |way: &mut ShortWay, at: usize| way.find(chunks[at].as_bytes()).is_some();
+        let patience = usize::from(PATIENCE);
+        assert!(known(&mut way, patience - 1) && !known(&mut way, patience));
     }
 
     #[test]
