@@ -60,14 +60,41 @@ fn execute(command: Command) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Measures the parts that are named, or all but the peers, which are not ours to build every time.
 fn bench(arguments: &[String]) -> Result<()> {
     say("building with optimisations; the first time takes some minutes");
-    let mut cargo = process::cargo();
-    cargo
-        .args(["run", "--release", "--package", "nfa-benches", "--"])
-        .args(arguments);
-    process::run(&mut cargo)
+    let named = |part: &str| arguments.iter().any(|word| word == part);
+    let is_part = |word: &&String| !word.starts_with('-');
+    let elsewhere = |word: &&String| [WIRE, PEERS].contains(&word.as_str());
+    let all = arguments.iter().filter(is_part).count() == 0;
+    if all
+        || arguments
+            .iter()
+            .any(|word| is_part(&word) && !elsewhere(&word))
+    {
+        let mut cargo = process::cargo();
+        cargo
+            .args(["run", "--release", "--package", "nfa-benches", "--"])
+            .args(arguments.iter().filter(|word| !elsewhere(word)));
+        process::run(&mut cargo)?;
+    }
+    if all || named(WIRE) {
+        let mut cargo = process::cargo();
+        cargo.args(["bench", "--package", "nfa-models", "--features", "fuzzing"]);
+        process::run(cargo.args(["--bench", WIRE]))?;
+    }
+    if named(PEERS) {
+        let mut cargo = process::cargo();
+        cargo.args(["run", "--release", "--manifest-path"]);
+        process::run(cargo.arg("benches/peers/Cargo.toml"))?;
+    }
+    Ok(())
 }
+
+/// The part of the benchmarks that looks into `nfa-models`.
+const WIRE: &str = "wire";
+/// The part that reads the same streams by other crates.
+const PEERS: &str = "peers";
 
 fn crash(rounds: u32) -> Result<()> {
     say(format_args!("killing and resuming {rounds} times"));

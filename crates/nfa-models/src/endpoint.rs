@@ -40,14 +40,6 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// Something of the provider that is sent back to it, and to no other.
-    pub(crate) fn opaque(&self, value: Value) -> Opaque {
-        Opaque {
-            provider: self.owner.to_string(),
-            value,
-        }
-    }
-
     /// What is there to send back, when it belongs to this provider and wire.
     pub(crate) fn own<'a>(&self, opaque: &'a Opaque) -> Option<&'a Value> {
         (*opaque.provider == *self.owner).then_some(&opaque.value)

@@ -1,7 +1,9 @@
 //! Bodies of the fuzz targets: bytes of strangers through every parser of this crate. They must not panic,
-//! and the answer must not depend on how the bytes were cut.
+//! and the answer must not depend on how the bytes were cut. And what the benchmark measures.
 
-pub use crate::chat::{fuzz_stream as chat_stream, fuzz_whole as chat_answer};
+pub use crate::chat::{
+    fuzz_stream as chat_stream, fuzz_whole as chat_answer, read_stream, write_request,
+};
 pub use crate::gemini::{fuzz_stream as gemini_stream, fuzz_whole as gemini_answer};
 pub use crate::layers::fuzz_price_table as price_table;
 pub use crate::layers::fuzz_recording as recording;

@@ -183,7 +183,18 @@ impl ContentCache {
         Some(Arc::clone(message))
     }
 
+    /// Adds what is not there yet. An address names its content: what is there is the same, and known to
+    /// adapters already.
     pub(super) fn insert(&self, address: Address, content: Loaded) {
+        self.loaded
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(address)
+            .or_insert(content);
+    }
+
+    /// Puts something else in the place of what was erased.
+    fn replace(&self, address: Address, content: Loaded) {
         self.spoken
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -260,7 +271,7 @@ impl ContentCache {
             });
             for (address, word) in std::iter::once(said).chain(results) {
                 if gone.contains(address) {
-                    self.insert(*address, word.into());
+                    self.replace(*address, word.into());
                 }
             }
         }

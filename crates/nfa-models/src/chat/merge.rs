@@ -116,7 +116,7 @@ mod tests {
             ),
         ] {
             assert_eq!(joined(&pieces), whole);
-            assert_eq!(joined(&[whole.clone()]), whole);
+            assert_eq!(joined(std::slice::from_ref(&whole)), whole);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod dialect;
 mod fold;
+#[cfg(feature = "fuzzing")]
+mod measured;
 mod merge;
 #[cfg(any(test, feature = "fuzzing"))]
 mod replay;
@@ -16,6 +18,8 @@ use nfa_core::Error;
 use nfa_core::ports::{CallContext, Capabilities, Model, ModelRequest, ModelStream, ToolCalling};
 
 pub use dialect::Dialect;
+#[cfg(feature = "fuzzing")]
+pub use measured::{read_stream, write_request};
 #[cfg(feature = "fuzzing")]
 pub use replay::{stream as fuzz_stream, whole as fuzz_whole};
 

@@ -32,13 +32,21 @@ pub(crate) fn read_whole(body: &[u8]) -> Result<ModelAnswer, Error> {
     replay::read_whole(Fold::new(false, None, 64 << 20, OWNER.into()), body)
 }
 
-/// The fuzz target of streams: any cutting gives the same. Returns whether it does.
+/// The fuzz target of streams: any cutting gives the same, and so does reading every event in full. Returns
+/// whether it does.
 #[cfg(feature = "fuzzing")]
 pub fn stream(data: &[u8]) -> bool {
     let same = |decoder: fn() -> Option<Decoder>| {
         replay::cutting_changes_nothing(|| fold(decoder()), data)
     };
-    same(|| None) && same(|| Some(Decoder::new(false))) && same(|| Some(Decoder::new(true)))
+    let (short, answer) = replay::read(fold(None), &[data]);
+    let (full, again) = replay::read(fold(None).in_full(), &[data]);
+    let code = |error: nfa_core::Error| error.code().to_owned();
+    let alike = short == full && answer.map_err(code) == again.map_err(code);
+    alike
+        && same(|| None)
+        && same(|| Some(Decoder::new(false)))
+        && same(|| Some(Decoder::new(true)))
 }
 
 /// The fuzz target of answers that are not streamed.

@@ -1,8 +1,8 @@
 //! The commonest events of a stream, read without reading them: chunks that are byte for byte like an
 //! earlier one, except for one piece of text.
 //!
-//! The full reader finds out that a chunk's only news is one string ([`Kind`]), and where it stood. What
-//! stands around it becomes a pattern. A chunk that has the same bytes around another string is the same
+//! The full reader finds out that a chunk's only news is one string ([`Kind`]), and where it stood; some say
+//! it twice. What stands around it becomes a pattern. A chunk that has the same bytes around another string is the same
 //! JSON with another string in that place, and so has the same meaning, whatever the fields are. Anything
 //! else, and every string that JSON would not take, is read in full.
 
@@ -10,12 +10,18 @@ use std::borrow::Cow;
 
 /// As many kinds of chunks as alternate in a stream.
 const PATTERNS: usize = 4;
+/// Patterns in a row that led nowhere, after which a stream is taken to have none.
+const PATIENCE: u8 = 32;
 
 /// What the one string of a chunk is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Text,
     Reasoning,
+    /// Thoughts that also grow the newest of their details, by its text or else its summary.
+    Detail {
+        summary: bool,
+    },
     /// Arguments of the call with this index.
     Arguments(u32),
 }
@@ -24,6 +30,8 @@ pub(super) enum Kind {
 #[derive(Debug, Default)]
 pub(super) struct ShortWay {
     patterns: Vec<Pattern>,
+    /// Patterns learned since one was last found again.
+    idle: u8,
     /// A string without its escapes.
     plain: String,
 }
@@ -32,6 +40,8 @@ pub(super) struct ShortWay {
 struct Pattern {
     kind: Kind,
     before: Vec<u8>,
+    /// What stands between the string and the same once more.
+    between: Option<Vec<u8>>,
     after: Vec<u8>,
     /// What follows a padding of any length that stands behind `after`.
     padded: Option<Vec<u8>>,
@@ -46,6 +56,7 @@ impl ShortWay {
             .iter()
             .enumerate()
             .find_map(|(at, pattern)| Some((at, pattern.kind, pattern.string(data)?)))?;
+        self.idle = 0;
         if at > 0 {
             self.patterns.swap(0, at);
         }
@@ -59,15 +70,34 @@ impl ShortWay {
         Some((kind, text))
     }
 
-    /// Remembers a chunk whose only news is `string`, which is a part of `data` between quotes, as is
-    /// `padding`.
-    pub(super) fn learn(&mut self, data: &[u8], kind: Kind, string: &str, padding: Option<&str>) {
-        let Some(pattern) = Pattern::of(data, kind, string, padding) else {
+    /// Remembers a chunk whose only news is this, and what it is padded with.
+    pub(super) fn learn(&mut self, data: &[u8], news: &News<'_>, padding: Option<&str>) {
+        if self.idle >= PATIENCE {
+            return;
+        }
+        let Some(pattern) = Pattern::of(data, news, padding) else {
             return;
         };
+        self.idle += 1;
         self.patterns.truncate(PATTERNS - 1);
         self.patterns.insert(0, pattern);
     }
+}
+
+impl ShortWay {
+    /// Forgets what grows the newest detail: another one is the newest now.
+    pub(super) fn forget_details(&mut self) {
+        self.patterns
+            .retain(|pattern| !matches!(pattern.kind, Kind::Detail { .. }));
+    }
+}
+
+/// The one string that a chunk brings, as it stands between its quotes.
+pub(super) struct News<'a> {
+    pub(super) kind: Kind,
+    pub(super) string: &'a str,
+    /// The same, where it stands once more.
+    pub(super) again: Option<&'a str>,
 }
 
 enum Raw<'a> {
@@ -77,12 +107,19 @@ enum Raw<'a> {
 }
 
 impl Pattern {
-    fn of(data: &[u8], kind: Kind, string: &str, padding: Option<&str>) -> Option<Self> {
-        let begin = place(data, string)?;
-        let before = data.get(..begin)?;
-        let after = data.get(begin + string.len()..)?;
-        if before.last() != Some(&b'"') || after.first() != Some(&b'"') {
-            return None;
+    fn of(data: &[u8], news: &News<'_>, padding: Option<&str>) -> Option<Self> {
+        let (mut first, mut second) = (news.string, news.again);
+        if let Some(again) = second
+            && place(data, again)? < place(data, first)?
+        {
+            (first, second) = (again, Some(first));
+        }
+        let (before, mut after) = around(data, first)?;
+        let mut between = None;
+        if let Some(second) = second.filter(|second| *second == first) {
+            let (middle, rest) = around(after, second)?;
+            between = Some(middle.to_vec());
+            after = rest;
         }
         let (after, padded) = match padding {
             None => (after, None),
@@ -93,8 +130,9 @@ impl Pattern {
             }
         };
         Some(Self {
-            kind,
+            kind: news.kind,
             before: before.to_vec(),
+            between,
             after: after.to_vec(),
             padded,
         })
@@ -103,7 +141,12 @@ impl Pattern {
     fn string<'a>(&self, data: &'a [u8]) -> Option<Raw<'a>> {
         let rest = data.strip_prefix(self.before.as_slice())?;
         let (end, escaped) = end_of_string(rest)?;
-        let (string, tail) = rest.split_at_checked(end)?;
+        let (string, mut tail) = rest.split_at_checked(end)?;
+        if let Some(between) = &self.between {
+            tail = tail
+                .strip_prefix(between.as_slice())?
+                .strip_prefix(string)?;
+        }
         match &self.padded {
             None => (tail == self.after).then_some(())?,
             Some(padded) => {
@@ -120,6 +163,14 @@ impl Pattern {
         }
         std::str::from_utf8(string).ok().map(Raw::Plain)
     }
+}
+
+/// What stands before and behind a string of `data`, quotes included.
+fn around<'a>(data: &'a [u8], string: &str) -> Option<(&'a [u8], &'a [u8])> {
+    let begin = place(data, string)?;
+    let before = data.get(..begin)?;
+    let after = data.get(begin + string.len()..)?;
+    (before.last() == Some(&b'"') && after.first() == Some(&b'"')).then_some((before, after))
 }
 
 /// Where `part` stands in `data`, of which it is a part.
@@ -187,12 +238,24 @@ mod tests {
         format!(r#"{{"choices":[{{"delta":{{"content":"{text}"}}}}],"p":"{padding}"}}"#)
     }
 
+    fn news(kind: Kind, string: &str) -> News<'_> {
+        News {
+            kind,
+            string,
+            again: None,
+        }
+    }
+
     fn learned(padding: bool) -> ShortWay {
         let chunk = chunk("hé", "abc");
         let string = &chunk[chunk.find("hé").unwrap()..][..3];
         let pad = &chunk[chunk.find("abc").unwrap()..][..3];
         let mut way = ShortWay::default();
-        way.learn(chunk.as_bytes(), Kind::Text, string, padding.then_some(pad));
+        way.learn(
+            chunk.as_bytes(),
+            &news(Kind::Text, string),
+            padding.then_some(pad),
+        );
         way
     }
 
@@ -239,7 +302,11 @@ mod tests {
         let mut way = ShortWay::default();
         let chunks: Vec<String> = (0..6).map(|at| format!(r#"{{"{at}":"s"}}"#)).collect();
         for (chunk, at) in chunks.iter().zip(0..) {
-            way.learn(chunk.as_bytes(), Kind::Arguments(at), &chunk[6..7], None);
+            way.learn(
+                chunk.as_bytes(),
+                &news(Kind::Arguments(at), &chunk[6..7]),
+                None,
+            );
         }
         let found: Vec<_> = chunks
             .iter()
@@ -248,9 +315,59 @@ mod tests {
         assert_eq!(found, [false, false, true, true, true, true]);
     }
 
+    #[test]
+    fn a_stream_without_patterns_is_left_alone_after_a_while() {
+        let mut way = ShortWay::default();
+        let chunks: Vec<String> = (0..100)
+            .map(|at| format!(r#"{{"n":{at:03},"s":"t"}}"#))
+            .collect();
+        let mut learn = |chunk: &str| {
+            way.learn(chunk.as_bytes(), &news(Kind::Text, &chunk[14..15]), None);
+            way.find(chunk.as_bytes()).is_some()
+        };
+        // What is found again shows that there are patterns.
+        assert!(chunks.iter().all(|chunk| learn(chunk)));
+        for chunk in &chunks {
+            way.learn(chunk.as_bytes(), &news(Kind::Text, &chunk[14..15]), None);
+        }
+        let known = |way: &mut ShortWay, at: usize| way.find(chunks[at].as_bytes()).is_some();
+        let patience = usize::from(PATIENCE);
+        assert!(known(&mut way, patience - 1) && !known(&mut way, patience));
+    }
+
+    #[test]
+    fn a_string_that_is_said_twice_is_the_same_both_times() {
+        let chunk = |a: &str, b: &str| format!(r#"{{"a":"{a}","b":["{b}"]}}"#);
+        let data = chunk("x", "x");
+        let (first, second) = (&data[6..7], &data[15..16]);
+        for (string, again) in [(first, second), (second, first)] {
+            let mut way = ShortWay::default();
+            let kind = Kind::Detail { summary: true };
+            let said = News {
+                kind,
+                string,
+                again: Some(again),
+            };
+            way.learn(data.as_bytes(), &said, None);
+            for (a, b, text) in [
+                ("", "", Some("")),
+                (r"y\n", r"y\n", Some("y\n")),
+                ("y", "z", None),
+                ("y", "yy", None),
+                ("yy", "y", None),
+            ] {
+                let data = chunk(a, b);
+                let found = way.find(data.as_bytes());
+                assert_eq!(found, text.map(|text| (kind, text)), "{data}");
+            }
+            way.forget_details();
+            assert_eq!(way.find(data.as_bytes()), None);
+        }
+    }
+
     proptest! {
         #[test]
-        fn a_string_is_read_as_serde_reads_it(bytes in prop::collection::vec(prop_oneof![Just(b'"'), Just(b'\\'), any::<u8>(), b'a'..b'z'], 0..12), text: String, ascii: bool) {
+        fn a_string_is_read_as_serde_reads_it(bytes in prop::collection::vec(prop_oneof![Just(b'"'), Just(b'\\'), any::<u8>(), b'a'..=b'z'], 0..12), text: String, ascii: bool) {
             let mut way = learned(false);
             let parts = chunk("\u{0}", "abc");
             let (before, after) = parts.split_once('\u{0}').unwrap();

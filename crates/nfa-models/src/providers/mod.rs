@@ -8,10 +8,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use nfa_core::Error;
-use nfa_core::ports::{Model, ToolCalling};
+use nfa_core::ports::{Embedder, Model, ToolCalling};
 use nfa_core::spec::{ModelSettings, ModelSpec};
 
 use crate::chat::ChatCompletions;
+use crate::embeddings::Embeddings;
 use crate::endpoint::AdapterBuilder;
 use crate::errors;
 use crate::gemini::GenerateContent;
@@ -196,17 +197,39 @@ impl Providers {
         Ok(Arc::new(chain))
     }
 
+    /// The embedder that `spec` asks for, at a provider that speaks an OpenAI wire. Of its settings only `extra`
+    /// counts: fields of the request, such as `dimensions`.
+    ///
+    /// # Errors
+    /// As [`Providers::model`]; `model_spec_invalid` for a provider without such embeddings.
+    pub fn embedder(&self, spec: &ModelSpec) -> Result<Arc<dyn Embedder>, Error> {
+        let (name, model) = split(spec)?;
+        let provider = match self.entries.get(name) {
+            Some(Entry::Described(provider)) => provider,
+            Some(Entry::Made(_)) => {
+                return Err(invalid(format!(
+                    "`{name}` is registered for models only: make its embedder yourself"
+                )));
+            }
+            None => return Err(self.unknown(name)),
+        };
+        if !provider.wires.contains(&WireKind::ChatCompletions) || name == "anthropic" {
+            return Err(invalid(format!("`{name}` has no OpenAI-style embeddings")));
+        }
+        let place = self.place(spec, provider)?;
+        let builder = Embeddings::builder(&spec.name, model, place.base_url.clone());
+        let mut builder = self.common(builder, spec, place);
+        for (field, value) in &spec.settings.extra {
+            builder = match (field.as_str(), value.as_u64().map(usize::try_from)) {
+                ("dimensions", Some(Ok(dimensions))) => builder.dimensions(dimensions),
+                _ => builder.extra(field, value.clone()),
+            };
+        }
+        Ok(Arc::new(builder.build()?))
+    }
+
     fn one(&self, spec: &ModelSpec, retry: &RetryPolicy) -> Result<Arc<dyn Model>, Error> {
-        let (provider, model) = spec
-            .name
-            .split_once('/')
-            .filter(|(provider, model)| !provider.is_empty() && !model.is_empty())
-            .ok_or_else(|| {
-                invalid(format!(
-                    "expected `provider/model`, such as `openai/gpt-5-mini`, found `{}`",
-                    spec.name
-                ))
-            })?;
+        let (provider, model) = split(spec)?;
         match self.entries.get(provider) {
             Some(Entry::Made(factory)) => factory(spec),
             Some(Entry::Described(described)) => {
@@ -400,6 +423,19 @@ fn invalid(message: String) -> Error {
     errors::configuration(errors::SPEC_INVALID, message)
 }
 
+/// The provider and its model.
+fn split(spec: &ModelSpec) -> Result<(&str, &str), Error> {
+    spec.name
+        .split_once('/')
+        .filter(|(provider, model)| !provider.is_empty() && !model.is_empty())
+        .ok_or_else(|| {
+            invalid(format!(
+                "expected `provider/model`, such as `openai/gpt-5-mini`, found `{}`",
+                spec.name
+            ))
+        })
+}
+
 /// The wire that a spec asks for, or the provider's usual one.
 fn wire(spec: &ModelSpec, provider: &Provider, is_elsewhere: bool) -> Result<WireKind, Error> {
     let Some(name) = &spec.wire else {
@@ -584,6 +620,24 @@ mod tests {
         other.settings.seed = Some(1);
         spec.fallback = vec![other];
         assert_eq!(code(&all, &spec), "model_spec_invalid");
+    }
+
+    #[test]
+    fn embedders_are_found_by_name_too() {
+        let all = providers(&[("OPENAI_API_KEY", "k"), ("ANTHROPIC_API_KEY", "k")]);
+        let code = |spec: &ModelSpec| match all.embedder(spec) {
+            Ok(embedder) => format!("ok {}", embedder.name()),
+            Err(error) => error.code().to_owned(),
+        };
+        let mut spec = ModelSpec::from("openai/text-embedding-3-small");
+        assert_eq!(code(&spec), "ok openai/text-embedding-3-small");
+        spec.settings
+            .extra
+            .insert("dimensions".to_owned(), 64.into());
+        assert_eq!(all.embedder(&spec).unwrap().dimensions(), Some(64));
+        assert_eq!(code(&"anthropic/m".into()), "model_spec_invalid");
+        assert_eq!(code(&"mistral/m".into()), "model_key_missing");
+        assert_eq!(code(&"opanai/m".into()), "model_unknown_provider");
     }
 
     #[test]

@@ -137,22 +137,6 @@ impl AnswerBuilder {
         at
     }
 
-    /// How many calls have begun.
-    pub(crate) fn calls(&self) -> u32 {
-        self.calls
-    }
-
-    /// The places and calls of the answer so far.
-    pub(crate) fn tool_calls(&self) -> impl DoubleEndedIterator<Item = (usize, &ToolCall)> {
-        self.parts
-            .iter()
-            .enumerate()
-            .filter_map(|(at, building)| match &building.part {
-                Part::ToolCall(call) => Some((at, call)),
-                _ => None,
-            })
-    }
-
     /// Gives the call at `at` its id and name; what it has already it keeps.
     pub(crate) fn name(&mut self, at: usize, id: &str, name: &str) {
         let Some(Part::ToolCall(call)) = self.part(at) else {

@@ -178,6 +178,13 @@ impl Said {
 
 fn classify(status: u16, said: &Said) -> Error {
     let message = |what: &str| format!("{what} (status {status}): {}", said.message);
+    if matches!(
+        said.code.as_str(),
+        "tool_use_failed" | "json_validate_failed"
+    ) {
+        // Groq: the fault is the model's, and another try may do better.
+        return errors::invalid(message("the model wrote what the provider could not read"));
+    }
     match status {
         400 | 413 | 422 | 500 if said.is_context_length() => errors::input(
             errors::CONTEXT_LENGTH,

@@ -43,6 +43,23 @@ fn fill(
     fold.finish()
 }
 
+/// How many deltas a stream has that came in `pieces`; each is taken as soon as it is there.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn count(mut fold: impl Fold, pieces: &[&[u8]]) -> Result<usize, Error> {
+    let mut parser = Parser::new(8 << 20);
+    let mut count = 0;
+    for piece in pieces {
+        let progress = take(&mut parser, &mut fold, piece)?;
+        count += std::iter::from_fn(|| fold.pop()).count();
+        if progress == Progress::Done {
+            break;
+        }
+    }
+    let answer = fold.finish()?;
+    std::hint::black_box(answer);
+    Ok(count)
+}
+
 /// An answer that was not streamed.
 pub(crate) fn read_whole(mut fold: impl Fold, body: &[u8]) -> Result<ModelAnswer, Error> {
     fold.body(&mended(body))?;

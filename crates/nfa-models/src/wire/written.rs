@@ -12,6 +12,8 @@ use nfa_core::Error;
 
 /// What a kept item costs beside its bytes, roughly.
 const OVERHEAD: usize = 96;
+/// Dead items that are not worth a search.
+const SWEEP: usize = 64;
 
 /// Written bytes by the item they were written from: one for each kind of item and each adapter, since
 /// the bytes depend on nothing but the item and the adapter's own options. What depends on an item's
@@ -29,6 +31,8 @@ struct Generations<T: ?Sized> {
     old: HashMap<usize, Kept<T>, Addresses>,
     /// Bytes of the young.
     size: usize,
+    /// Items that came since the dead ones were last looked for.
+    since: usize,
 }
 
 #[derive(Debug)]
@@ -45,6 +49,7 @@ impl<T: ?Sized> Written<T> {
                 young: HashMap::default(),
                 old: HashMap::default(),
                 size: 0,
+                since: 0,
             }),
             limit,
         }
@@ -105,19 +110,31 @@ impl<T: ?Sized> Written<T> {
     }
 
     fn insert(&self, kept: &mut Generations<T>, at: usize, new: Kept<T>) {
-        if kept.size + cost(&new) > self.limit / 2 {
-            kept.young.retain(|_, one| one.item.strong_count() > 0);
-            kept.size = kept.young.values().map(cost).sum();
-            // A half of dead ones makes room for long; else the young become the old.
-            if kept.size > self.limit / 4 {
-                kept.old = std::mem::take(&mut kept.young);
-                kept.size = 0;
-            }
+        kept.since += 1;
+        let full = kept.size + cost(&new) > self.limit / 2;
+        if full || kept.since > kept.young.len() / 2 + SWEEP {
+            kept.sweep();
+        }
+        // Dead ones made room for long; else the young become the old.
+        if full && kept.size > self.limit / 4 {
+            kept.old = std::mem::take(&mut kept.young);
+            kept.size = 0;
         }
         kept.size += cost(&new);
         if let Some(gone) = kept.young.insert(at, new) {
             kept.size = kept.size.saturating_sub(cost(&gone));
         }
+    }
+}
+
+impl<T: ?Sized> Generations<T> {
+    /// Lets go of what nobody can ask for any more: it costs room, and may have been erased elsewhere.
+    fn sweep(&mut self) {
+        for items in [&mut self.young, &mut self.old] {
+            items.retain(|_, one| one.item.strong_count() > 0);
+        }
+        self.size = self.young.values().map(cost).sum();
+        self.since = 0;
     }
 }
 
@@ -214,6 +231,19 @@ mod tests {
         let failing = |_: &str, _: &mut Vec<u8>| Err(crate::errors::cancelled());
         assert!(written.elements(&item, &mut out, failing).is_err());
         assert_eq!(list(&written, &[item]), ("[1".to_owned(), 1));
+    }
+
+    #[test]
+    fn what_nobody_holds_any_more_goes_soon() {
+        let written = Written::new(1 << 30);
+        let held: Vec<_> = (0..100).map(|at| Arc::from(at.to_string())).collect();
+        list(&written, &held);
+        for round in 0..1000 {
+            list(&written, &[Arc::from(round.to_string())]);
+            let kept = written.kept.lock().unwrap();
+            assert!(kept.young.len() <= 400, "{}", kept.young.len());
+        }
+        assert_eq!(list(&written, &held).1, 0, "what is held was let go");
     }
 
     #[test]

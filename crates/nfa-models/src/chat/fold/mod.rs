@@ -1,6 +1,7 @@
 //! Reads what Chat Completions brings, whole or in pieces.
 
 mod calls;
+mod details;
 mod media;
 
 use std::borrow::Cow;
@@ -13,7 +14,7 @@ use serde_json::{Map, Value, json};
 
 use super::merge;
 use super::shape::{self, Body, Content, ContentPart, Said, Text};
-use super::short_way::{Kind, ShortWay};
+use super::short_way::{Kind, News, ShortWay};
 use crate::constrained::{Decoder, Piece};
 use crate::errors;
 use crate::wire::{self, AnswerBuilder, Progress, failure};
@@ -30,11 +31,14 @@ pub(crate) struct Fold {
     /// What of the content goes on.
     open: Open,
     calls: Vec<Begun>,
+    /// Whether the chunk that is read grew the newest detail, and did nothing else to details.
+    grew: bool,
     sound: Option<Box<Sound>>,
     rest: Option<Box<Rest>>,
     /// Set when the content is a constrained answer rather than text.
     decoder: Option<Decoder>,
-    short_way: ShortWay,
+    /// `None` when everything is to be read in full.
+    short_way: Option<ShortWay>,
     /// Whose opaque parts these are.
     owner: Arc<str>,
     /// The format that sound was asked for in.
@@ -62,12 +66,6 @@ struct Rest {
     pages: Vec<String>,
 }
 
-/// The one string that a chunk brings.
-struct News<'a> {
-    kind: Kind,
-    string: &'a str,
-}
-
 impl Fold {
     /// A fold that also makes deltas when `deltas`, and refuses answers of more than `limit` bytes.
     pub(super) fn new(
@@ -82,13 +80,21 @@ impl Fold {
             refusal: None,
             open: Open::Nothing,
             calls: Vec::new(),
+            grew: false,
             sound: None,
             rest: None,
             decoder,
-            short_way: ShortWay::default(),
+            short_way: Some(ShortWay::default()),
             owner,
             sound_format: String::new(),
         }
+    }
+
+    /// The same without the short way, to be compared with.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn in_full(mut self) -> Self {
+        self.short_way = None;
+        self
     }
 
     /// Sound comes in this format.
@@ -100,13 +106,14 @@ impl Fold {
     /// Takes a `chat.completion` or a chunk of one.
     fn chunk(&mut self, data: &[u8]) -> Result<Progress, Error> {
         self.answer.count(data.len())?;
-        let mut way = std::mem::take(&mut self.short_way);
-        let short = way.find(data).map(|(kind, text)| self.news(kind, text));
-        self.short_way = way;
-        match short {
-            Some(progress) => Ok(progress),
-            None => self.full(data),
+        if let Some(mut way) = self.short_way.take() {
+            let short = way.find(data).map(|(kind, text)| self.news(kind, text));
+            self.short_way = Some(way);
+            if let Some(progress) = short {
+                return Ok(progress);
+            }
         }
+        self.full(data)
     }
 
     /// The same as reading the chunk in full whose only news is this.
@@ -116,6 +123,10 @@ impl Fold {
             _ if text.is_empty() => return Progress::None,
             Kind::Text => self.content(text),
             Kind::Reasoning => self.reasoning(text),
+            Kind::Detail { summary } => {
+                self.grow_detail(summary, text);
+                self.reasoning(text);
+            }
         }
         Progress::Content
     }
@@ -166,9 +177,13 @@ impl Fold {
             } else {
                 None
             };
+            let detailed = said.reasoning_details.is_some();
+            self.grew = false;
             progress |= self.said(said, whole)?;
-            if let Some(News { kind, string }) = news {
-                self.short_way.learn(data, kind, string, padding);
+            if let (Some(news), Some(way)) = (news, &mut self.short_way)
+                && self.grew == detailed
+            {
+                way.learn(data, &news, padding);
             }
         }
         self.answer.finish = finish.or(self.answer.finish);
@@ -186,19 +201,7 @@ impl Fold {
             .flatten()
             .find(|text| !text.0.is_empty());
         if let Some(raw) = said.reasoning_details {
-            let details = value(raw)?;
-            if reasoning.is_none() {
-                let texts = details.as_array().into_iter().flatten();
-                for detail in texts {
-                    let text = detail.get("text").or_else(|| detail.get("summary"));
-                    if let Some(text) = text.and_then(Value::as_str).filter(|text| !text.is_empty())
-                    {
-                        progress = true;
-                        self.reasoning(text);
-                    }
-                }
-            }
-            merge::field(&mut self.more_than_text().details, DETAILS, details);
+            progress |= self.details(raw, reasoning.is_some())?;
         }
         if let Some(text) = &reasoning {
             progress = true;
@@ -445,8 +448,7 @@ const ANNOTATIONS: &str = "annotations";
 
 /// The one string that a delta brings, when it brings nothing else and more such strings may follow.
 fn only_news<'a>(said: &Said<'a>) -> Option<News<'a>> {
-    let quiet = said.reasoning_details.is_none()
-        && said.function_call.is_none()
+    let quiet = said.function_call.is_none()
         && said.annotations.is_none()
         && said.audio.is_none()
         && said.images.is_none()
@@ -461,7 +463,11 @@ fn only_news<'a>(said: &Said<'a>) -> Option<News<'a>> {
         if !text.is_empty() {
             count += 1;
             if let Cow::Borrowed(string) = text {
-                news = Some(News { kind, string });
+                news = Some(News {
+                    kind,
+                    string,
+                    again: None,
+                });
             }
         }
     };
@@ -483,11 +489,17 @@ fn only_news<'a>(said: &Said<'a>) -> Option<News<'a>> {
             news = call.more().map(|(index, string)| News {
                 kind: Kind::Arguments(index),
                 string,
+                again: None,
             });
         }
         Some(_) => return None,
     }
-    news.filter(|_| count == 1)
+    let news = news.filter(|_| count == 1)?;
+    match said.reasoning_details {
+        None => Some(news),
+        Some(raw) if news.kind == Kind::Reasoning => details::said_again(raw, news.string),
+        Some(_) => None,
+    }
 }
 
 impl wire::Fold for Fold {

@@ -283,3 +283,4 @@ proptest! {
 }
 
 mod cassettes;
+mod kept;

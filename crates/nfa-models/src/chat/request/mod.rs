@@ -70,7 +70,8 @@ impl Writer {
     /// The body.
     pub(super) fn body(&self, endpoint: &Endpoint, request: &ModelRequest) -> Result<Bytes, Error> {
         let built_in = check(&request.settings)?;
-        let mut out = Vec::with_capacity(1024);
+        // About what a conversation takes, so that it rarely has to be moved as it grows.
+        let mut out = Vec::with_capacity(1024 + 192 * request.messages.len());
         let mut body = Object::begin(&mut out);
         body.entry("model", &endpoint.model)?;
         self.write_messages(endpoint, request, body.key("messages"))?;

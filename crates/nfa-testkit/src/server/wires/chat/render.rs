@@ -1,6 +1,6 @@
 //! From an answer to Chat Completions: JSON, or events.
 
-use nfa_core::content::{FinishReason, ModelAnswer, Part, Usage};
+use nfa_core::content::{FinishReason, ModelAnswer, Opaque, Part, Usage};
 use serde_json::{Map, Value, json};
 
 use super::super::{event, pieces_of, put};
@@ -48,7 +48,11 @@ pub(in crate::server) fn body(answer: &ModelAnswer, reply: &Reply) -> Value {
     for part in &answer.message.parts {
         match part {
             Part::Text { text, .. } => content.push_str(text),
-            Part::Reasoning { text, .. } => reasoning.push_str(text),
+            Part::Reasoning { text, opaque } => {
+                reasoning.push_str(text);
+                message.extend(fields(opaque.as_deref()));
+            }
+            Part::Opaque(opaque) => message.extend(fields(Some(opaque))),
             Part::Refusal { text } => refusal.push_str(text),
             Part::ToolCall(call) => {
                 let mut value = json!({
@@ -56,10 +60,11 @@ pub(in crate::server) fn body(answer: &ModelAnswer, reply: &Reply) -> Value {
                     "type": "function",
                     "function": {"name": call.name, "arguments": arguments(&call.arguments, reply)},
                 });
-                if let (Some(Fault::MissingCallIds), Some(value)) =
-                    (&reply.fault, value.as_object_mut())
-                {
-                    value.remove("id");
+                if let Some(value) = value.as_object_mut() {
+                    value.extend(fields(call.opaque.as_deref()));
+                    if reply.fault == Some(Fault::MissingCallIds) {
+                        value.remove("id");
+                    }
                 }
                 calls.push(value);
             }
@@ -93,6 +98,18 @@ pub(in crate::server) fn body(answer: &ModelAnswer, reply: &Reply) -> Value {
     })
 }
 
+/// Fields that an opaque part stands for: what a provider has of its own in a message or a call.
+fn fields(opaque: Option<&Opaque>) -> Map<String, Value> {
+    let fields = opaque.and_then(|opaque| opaque.value.as_object());
+    fields.cloned().unwrap_or_default()
+}
+
+/// The same as a delta of its own.
+fn beside(opaque: Option<&Opaque>) -> Option<Value> {
+    let fields = fields(opaque);
+    (!fields.is_empty()).then(|| frame(fields.into(), None))
+}
+
 fn response_id(answer: &ModelAnswer) -> &str {
     answer.response_id.as_deref().unwrap_or("chatcmpl-fake")
 }
@@ -123,7 +140,11 @@ pub(in crate::server) fn events(answer: &ModelAnswer, reply: &Reply, usage: bool
         };
         match part {
             Part::Text { text: said, .. } => text("content", said),
-            Part::Reasoning { text: said, .. } => text(reply.reasoning_key, said),
+            Part::Reasoning { text: said, opaque } => {
+                text(reply.reasoning_key, said);
+                bodies.extend(beside(opaque.as_deref()));
+            }
+            Part::Opaque(opaque) => bodies.extend(beside(Some(opaque))),
             Part::Refusal { text: said } => text("refusal", said),
             Part::ToolCall(call) => {
                 let deltas = call_deltas(calls.len(), call, reply);
@@ -170,6 +191,9 @@ fn call_deltas(index: usize, call: &nfa_core::content::ToolCall, reply: &Reply) 
         if named {
             put(&mut delta, "id", call.id.as_str().into());
             put(&mut delta, "type", "function".into());
+            if let Some(delta) = delta.as_object_mut() {
+                delta.extend(fields(call.opaque.as_deref()));
+            }
         }
         if let Some(delta) = delta.as_object_mut() {
             match fault {
