@@ -173,7 +173,7 @@ impl Fold {
         // A call of the same id and content is the same call, in an event that came twice.
         let is_told =
             |made: &ToolCall| made.id == id && made.name == name && made.arguments == arguments;
-        if !id.is_empty() && self.answer.tool_calls().any(|(_, made)| is_told(made)) {
+        if !id.is_empty() && self.answer.tool_calls().any(is_told) {
             return;
         }
         if id.is_empty() {

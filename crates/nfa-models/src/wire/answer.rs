@@ -137,6 +137,16 @@ impl AnswerBuilder {
         at
     }
 
+    /// The calls of the answer so far.
+    pub(crate) fn tool_calls(&self) -> impl Iterator<Item = &ToolCall> {
+        self.parts
+            .iter()
+            .filter_map(|building| match &building.part {
+                Part::ToolCall(call) => Some(call),
+                _ => None,
+            })
+    }
+
     /// Gives the call at `at` its id and name; what it has already it keeps.
     pub(crate) fn name(&mut self, at: usize, id: &str, name: &str) {
         let Some(Part::ToolCall(call)) = self.part(at) else {
