@@ -87,8 +87,10 @@ fn given() -> BTreeMap<String, PathBuf> {
             given.entry(code).or_insert_with(|| file.clone());
         }
     }
-    // The one literal that an opener precedes and that is no code: a field's name in the fake server.
-    given.remove("arguments");
+    // Literals that an opener precedes and that are no codes: names of fields on a wire.
+    for field in ["annotations", "arguments", "reasoning_details"] {
+        given.remove(field);
+    }
     given
 }
 

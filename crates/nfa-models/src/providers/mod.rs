@@ -1,6 +1,7 @@
 //! From `provider/model` to a model.
 
 mod built_in;
+mod making;
 mod provider;
 
 use std::collections::BTreeMap;
@@ -8,21 +9,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use nfa_core::Error;
-use nfa_core::ports::{Embedder, Model, ToolCalling};
+use nfa_core::ports::{Embedder, Model};
 use nfa_core::spec::{ModelSettings, ModelSpec};
 
-use crate::chat::ChatCompletions;
 use crate::embeddings::Embeddings;
-use crate::endpoint::AdapterBuilder;
 use crate::errors;
-use crate::gemini::GenerateContent;
-use crate::key::ApiKey;
 use crate::layers::{
-    BreakerKey, BreakerPolicy, Breakers, Fallback, Meter, PriceTable, RateLimiter, Retry,
-    RetryPolicy, Traced,
+    BreakerPolicy, Breakers, Fallback, Meter, PriceTable, RateLimiter, RetryPolicy,
 };
-use crate::messages::Messages;
-use crate::responses::Responses;
 use crate::wire::deadlines::Deadlines;
 use crate::wire::http::HttpClient;
 
@@ -239,160 +233,6 @@ impl Providers {
         }
     }
 
-    fn adapter(
-        &self,
-        spec: &ModelSpec,
-        (name, model): (&str, &str),
-        provider: &Provider,
-        retry: &RetryPolicy,
-    ) -> Result<Arc<dyn Model>, Error> {
-        let place = self.place(spec, provider)?;
-        let mut breaker = BreakerKey::new(name, format!("{model} at {}", place.base_url));
-        if let Some(key) = &place.key {
-            breaker = breaker.with_api_key(key);
-        }
-        let base_url = place.base_url.clone();
-        let wire = wire(spec, provider, place.is_elsewhere)?;
-        let tool_calling = tool_calling(spec)?;
-        if tool_calling == ToolCalling::Constrained && wire != WireKind::ChatCompletions {
-            return Err(invalid(format!(
-                "`constrained` tool calling of `{}` needs the wire `{}`, found `{wire}`",
-                spec.name,
-                WireKind::ChatCompletions
-            )));
-        }
-        Ok(match wire {
-            WireKind::ChatCompletions => {
-                let builder = ChatCompletions::builder(&spec.name, model, base_url);
-                let mut builder = self.common(builder, spec, place);
-                if let Some(dialect) = provider.dialect {
-                    builder = builder.dialect(dialect);
-                }
-                let adapter = builder.tool_calling(tool_calling).build()?;
-                self.layered(name, adapter, breaker, retry)
-            }
-            WireKind::Responses => {
-                let builder = Responses::builder(&spec.name, model, base_url);
-                let adapter = self.common(builder, spec, place).build()?;
-                self.layered(name, adapter, breaker, retry)
-            }
-            WireKind::Messages => {
-                // Servers that also speak it take a schema and ignore it.
-                let own = provider.wires.first() == Some(&WireKind::Messages);
-                let builder = Messages::builder(&spec.name, model, base_url).output_format(own);
-                let adapter = self.common(builder, spec, place).build()?;
-                self.layered(name, adapter, breaker, retry)
-            }
-            WireKind::GenerateContent => {
-                let builder = GenerateContent::builder(&spec.name, model, base_url);
-                let adapter = self.common(builder, spec, place).build()?;
-                self.layered(name, adapter, breaker, retry)
-            }
-        })
-    }
-
-    /// The layers that every adapter gets. A try is counted, limited and traced by itself; an open breaker
-    /// takes no place of the rate limit.
-    fn layered<M: Model + 'static>(
-        &self,
-        provider: &str,
-        adapter: M,
-        breaker: BreakerKey,
-        retry: &RetryPolicy,
-    ) -> Arc<dyn Model> {
-        let limiter = self.limiters.get(provider);
-        if limiter.is_none() && self.meter.is_none() {
-            let guarded = self.breakers.around(Traced::new(adapter), breaker);
-            return Arc::new(Retry::new(guarded, retry.clone()));
-        }
-        let mut model: Arc<dyn Model> = Arc::new(Traced::new(adapter));
-        if let Some(meter) = &self.meter {
-            model = Arc::new(meter.around(model));
-        }
-        if let Some(limiter) = limiter {
-            model = Arc::new(limiter.around(model));
-        }
-        let guarded = self.breakers.around(model, breaker);
-        Arc::new(Retry::new(guarded, retry.clone()))
-    }
-
-    /// What every adapter is given.
-    fn common<O>(
-        &self,
-        mut builder: AdapterBuilder<O>,
-        spec: &ModelSpec,
-        place: Place,
-    ) -> AdapterBuilder<O> {
-        if let Some(key) = place.key {
-            builder = builder.api_key(key);
-        }
-        for (name, value) in &spec.headers {
-            builder = builder.header(name, value);
-        }
-        if let Some(price) = self.prices.price(&spec.name) {
-            builder = builder.price(price);
-        }
-        builder.deadlines(self.deadlines).http(self.http.clone())
-    }
-
-    /// Where a model is, and the key to it.
-    fn place(&self, spec: &ModelSpec, provider: &Provider) -> Result<Place, Error> {
-        let elsewhere = spec.base_url.clone().or_else(|| {
-            let variable = provider.base_url_variable.as_ref()?;
-            self.variable(variable)
-        });
-        let is_elsewhere = elsewhere
-            .as_ref()
-            .is_some_and(|url| Some(url.trim_end_matches('/')) != provider.base_url.as_deref());
-        let base_url = elsewhere
-            .or_else(|| provider.base_url.as_deref().map(str::to_owned))
-            .ok_or_else(|| {
-                invalid(format!(
-                    "`{}` needs a `base_url`, such as http://127.0.0.1:8080/v1",
-                    spec.name
-                ))
-            })?;
-        let key = match &spec.api_key_env {
-            Some(variable) => Some(self.key(&[variable])?),
-            None if provider.key_variables.is_empty() => None,
-            None => {
-                let variables: Vec<_> = provider.key_variables.iter().map(|name| &**name).collect();
-                match self.key(&variables) {
-                    // A server of one's own in the provider's place may want no key.
-                    Err(_) if is_elsewhere => None,
-                    key => Some(key?),
-                }
-            }
-        };
-        Ok(Place {
-            base_url,
-            is_elsewhere,
-            key,
-        })
-    }
-
-    fn variable(&self, name: &str) -> Option<String> {
-        (self.environment)(name).filter(|value| !value.trim().is_empty())
-    }
-
-    /// The key in the first of these variables that is set.
-    fn key(&self, variables: &[&str]) -> Result<ApiKey, Error> {
-        variables
-            .iter()
-            .find_map(|variable| self.variable(variable))
-            .map(ApiKey::new)
-            .ok_or_else(|| {
-                let names: Vec<_> = variables.iter().map(|name| format!("`{name}`")).collect();
-                errors::configuration(
-                    errors::KEY_MISSING,
-                    format!(
-                        "expected an API key in the environment variable {}, found none: set it, or name another with `api_key_env`",
-                        names.join(" or ")
-                    ),
-                )
-            })
-    }
-
     fn unknown(&self, provider: &str) -> Error {
         let mut names = self.names();
         names.sort_by_key(|name| distance(name, provider));
@@ -411,14 +251,6 @@ impl Providers {
     }
 }
 
-/// Where a model is, and the key to it.
-struct Place {
-    base_url: String,
-    /// Whether that is another place than the provider's own.
-    is_elsewhere: bool,
-    key: Option<ApiKey>,
-}
-
 fn invalid(message: String) -> Error {
     errors::configuration(errors::SPEC_INVALID, message)
 }
@@ -434,36 +266,6 @@ fn split(spec: &ModelSpec) -> Result<(&str, &str), Error> {
                 spec.name
             ))
         })
-}
-
-/// The wire that a spec asks for, or the provider's usual one.
-fn wire(spec: &ModelSpec, provider: &Provider, is_elsewhere: bool) -> Result<WireKind, Error> {
-    let Some(name) = &spec.wire else {
-        let elsewhere = provider.wire_elsewhere.filter(|_| is_elsewhere);
-        return elsewhere
-            .or_else(|| provider.wires.first().copied())
-            .ok_or_else(|| invalid(format!("the provider of `{}` speaks no wire", spec.name)));
-    };
-    let wire: WireKind = name.parse()?;
-    if provider.wires.contains(&wire) {
-        return Ok(wire);
-    }
-    Err(invalid(format!(
-        "the provider of `{}` speaks {}, not `{wire}`",
-        spec.name,
-        provider::list(&provider.wires)
-    )))
-}
-
-fn tool_calling(spec: &ModelSpec) -> Result<ToolCalling, Error> {
-    match spec.tool_calling.as_deref() {
-        None | Some("native") => Ok(ToolCalling::Native),
-        Some("constrained") => Ok(ToolCalling::Constrained),
-        Some(other) => Err(invalid(format!(
-            "expected `native` or `constrained` as `tool_calling` of `{}`, found `{other}`",
-            spec.name
-        ))),
-    }
 }
 
 /// Letters to change, add or drop between two names.
@@ -491,170 +293,4 @@ impl fmt::Debug for Providers {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn providers(pairs: &'static [(&'static str, &'static str)]) -> Providers {
-        Providers::new().with_environment(move |name| {
-            pairs
-                .iter()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| (*value).to_owned())
-        })
-    }
-
-    fn code(providers: &Providers, spec: &ModelSpec) -> String {
-        match providers.model(spec) {
-            Ok(model) => format!("ok {}", model.name()),
-            Err(error) => error.code().to_owned(),
-        }
-    }
-
-    #[test]
-    fn openai_needs_its_key_unless_it_is_elsewhere() {
-        let spec = ModelSpec::from("openai/gpt-5-mini");
-        assert_eq!(code(&providers(&[]), &spec), "model_key_missing");
-        let error = providers(&[]).model(&spec).err().unwrap();
-        assert!(error.message().contains("OPENAI_API_KEY"));
-        assert_eq!(
-            code(&providers(&[("OPENAI_API_KEY", "k")]), &spec),
-            "ok openai/gpt-5-mini"
-        );
-        let local = providers(&[("OPENAI_BASE_URL", "http://127.0.0.1:1/v1")]);
-        assert_eq!(code(&local, &spec), "ok openai/gpt-5-mini");
-        let mut named = spec.clone();
-        named.api_key_env = Some("MY_KEY".to_owned());
-        assert_eq!(code(&local, &named), "model_key_missing");
-        assert_eq!(
-            code(&providers(&[("OPENAI_API_KEY", "a\nb")]), &spec),
-            "model_key_invalid"
-        );
-    }
-
-    #[test]
-    fn names_are_checked() {
-        let all = providers(&[]);
-        assert_eq!(code(&all, &"gpt-5".into()), "model_spec_invalid");
-        assert_eq!(code(&all, &"/gpt-5".into()), "model_spec_invalid");
-        assert_eq!(code(&all, &"llamacpp/x".into()), "model_spec_invalid");
-        assert_eq!(code(&all, &"opanai/x".into()), "model_unknown_provider");
-        let error = all.model(&"opanai/x".into()).err().unwrap();
-        assert!(error.message().contains("nearest are `openai`"), "{error}");
-        let mut spec = ModelSpec::from("llamacpp/x");
-        spec.base_url = Some("http://127.0.0.1:1".to_owned());
-        assert_eq!(code(&all, &spec), "ok llamacpp/x");
-        spec.tool_calling = Some("magic".to_owned());
-        assert_eq!(code(&all, &spec), "model_spec_invalid");
-        spec.tool_calling = Some("constrained".to_owned());
-        let model = all.model(&spec).unwrap();
-        assert_eq!(model.capabilities().tool_calling, ToolCalling::Constrained);
-    }
-
-    #[test]
-    fn every_built_in_provider_can_be_asked() {
-        let all = Providers::new()
-            .with_environment(|name| name.ends_with("_API_KEY").then(|| "k".to_owned()));
-        for name in all.names() {
-            let mut spec = ModelSpec::from(format!("{name}/m"));
-            let needs_place = [
-                "anthropic-compatible",
-                "llamacpp",
-                "openai-compatible",
-                "vllm",
-            ];
-            if needs_place.contains(&name) {
-                assert_eq!(code(&all, &spec), "model_spec_invalid", "{name}");
-                spec.base_url = Some("http://127.0.0.1:1".to_owned());
-            }
-            assert_eq!(code(&all, &spec), format!("ok {name}/m"));
-        }
-    }
-
-    #[test]
-    fn a_wire_is_one_that_the_provider_speaks() {
-        let all = providers(&[("OPENAI_API_KEY", "k"), ("ANTHROPIC_API_KEY", "k")]);
-        let mut spec = ModelSpec::from("openai/m");
-        for (wire, expected) in [
-            ("chat_completions", "ok openai/m"),
-            ("responses", "ok openai/m"),
-            ("messages", "model_spec_invalid"),
-            ("telex", "model_spec_invalid"),
-        ] {
-            spec.wire = Some(wire.to_owned());
-            assert_eq!(code(&all, &spec), expected, "{wire}");
-        }
-        spec.wire = Some("responses".to_owned());
-        spec.tool_calling = Some("constrained".to_owned());
-        assert_eq!(code(&all, &spec), "model_spec_invalid");
-        // Its own place speaks Responses by itself, any other the older wire.
-        spec.wire = None;
-        assert_eq!(code(&all, &spec), "model_spec_invalid");
-        spec.base_url = Some("http://127.0.0.1:1/v1".to_owned());
-        assert_eq!(code(&all, &spec), "ok openai/m");
-    }
-
-    #[test]
-    fn a_provider_of_ones_own_is_a_line() {
-        let mut all = providers(&[("ACME_API_KEY", "k")]);
-        let acme = Provider::new(WireKind::Messages)
-            .at("http://127.0.0.1:1/v1")
-            .keyed("ACME_API_KEY");
-        all.add("acme", acme);
-        assert_eq!(code(&all, &"acme/m".into()), "ok acme/m");
-        let without_key = Provider::new(WireKind::Messages)
-            .at("http://127.0.0.1:1/v1")
-            .keyed("ACME_KEY");
-        all.add("acme", without_key);
-        assert_eq!(code(&all, &"acme/m".into()), "model_key_missing");
-    }
-
-    #[test]
-    fn fallbacks_are_checked_with_the_model_that_they_stand_in_for() {
-        let all = providers(&[("OPENAI_API_KEY", "k")]);
-        let mut spec = ModelSpec::from("openai/m");
-        spec.fallback = vec!["ollama/n".into()];
-        assert_eq!(code(&all, &spec), "ok openai/m");
-        spec.fallback = vec!["anthropic/n".into()];
-        assert_eq!(code(&all, &spec), "model_key_missing");
-        let mut other = ModelSpec::from("ollama/n");
-        other.settings.seed = Some(1);
-        spec.fallback = vec![other];
-        assert_eq!(code(&all, &spec), "model_spec_invalid");
-    }
-
-    #[test]
-    fn embedders_are_found_by_name_too() {
-        let all = providers(&[("OPENAI_API_KEY", "k"), ("ANTHROPIC_API_KEY", "k")]);
-        let code = |spec: &ModelSpec| match all.embedder(spec) {
-            Ok(embedder) => format!("ok {}", embedder.name()),
-            Err(error) => error.code().to_owned(),
-        };
-        let mut spec = ModelSpec::from("openai/text-embedding-3-small");
-        assert_eq!(code(&spec), "ok openai/text-embedding-3-small");
-        spec.settings
-            .extra
-            .insert("dimensions".to_owned(), 64.into());
-        assert_eq!(all.embedder(&spec).unwrap().dimensions(), Some(64));
-        assert_eq!(code(&"anthropic/m".into()), "model_spec_invalid");
-        assert_eq!(code(&"mistral/m".into()), "model_key_missing");
-        assert_eq!(code(&"opanai/m".into()), "model_unknown_provider");
-    }
-
-    #[test]
-    fn headers_are_checked() {
-        let all = providers(&[]);
-        let mut spec = ModelSpec::from("ollama/m");
-        spec.headers.insert("x-team".to_owned(), "blue".to_owned());
-        assert_eq!(code(&all, &spec), "ok ollama/m");
-        spec.headers.insert("x team".to_owned(), "blue".to_owned());
-        assert_eq!(code(&all, &spec), "model_spec_invalid");
-    }
-
-    #[test]
-    fn a_registered_provider_comes_first() {
-        let mut all = providers(&[]);
-        let scripted = nfa_testkit::scripted::ScriptedModel::new([]).named("openai/fake");
-        all.register_model("openai", Arc::new(scripted));
-        assert_eq!(code(&all, &"openai/gpt-5-mini".into()), "ok openai/fake");
-    }
-}
+mod tests;
