@@ -8,10 +8,13 @@ mod call;
 pub(crate) mod deadlines;
 pub(crate) mod failure;
 pub(crate) mod http;
+pub(crate) mod object;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod replay;
 pub(crate) mod sent;
 pub(crate) mod sse;
+#[cfg(test)]
+pub(crate) mod warm;
 mod written;
 
 use bytes::Bytes;
