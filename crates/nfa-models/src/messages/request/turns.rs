@@ -13,8 +13,10 @@ use crate::endpoint::Endpoint;
 /// A conversation as it is sent.
 #[derive(Debug, Default)]
 pub(super) struct Conversation<'a> {
-    /// The instructions before the first message.
-    pub(super) system: Vec<Cow<'a, str>>,
+    /// Messages before the first turn that instruct.
+    pub(super) instructions: Vec<&'a Arc<Message>>,
+    /// Every message, and how many blocks came of it before any was left out.
+    pub(super) messages: Vec<(&'a Arc<Message>, usize)>,
     pub(super) turns: Vec<Turn<'a>>,
     /// Where the provider runs code for this conversation, when it said so.
     pub(super) container: Option<&'a Map<String, Value>>,
@@ -24,7 +26,18 @@ pub(super) struct Conversation<'a> {
 #[derive(Debug)]
 pub(super) struct Turn<'a> {
     pub(super) assistant: bool,
-    pub(super) blocks: Vec<Block<'a>>,
+    pub(super) blocks: Vec<Placed<'a>>,
+}
+
+/// A block, and what of it its place decided.
+#[derive(Debug)]
+pub(super) struct Placed<'a> {
+    pub(super) block: Block<'a>,
+    /// The place of its message in the conversation, and of its part in the message.
+    pub(super) message: usize,
+    part: usize,
+    /// Whether it is what it would be in any other place.
+    alone: bool,
 }
 
 /// One block of content.
@@ -64,7 +77,21 @@ pub(super) enum Block<'a> {
     },
 }
 
+impl Placed<'_> {
+    fn is_thought(&self) -> bool {
+        self.block.is_thought()
+    }
+}
+
 impl Block<'_> {
+    /// Whether it marks the end of what the provider is to cache itself.
+    pub(super) fn is_marked(&self) -> bool {
+        let (Self::Own(own) | Self::Media { own: Some(own), .. }) = self else {
+            return false;
+        };
+        own.contains_key("cache_control")
+    }
+
     fn is_thought(&self) -> bool {
         match self {
             Self::Thought { .. } => true,
@@ -98,9 +125,15 @@ impl<'a> Conversation<'a> {
             conversation: Self::default(),
             calls: Vec::new(),
             ids: HashSet::new(),
+            part: 0,
+            blocks: 0,
         };
+        walk.conversation.messages.reserve(messages.len());
         for message in messages {
+            walk.part = 0;
+            walk.blocks = 0;
             walk.message(message);
+            walk.conversation.messages.push((message, walk.blocks));
         }
         let mut conversation = walk.conversation;
         conversation.drop_unfinished();
@@ -108,27 +141,38 @@ impl<'a> Conversation<'a> {
         conversation
     }
 
+    /// The message that all of these blocks came of, if they are all of its blocks, in its own order, and none
+    /// is other than it would be elsewhere.
+    pub(super) fn whole(&self, blocks: &[Placed<'a>]) -> Option<&'a Arc<Message>> {
+        let (message, count) = self.messages.get(blocks.first()?.message)?;
+        let as_said = blocks.len() == *count
+            && blocks.iter().all(|placed| placed.alone)
+            && blocks.is_sorted_by(|one, next| one.part < next.part);
+        as_said.then_some(message)
+    }
+
     /// Whether the model is in the middle of a turn that did not begin with a signed thought. Another model
     /// may have begun it, or it began before thinking was asked for. Results end no turn, even when the user
     /// says something with them.
     pub(super) fn goes_on_without_thoughts(&self) -> bool {
-        let is_answer = |block: &Block<'_>| matches!(block, Block::Result { .. });
+        let is_answer = |placed: &Placed<'_>| matches!(placed.block, Block::Result { .. });
         let spoke = |turn: &Turn<'_>| !turn.assistant && !turn.blocks.iter().any(is_answer);
         let since = self.turns.iter().rposition(spoke).map_or(0, |at| at + 1);
         let first = self.turns.iter().skip(since).find(|turn| turn.assistant);
-        first.is_some_and(|turn| !turn.blocks.first().is_some_and(Block::is_thought))
+        first.is_some_and(|turn| !turn.blocks.first().is_some_and(Placed::is_thought))
     }
 
     /// Drops the use of a provider's own tool that never got its result, as of an answer that was cut off.
     /// At the end of the conversation it stays: there the provider goes on with it.
     fn drop_unfinished(&mut self) {
-        let results: HashSet<String> = self
-            .turns
-            .iter()
-            .flat_map(|turn| &turn.blocks)
-            .filter_map(|block| block.own_result().map(str::to_owned))
+        let blocks = || self.turns.iter().flat_map(|turn| &turn.blocks);
+        if blocks().all(|placed| placed.block.own_use().is_none()) {
+            return;
+        }
+        let results: HashSet<String> = blocks()
+            .filter_map(|placed| placed.block.own_result().map(str::to_owned))
             .collect();
-        let is_answer = |block: &Block<'_>| matches!(block, Block::Result { .. });
+        let is_answer = |placed: &Placed<'_>| matches!(placed.block, Block::Result { .. });
         let under_way = match self.turns.as_slice() {
             [.., last] if last.assistant => self.turns.len() - 1,
             [.., before, last] if before.assistant && last.blocks.iter().all(is_answer) => {
@@ -142,13 +186,14 @@ impl<'a> Conversation<'a> {
                 .blocks
                 .iter()
                 .skip(1)
-                .map(|block| block.own_result().is_some())
+                .map(|placed| placed.block.own_result().is_some())
                 .collect();
             behind.push(false);
             let mut behind = behind.into_iter();
-            turn.blocks.retain(|block| {
+            turn.blocks.retain(|placed| {
                 let followed = behind.next().unwrap_or(false);
-                block
+                placed
+                    .block
                     .own_use()
                     .is_none_or(|id| followed || results.contains(id))
             });
@@ -158,7 +203,7 @@ impl<'a> Conversation<'a> {
     /// Keeps the rules of what an assistant's message may end with, and joins what became neighbours.
     fn tidy(&mut self) {
         for turn in &mut self.turns {
-            while turn.assistant && turn.blocks.last().is_some_and(Block::is_thought) {
+            while turn.assistant && turn.blocks.last().is_some_and(Placed::is_thought) {
                 turn.blocks.pop();
             }
         }
@@ -175,8 +220,13 @@ impl<'a> Conversation<'a> {
             assistant: true,
             blocks,
         }) = self.turns.last_mut()
-            && let Some(Block::Text { text, .. }) = blocks.last_mut()
+            && let Some(Placed {
+                block: Block::Text { text, .. },
+                alone,
+                ..
+            }) = blocks.last_mut()
         {
+            *alone &= text.trim_end().len() == text.len();
             *text = match std::mem::take(text) {
                 Cow::Borrowed(text) => Cow::Borrowed(text.trim_end()),
                 Cow::Owned(text) => Cow::Owned(text.trim_end().to_owned()),
@@ -189,23 +239,36 @@ impl<'a> Conversation<'a> {
 struct Walk<'a> {
     endpoint: &'a Endpoint,
     conversation: Conversation<'a>,
-    /// The calls of the latest answer: their ids, and the ids that they are sent under.
-    calls: Vec<(&'a str, Cow<'a, str>)>,
+    /// The calls of the latest answer.
+    calls: Vec<SentCall<'a>>,
     /// Every id that was sent.
     ids: HashSet<Cow<'a, str>>,
+    /// The place of the part that is looked at, and the blocks that came of its message so far.
+    part: usize,
+    blocks: usize,
+}
+
+/// The id of a call, and what it is sent under.
+struct SentCall<'a> {
+    id: &'a str,
+    sent: Cow<'a, str>,
+    /// Whether any other conversation would send it so.
+    alone: bool,
 }
 
 impl<'a> Walk<'a> {
-    fn message(&mut self, message: &'a Message) {
+    fn message(&mut self, message: &'a Arc<Message>) {
         match message.role {
             Role::System if self.conversation.turns.is_empty() => {
-                let texts = message.parts.iter().filter_map(|part| said(part));
-                self.conversation.system.extend(texts.map(Cow::Borrowed));
+                if message.parts.iter().any(|part| said(part).is_some()) {
+                    self.conversation.instructions.push(message);
+                }
             }
             Role::System => {
-                for text in message.parts.iter().filter_map(|part| said(part)) {
+                for text in message.parts.iter().filter_map(said) {
+                    self.part += 1;
                     let text = format!("<system>\n{text}\n</system>");
-                    self.push(false, plain(text));
+                    self.push(false, plain(text), true);
                 }
             }
             Role::Assistant => {
@@ -218,34 +281,31 @@ impl<'a> Walk<'a> {
                     self.calls.clear();
                 }
                 for part in &message.parts {
+                    self.part += 1;
                     self.answered(part);
                 }
             }
             Role::User => {
-                let before = self.conversation.turns.len();
-                let blocks = self.last_blocks();
                 for part in &message.parts {
+                    self.part += 1;
                     self.spoken(part);
                 }
                 // The provider takes no message that is empty; the model is to know that it was.
-                if self.conversation.turns.len() == before && self.last_blocks() == blocks {
-                    self.push(false, plain("(an empty message)"));
+                if self.blocks == 0 {
+                    self.push(false, plain("(an empty message)"), true);
                 }
             }
             _ => {
                 for part in &message.parts {
+                    self.part += 1;
                     self.spoken(part);
                 }
             }
         }
     }
 
-    fn last_blocks(&self) -> usize {
-        let last = self.conversation.turns.last();
-        last.map_or(0, |turn| turn.blocks.len())
-    }
-
     fn answered(&mut self, part: &'a Part) {
+        let mut alone = true;
         let block = match part {
             Part::Text {
                 citations, opaque, ..
@@ -264,8 +324,13 @@ impl<'a> Walk<'a> {
                 }
             }),
             Part::ToolCall(call) => {
-                let id = self.new_id(&call.id);
-                self.calls.push((&call.id, id.clone()));
+                let id;
+                (id, alone) = self.new_id(&call.id);
+                self.calls.push(SentCall {
+                    id: &call.id,
+                    sent: id.clone(),
+                    alone,
+                });
                 Some(Block::Call {
                     id,
                     call,
@@ -284,7 +349,7 @@ impl<'a> Walk<'a> {
             _ => None,
         };
         if let Some(block) = block {
-            self.push(true, block);
+            self.push(true, block, alone);
         }
     }
 
@@ -307,38 +372,57 @@ impl<'a> Walk<'a> {
             _ => None,
         };
         if let Some(block) = block {
-            self.push(false, block);
+            self.push(false, block, true);
         }
     }
 
     /// Puts a result before everything else that the turn says, in the order of the calls.
     fn result(&mut self, result: &'a ToolResult) {
-        let call = self.calls.iter().position(|(id, _)| *id == result.call_id);
-        let id = call.and_then(|place| self.calls.get(place));
-        let (Some(place), Some((_, id))) = (call, id) else {
-            return self.push(false, plain(result.text.as_str()));
+        let place = self.calls.iter().position(|call| call.id == result.call_id);
+        let call = place.and_then(|place| self.calls.get(place));
+        let (Some(place), Some(call)) = (place, call) else {
+            return self.push(false, plain(result.text.as_str()), false);
         };
+        let alone = call.alone;
         let block = Block::Result {
-            id: id.clone(),
+            id: call.sent.clone(),
             place,
             result,
         };
-        match self.conversation.turns.last_mut() {
-            Some(turn) if !turn.assistant => {
-                let before = |block: &Block<'_>| matches!(block, Block::Result { place: other, .. } if *other < place);
-                let at = turn.blocks.iter().take_while(|block| before(block)).count();
-                turn.blocks.insert(at, block);
-            }
-            _ => self.push(false, block),
-        }
+        let Some(turn) = self
+            .conversation
+            .turns
+            .last_mut()
+            .filter(|it| !it.assistant)
+        else {
+            return self.push(false, block, alone);
+        };
+        let before = |placed: &&Placed<'_>| matches!(placed.block, Block::Result { place: other, .. } if other < place);
+        let at = turn.blocks.iter().take_while(before).count();
+        let placed = Placed {
+            block,
+            message: self.conversation.messages.len(),
+            part: self.part,
+            alone,
+        };
+        turn.blocks.insert(at, placed);
+        self.blocks += 1;
     }
 
-    fn push(&mut self, assistant: bool, block: Block<'a>) {
+    /// Adds to the turn of a side. `alone`: whether the block would be the same in any other place.
+    fn push(&mut self, assistant: bool, block: Block<'a>, alone: bool) {
+        let placed = Placed {
+            block,
+            message: self.conversation.messages.len(),
+            part: self.part,
+            alone,
+        };
+        self.blocks += 1;
         match self.conversation.turns.last_mut() {
-            Some(turn) if turn.assistant == assistant => turn.blocks.push(block),
+            Some(turn) if turn.assistant == assistant => turn.blocks.push(placed),
             _ => self.conversation.turns.push(Turn {
                 assistant,
-                blocks: vec![block],
+                blocks: vec![placed],
             }),
         }
     }
@@ -351,8 +435,9 @@ impl<'a> Walk<'a> {
     }
 
     /// The id itself where the provider takes it, and no earlier call has it; otherwise one made of it. What
-    /// comes later changes nothing, so that the beginning of a conversation is always sent alike.
-    fn new_id(&mut self, id: &'a str) -> Cow<'a, str> {
+    /// comes later changes nothing, so that the beginning of a conversation is always sent alike. Says also
+    /// whether the id is the one that is made of it first.
+    fn new_id(&mut self, id: &'a str) -> (Cow<'a, str>, bool) {
         let allowed =
             |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
         let base = match id {
@@ -365,17 +450,16 @@ impl<'a> Walk<'a> {
         };
         let mut free = base.clone();
         let mut number = 1;
-        while self.ids.contains(&free) {
+        while !self.ids.insert(free.clone()) {
             number += 1;
             free = format!("{base}_{number}").into();
         }
-        self.ids.insert(free.clone());
-        free
+        (free, number == 1)
     }
 }
 
 /// What a part says, when it is more than white space: the provider takes no empty text.
-fn said(part: &Part) -> Option<&str> {
+pub(super) fn said(part: &Part) -> Option<&str> {
     match part {
         Part::Text { text, .. } | Part::Refusal { text } if !text.trim().is_empty() => Some(text),
         _ => None,

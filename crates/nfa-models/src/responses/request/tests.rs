@@ -519,7 +519,8 @@ mod any_history {
 fn a_turn_writes_only_what_is_new() {
     let turn = |at: usize| {
         let id = format!("call_{at}");
-        [assistant(vec![own_call(&id)]), result(&id)]
+        let call = ToolCall::new(&*id, "add", "{}");
+        [assistant(vec![Part::ToolCall(call)]), result(&id)]
     };
     let mut messages = vec![Message::system("Be brief."), Message::user("Go.")];
     messages.extend((0..10).flat_map(turn));
