@@ -12,6 +12,7 @@ pub(crate) mod object;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod replay;
 pub(crate) mod sent;
+pub(crate) mod shape;
 pub(crate) mod sse;
 #[cfg(test)]
 pub(crate) mod warm;
