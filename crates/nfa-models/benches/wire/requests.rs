@@ -59,9 +59,11 @@ fn turn(at: usize) -> [Arc<Message>; 2] {
 
 /// One adapter, as what it does with a request.
 type Writer = Box<dyn Fn(&ModelRequest) -> Bytes>;
+/// Makes an adapter that never wrote before.
+type Make = fn() -> Writer;
 
-/// The wires, and how an adapter of each is made.
-const WIRES: [(&str, fn() -> Writer); 4] = [
+/// The wires.
+const WIRES: [(&str, Make); 4] = [
     ("Chat Completions", || {
         let builder = ChatCompletions::builder("openai/m", "m", "https://api.openai.com/v1");
         let model = builder.build().unwrap();
@@ -104,7 +106,7 @@ pub(crate) fn measure() {
     }
 }
 
-fn row(title: &str, make: fn() -> Writer, turns: usize) {
+fn row(title: &str, make: Make, turns: usize) {
     let mut request = conversation(turns);
     let first = best(7, || {
         black_box(make()(&request));

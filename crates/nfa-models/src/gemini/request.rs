@@ -107,6 +107,7 @@ impl Writer {
         let mut system = b"[".to_vec();
         let mut contents = Contents::default();
         let mut calls: Vec<&ToolCall> = Vec::new();
+        let mut parts = Vec::new();
         for message in &request.messages {
             if message.role == Role::System {
                 self.parts.elements(message, &mut system, |message, out| {
@@ -119,11 +120,12 @@ impl Writer {
                 calls.extend(message.tool_calls());
                 Speaker::Model
             } else {
-                let results = self.results(message, &calls)?;
-                contents.add(Speaker::User, &results)?;
+                begin_list(&mut parts);
+                self.write_results(message, &calls, &mut parts)?;
+                contents.add(Speaker::User, &parts)?;
                 Speaker::User
             };
-            let mut parts = b"[".to_vec();
+            begin_list(&mut parts);
             self.parts.elements(message, &mut parts, |message, out| {
                 self.parts_of(message, out)
             })?;
@@ -172,8 +174,12 @@ impl Writer {
     }
 
     /// The results that a message holds, named as the calls are that they answer.
-    fn results(&self, message: &Arc<Message>, calls: &[&ToolCall]) -> Result<Vec<u8>, Error> {
-        let mut list = b"[".to_vec();
+    fn write_results(
+        &self,
+        message: &Arc<Message>,
+        calls: &[&ToolCall],
+        list: &mut Vec<u8>,
+    ) -> Result<(), Error> {
         let is_named = |result: &ToolResult| {
             let call = calls.iter().find(|call| call.id == result.call_id);
             call.is_none_or(|call| part::is_named(call, &self.owner))
@@ -190,12 +196,11 @@ impl Writer {
             })
         };
         match (named, unnamed) {
-            (false, false) => {}
-            (true, false) => self.named.elements(message, &mut list, write)?,
-            (false, true) => self.unnamed.elements(message, &mut list, write)?,
-            (true, true) => write(message, &mut list)?,
+            (false, false) => Ok(()),
+            (true, false) => self.named.elements(message, list, write),
+            (false, true) => self.unnamed.elements(message, list, write),
+            (true, true) => write(message, list),
         }
-        Ok(list)
     }
 
     fn write_tools(
@@ -220,6 +225,11 @@ impl Writer {
         out.push(b']');
         Ok(())
     }
+}
+
+fn begin_list(list: &mut Vec<u8>) {
+    list.clear();
+    list.push(b'[');
 }
 
 fn results_of(message: &Message) -> impl Iterator<Item = &ToolResult> {

@@ -19,6 +19,14 @@ pub(super) struct CallIds<'a> {
 }
 
 impl<'a> CallIds<'a> {
+    /// Room for the ids of so many calls.
+    pub(super) fn with_capacity(calls: usize) -> Self {
+        Self {
+            sent: HashMap::with_capacity(calls),
+            made: HashSet::new(),
+        }
+    }
+
     /// The id of a call.
     pub(super) fn call(&mut self, id: &'a str) -> Cow<'a, str> {
         let mut sent = alone(id);

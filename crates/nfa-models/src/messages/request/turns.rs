@@ -124,7 +124,7 @@ impl<'a> Conversation<'a> {
             endpoint,
             conversation: Self::default(),
             calls: Vec::new(),
-            ids: HashSet::new(),
+            ids: HashSet::with_capacity(messages.len() / 2),
             part: 0,
             blocks: 0,
         };

@@ -124,7 +124,7 @@ pub(super) fn write(
             _ => None,
         });
     let answered = own.filter_map(answered_id).collect();
-    let mut ids = CallIds::default();
+    let mut ids = CallIds::with_capacity(messages.len() / 2);
     let mut sent = Vec::new();
     for message in messages {
         sent.clear();
