@@ -25,7 +25,7 @@ use super::{Messages, MessagesOptions};
 use crate::errors;
 use crate::wire::Written;
 use crate::wire::object::{self, Object};
-use turns::{Conversation, Turn, said};
+use turns::{Conversation, Placed, is_assistant, said};
 
 /// Fields that are ours: a setting may not change what the answer is read as.
 const OURS: [&str; 4] = ["messages", "model", "stream", "system"];
@@ -61,7 +61,7 @@ pub(super) fn body(model: &Messages, request: &ModelRequest) -> Result<Bytes, Er
         }
     };
     let conversation = Conversation::of(&model.endpoint, &request.messages);
-    if conversation.turns.is_empty() {
+    if conversation.blocks.is_empty() {
         return refuse("expected at least one message that says something".into());
     }
     let (output, told_schema) = output_config(&model.options, request)?;
@@ -279,18 +279,20 @@ impl Body<'_> {
     }
 
     fn write_turns(&self, list: &mut Vec<u8>) -> Result<(), Error> {
-        let turns = &self.conversation.turns;
-        let last_user = turns.iter().rposition(|turn| !turn.assistant);
+        let blocks = &self.conversation.blocks;
+        let last_spoken = blocks.iter().rposition(|placed| !placed.assistant);
+        let mut end = 0;
         list.push(b'[');
-        for (at, turn) in turns.iter().enumerate() {
+        for turn in self.conversation.turns() {
+            end += turn.len();
             object::next(list);
             let mut message = Object::begin(list);
-            let role = if turn.assistant { "assistant" } else { "user" };
-            message.entry("role", role)?;
+            let assistant = is_assistant(turn);
+            message.entry("role", if assistant { "assistant" } else { "user" })?;
             let content = message.key("content");
             self.write_turn(turn, content)?;
-            let marked = turn.blocks.last().is_some_and(|it| it.block.is_marked());
-            let wanted = self.marks.last && Some(at) == last_user && !marked;
+            let marked = turn.last().is_some_and(Placed::is_marked);
+            let wanted = self.marks.last && last_spoken == Some(end - 1) && !marked;
             self.marks.put(wanted, content)?;
             content.push(b']');
             message.end();
@@ -300,12 +302,9 @@ impl Body<'_> {
     }
 
     /// The blocks of a turn, as a list that is still open.
-    fn write_turn(&self, turn: &Turn<'_>, list: &mut Vec<u8>) -> Result<(), Error> {
+    fn write_turn(&self, turn: &[Placed<'_>], list: &mut Vec<u8>) -> Result<(), Error> {
         list.push(b'[');
-        for run in turn
-            .blocks
-            .chunk_by(|one, next| one.message == next.message)
-        {
+        for run in turn.chunk_by(|one, next| one.message == next.message) {
             let write = |_: &Message, out: &mut Vec<u8>| {
                 run.iter()
                     .try_for_each(|it| blocks::write(&self.model.endpoint, &it.block, out))

@@ -17,22 +17,18 @@ pub(super) struct Conversation<'a> {
     pub(super) instructions: Vec<&'a Arc<Message>>,
     /// Every message, and how many blocks came of it before any was left out.
     pub(super) messages: Vec<(&'a Arc<Message>, usize)>,
-    pub(super) turns: Vec<Turn<'a>>,
+    /// What was said after the instructions; neighbours of one side are a turn.
+    pub(super) blocks: Vec<Placed<'a>>,
     /// Where the provider runs code for this conversation, when it said so.
     pub(super) container: Option<&'a Map<String, Value>>,
-}
-
-/// What one side says before the other does.
-#[derive(Debug)]
-pub(super) struct Turn<'a> {
-    pub(super) assistant: bool,
-    pub(super) blocks: Vec<Placed<'a>>,
 }
 
 /// A block, and what of it its place decided.
 #[derive(Debug)]
 pub(super) struct Placed<'a> {
     pub(super) block: Block<'a>,
+    /// Whether the assistant says it.
+    pub(super) assistant: bool,
     /// The place of its message in the conversation, and of its part in the message.
     pub(super) message: usize,
     part: usize,
@@ -78,24 +74,22 @@ pub(super) enum Block<'a> {
 }
 
 impl Placed<'_> {
-    fn is_thought(&self) -> bool {
-        self.block.is_thought()
-    }
-}
-
-impl Block<'_> {
     /// Whether it marks the end of what the provider is to cache itself.
     pub(super) fn is_marked(&self) -> bool {
-        let (Self::Own(own) | Self::Media { own: Some(own), .. }) = self else {
+        let (Block::Own(own) | Block::Media { own: Some(own), .. }) = &self.block else {
             return false;
         };
         own.contains_key("cache_control")
     }
 
+    fn is_answer(&self) -> bool {
+        matches!(self.block, Block::Result { .. })
+    }
+
     fn is_thought(&self) -> bool {
-        match self {
-            Self::Thought { .. } => true,
-            Self::Own(block) => {
+        match &self.block {
+            Block::Thought { .. } => true,
+            Block::Own(block) => {
                 block.get("type").and_then(Value::as_str) == Some("redacted_thinking")
             }
             _ => false,
@@ -104,7 +98,9 @@ impl Block<'_> {
 
     /// The id of a use of one of the provider's own tools.
     fn own_use(&self) -> Option<&str> {
-        let Self::Own(block) = self else { return None };
+        let Block::Own(block) = &self.block else {
+            return None;
+        };
         let kind = block.get("type")?.as_str()?;
         kind.ends_with("_tool_use").then_some(())?;
         block.get("id")?.as_str()
@@ -112,7 +108,9 @@ impl Block<'_> {
 
     /// Of a result of one of the provider's own tools: the id of its use.
     fn own_result(&self) -> Option<&str> {
-        let Self::Own(block) = self else { return None };
+        let Block::Own(block) = &self.block else {
+            return None;
+        };
         block.get("tool_use_id")?.as_str()
     }
 }
@@ -126,14 +124,15 @@ impl<'a> Conversation<'a> {
             calls: Vec::new(),
             ids: HashSet::with_capacity(messages.len() / 2),
             part: 0,
-            blocks: 0,
+            count: 0,
         };
         walk.conversation.messages.reserve(messages.len());
+        walk.conversation.blocks.reserve(messages.len());
         for message in messages {
             walk.part = 0;
-            walk.blocks = 0;
+            walk.count = 0;
             walk.message(message);
-            walk.conversation.messages.push((message, walk.blocks));
+            walk.conversation.messages.push((message, walk.count));
         }
         let mut conversation = walk.conversation;
         conversation.drop_unfinished();
@@ -151,80 +150,74 @@ impl<'a> Conversation<'a> {
         as_said.then_some(message)
     }
 
+    /// What one side says before the other does, and so on.
+    pub(super) fn turns(&self) -> impl DoubleEndedIterator<Item = &[Placed<'a>]> {
+        self.blocks
+            .chunk_by(|one, next| one.assistant == next.assistant)
+    }
+
     /// Whether the model is in the middle of a turn that did not begin with a signed thought. Another model
     /// may have begun it, or it began before thinking was asked for. Results end no turn, even when the user
     /// says something with them.
     pub(super) fn goes_on_without_thoughts(&self) -> bool {
-        let is_answer = |placed: &Placed<'_>| matches!(placed.block, Block::Result { .. });
-        let spoke = |turn: &Turn<'_>| !turn.assistant && !turn.blocks.iter().any(is_answer);
-        let since = self.turns.iter().rposition(spoke).map_or(0, |at| at + 1);
-        let first = self.turns.iter().skip(since).find(|turn| turn.assistant);
-        first.is_some_and(|turn| !turn.blocks.first().is_some_and(Placed::is_thought))
+        let under_way = self
+            .turns()
+            .rev()
+            .take_while(|turn| is_assistant(turn) || turn.iter().any(Placed::is_answer));
+        let first = under_way.filter(|turn| is_assistant(turn)).last();
+        first.is_some_and(|turn| !turn.first().is_some_and(Placed::is_thought))
     }
 
     /// Drops the use of a provider's own tool that never got its result, as of an answer that was cut off.
     /// At the end of the conversation it stays: there the provider goes on with it.
     fn drop_unfinished(&mut self) {
-        let blocks = || self.turns.iter().flat_map(|turn| &turn.blocks);
-        if blocks().all(|placed| placed.block.own_use().is_none()) {
+        let blocks = &self.blocks;
+        if blocks.iter().all(|placed| placed.own_use().is_none()) {
             return;
         }
-        let results: HashSet<String> = blocks()
-            .filter_map(|placed| placed.block.own_result().map(str::to_owned))
-            .collect();
-        let is_answer = |placed: &Placed<'_>| matches!(placed.block, Block::Result { .. });
-        let under_way = match self.turns.as_slice() {
-            [.., last] if last.assistant => self.turns.len() - 1,
-            [.., before, last] if before.assistant && last.blocks.iter().all(is_answer) => {
-                self.turns.len() - 2
+        let results: HashSet<&str> = blocks.iter().filter_map(Placed::own_result).collect();
+        let mut newest = self.turns().rev();
+        let under_way = match (newest.next(), newest.next()) {
+            (Some(last), _) if is_assistant(last) => last.len(),
+            (Some(last), Some(before)) if last.iter().all(Placed::is_answer) => {
+                last.len() + before.len()
             }
-            _ => self.turns.len(),
+            _ => 0,
         };
-        for turn in self.turns.iter_mut().take(under_way) {
+        drop(newest);
+        let over = blocks.len().saturating_sub(under_way);
+        let stays = |(at, placed): (usize, &Placed<'_>)| {
             // A result right behind belongs to it, whatever its id.
-            let mut behind: Vec<bool> = turn
-                .blocks
-                .iter()
-                .skip(1)
-                .map(|placed| placed.block.own_result().is_some())
-                .collect();
-            behind.push(false);
-            let mut behind = behind.into_iter();
-            turn.blocks.retain(|placed| {
-                let followed = behind.next().unwrap_or(false);
-                placed
-                    .block
-                    .own_use()
-                    .is_none_or(|id| followed || results.contains(id))
+            let followed = blocks.get(at + 1).is_some_and(|next| {
+                next.assistant == placed.assistant && next.own_result().is_some()
             });
-        }
+            let finished = |id| followed || results.contains(id);
+            at >= over || placed.own_use().is_none_or(finished)
+        };
+        let stays: Vec<bool> = blocks.iter().enumerate().map(stays).collect();
+        let mut stays = stays.into_iter();
+        self.blocks.retain(|_| stays.next().unwrap_or(true));
     }
 
-    /// Keeps the rules of what an assistant's message may end with, and joins what became neighbours.
+    /// Keeps the rules of what an assistant's message may end with.
     fn tidy(&mut self) {
-        for turn in &mut self.turns {
-            while turn.assistant && turn.blocks.last().is_some_and(Placed::is_thought) {
-                turn.blocks.pop();
-            }
+        let ends_in_thought =
+            |turn: &[Placed<'_>]| is_assistant(turn) && turn.last().is_some_and(Placed::is_thought);
+        if self.turns().any(ends_in_thought) {
+            let mut at_end = true;
+            self.blocks.reverse();
+            self.blocks.retain(|placed| {
+                at_end = !placed.assistant || at_end && placed.is_thought();
+                !placed.assistant || !at_end
+            });
+            self.blocks.reverse();
         }
-        let mut joined: Vec<Turn<'a>> = Vec::with_capacity(self.turns.len());
-        for turn in self.turns.drain(..) {
-            match joined.last_mut() {
-                _ if turn.blocks.is_empty() => {}
-                Some(last) if last.assistant == turn.assistant => last.blocks.extend(turn.blocks),
-                _ => joined.push(turn),
-            }
-        }
-        self.turns = joined;
-        if let Some(Turn {
+        if let Some(Placed {
             assistant: true,
-            blocks,
-        }) = self.turns.last_mut()
-            && let Some(Placed {
-                block: Block::Text { text, .. },
-                alone,
-                ..
-            }) = blocks.last_mut()
+            block: Block::Text { text, .. },
+            alone,
+            ..
+        }) = self.blocks.last_mut()
         {
             *alone &= text.trim_end().len() == text.len();
             *text = match std::mem::take(text) {
@@ -233,6 +226,11 @@ impl<'a> Conversation<'a> {
             };
         }
     }
+}
+
+/// Whose turn it is.
+pub(super) fn is_assistant(turn: &[Placed<'_>]) -> bool {
+    turn.first().is_some_and(|placed| placed.assistant)
 }
 
 /// The walk through a conversation.
@@ -245,7 +243,7 @@ struct Walk<'a> {
     ids: HashSet<Cow<'a, str>>,
     /// The place of the part that is looked at, and the blocks that came of its message so far.
     part: usize,
-    blocks: usize,
+    count: usize,
 }
 
 /// The id of a call, and what it is sent under.
@@ -259,7 +257,7 @@ struct SentCall<'a> {
 impl<'a> Walk<'a> {
     fn message(&mut self, message: &'a Arc<Message>) {
         match message.role {
-            Role::System if self.conversation.turns.is_empty() => {
+            Role::System if self.conversation.blocks.is_empty() => {
                 if message.parts.iter().any(|part| said(part).is_some()) {
                     self.conversation.instructions.push(message);
                 }
@@ -272,12 +270,8 @@ impl<'a> Walk<'a> {
                 }
             }
             Role::Assistant => {
-                let begins = self
-                    .conversation
-                    .turns
-                    .last()
-                    .is_none_or(|turn| !turn.assistant);
-                if begins {
+                let newest = self.conversation.blocks.last();
+                if newest.is_none_or(|placed| !placed.assistant) {
                     self.calls.clear();
                 }
                 for part in &message.parts {
@@ -291,7 +285,7 @@ impl<'a> Walk<'a> {
                     self.spoken(part);
                 }
                 // The provider takes no message that is empty; the model is to know that it was.
-                if self.blocks == 0 {
+                if self.count == 0 {
                     self.push(false, plain("(an empty message)"), true);
                 }
             }
@@ -389,41 +383,29 @@ impl<'a> Walk<'a> {
             place,
             result,
         };
-        let Some(turn) = self
-            .conversation
-            .turns
-            .last_mut()
-            .filter(|it| !it.assistant)
-        else {
-            return self.push(false, block, alone);
-        };
+        let blocks = &self.conversation.blocks;
+        let begin = blocks.iter().rposition(|placed| placed.assistant);
+        let begin = begin.map_or(0, |at| at + 1);
         let before = |placed: &&Placed<'_>| matches!(placed.block, Block::Result { place: other, .. } if other < place);
-        let at = turn.blocks.iter().take_while(before).count();
-        let placed = Placed {
-            block,
-            message: self.conversation.messages.len(),
-            part: self.part,
-            alone,
-        };
-        turn.blocks.insert(at, placed);
-        self.blocks += 1;
+        let earlier = blocks.iter().skip(begin).take_while(before).count();
+        let placed = self.placed(false, block, alone);
+        self.conversation.blocks.insert(begin + earlier, placed);
     }
 
     /// Adds to the turn of a side. `alone`: whether the block would be the same in any other place.
     fn push(&mut self, assistant: bool, block: Block<'a>, alone: bool) {
-        let placed = Placed {
+        let placed = self.placed(assistant, block, alone);
+        self.conversation.blocks.push(placed);
+    }
+
+    fn placed(&mut self, assistant: bool, block: Block<'a>, alone: bool) -> Placed<'a> {
+        self.count += 1;
+        Placed {
             block,
+            assistant,
             message: self.conversation.messages.len(),
             part: self.part,
             alone,
-        };
-        self.blocks += 1;
-        match self.conversation.turns.last_mut() {
-            Some(turn) if turn.assistant == assistant => turn.blocks.push(placed),
-            _ => self.conversation.turns.push(Turn {
-                assistant,
-                blocks: vec![placed],
-            }),
         }
     }
 
