@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use super::{generation, generation_of, schema};
 use crate::errors;
-use crate::wire::Written;
 use crate::wire::object::{self, Object};
+use crate::wire::{Written, sent};
 use part::{Response, sent_part};
 
 /// How requests are written, and what was written before.
@@ -61,19 +61,7 @@ impl Writer {
     /// The body.
     pub(super) fn body(&self, request: &ModelRequest) -> Result<Bytes, Error> {
         let extra = &request.settings.extra;
-        let refuse = |message: String| Err(errors::input(errors::REQUEST_INVALID, message));
-        if let Some(name) = OURS.iter().find(|name| extra.contains_key(**name)) {
-            return refuse(format!(
-                "`{name}` cannot be among a model's extra settings: the adapter sets it"
-            ));
-        }
-        let built_in = match extra.get("tools") {
-            None => &[][..],
-            Some(Value::Array(tools)) => tools.as_slice(),
-            Some(_) => {
-                return refuse("expected a list as `tools` of the extra settings".to_owned());
-            }
-        };
+        let built_in = sent::built_in_tools(&request.settings, &OURS)?;
         // Up to Gemini 2.5 a schema and tools exclude each other; the answer is checked all the same.
         let tools = !request.tools.is_empty() || !built_in.is_empty();
         let schema = request.output_schema.is_some() && (!tools || self.generation >= 3);

@@ -10,9 +10,8 @@ use serde_json::{Map, Value};
 
 use super::Responses;
 use crate::errors;
-use crate::wire::Written;
 use crate::wire::object::{self, Object};
-use crate::wire::sent::is_strict;
+use crate::wire::{Written, sent};
 
 mod input;
 #[cfg(test)]
@@ -43,15 +42,10 @@ pub(super) struct Kept {
 pub(super) fn body(model: &Responses, request: &ModelRequest) -> Result<Bytes, Error> {
     let settings = &*request.settings;
     let extra = &settings.extra;
-    if let Some(name) = OURS.iter().find(|name| extra.contains_key(**name)) {
-        return Err(refused(&format!(
-            "`{name}` may not be among a model's extra settings: the adapter sets it"
-        )));
-    }
+    let built_in = sent::built_in_tools(settings, &OURS)?;
     let include = include(model, settings)?;
     let reasoning = reasoning(settings)?;
     let text = text(request)?;
-    let built_in = list(settings, "tools")?;
 
     // About what a conversation takes, so that it rarely has to be moved as it grows.
     let mut out = Vec::with_capacity(1024 + 192 * request.messages.len());
@@ -106,17 +100,6 @@ fn refused(message: &str) -> Error {
     errors::input(errors::REQUEST_INVALID, message)
 }
 
-/// An extra field that is a list.
-fn list<'a>(settings: &'a ModelSettings, name: &str) -> Result<&'a [Value], Error> {
-    match settings.extra.get(name) {
-        None => Ok(&[]),
-        Some(Value::Array(items)) => Ok(items),
-        Some(other) => Err(refused(&format!(
-            "expected the extra setting `{name}` to be a list, found `{other}`"
-        ))),
-    }
-}
-
 /// An extra field that is an object, to be written into.
 fn object(settings: &ModelSettings, name: &str) -> Result<Map<String, Value>, Error> {
     match settings.extra.get(name) {
@@ -129,7 +112,15 @@ fn object(settings: &ModelSettings, name: &str) -> Result<Map<String, Value>, Er
 }
 
 fn include(model: &Responses, settings: &ModelSettings) -> Result<Vec<Value>, Error> {
-    let mut include = list(settings, "include")?.to_vec();
+    let mut include = match settings.extra.get("include") {
+        None => Vec::new(),
+        Some(Value::Array(items)) => items.clone(),
+        Some(other) => {
+            return Err(refused(&format!(
+                "expected the extra setting `include` to be a list, found `{other}`"
+            )));
+        }
+    };
     let encrypted = Value::from("reasoning.encrypted_content");
     if model.encrypted_reasoning && !include.contains(&encrypted) {
         include.push(encrypted);
@@ -157,7 +148,7 @@ fn text(request: &ModelRequest) -> Result<Map<String, Value>, Error> {
         ));
     }
     if let Some(schema) = request.output_schema.as_deref() {
-        let strict = is_strict(schema).then_some(true);
+        let strict = sent::is_strict(schema).then_some(true);
         let mut format = Map::new();
         format.insert("type".to_owned(), "json_schema".into());
         format.insert("name".to_owned(), "answer".into());

@@ -2,9 +2,13 @@
 
 use std::borrow::Cow;
 
+use nfa_core::Error;
 use nfa_core::content::ToolCall;
+use nfa_core::spec::ModelSettings;
 use serde_json::Value;
 use serde_json::value::RawValue;
+
+use crate::errors;
 
 /// A tool's name as providers take it back; models make up names that they don't.
 pub(crate) fn name(name: &str) -> Cow<'_, str> {
@@ -36,6 +40,28 @@ pub(crate) fn arguments(call: &ToolCall) -> Cow<'_, str> {
         return Cow::Borrowed(&call.arguments);
     }
     Cow::Owned(serde_json::json!({"invalid_arguments": call.arguments}).to_string())
+}
+
+/// The provider's own tools, which a model's extra settings name; settings under `ours` are refused, since
+/// they would change what is asked, or what the answer is read as.
+pub(crate) fn built_in_tools<'a>(
+    settings: &'a ModelSettings,
+    ours: &[&str],
+) -> Result<&'a [Value], Error> {
+    let refuse = |message: String| Err(errors::input(errors::REQUEST_INVALID, message));
+    if let Some(name) = ours.iter().find(|name| settings.extra.contains_key(**name)) {
+        return refuse(format!(
+            "`{name}` may not be among a model's extra settings: the adapter sets it"
+        ));
+    }
+    match settings.extra.get("tools") {
+        None => Ok(&[]),
+        Some(Value::Array(tools)) => Ok(tools),
+        Some(other) => refuse(format!(
+            "expected a list in the extra setting `tools`: the provider's own tools, which are added to the \
+             agent's; found `{other}`"
+        )),
+    }
 }
 
 /// The base64 of a `data:` URL.

@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 use super::dialect::Ways;
 use crate::constrained;
 use crate::endpoint::Endpoint;
-use crate::errors;
 use crate::wire::object::{self, Object};
 use crate::wire::{Written, sent};
 
@@ -63,7 +62,7 @@ impl Writer {
 
     /// The body.
     pub(super) fn body(&self, endpoint: &Endpoint, request: &ModelRequest) -> Result<Bytes, Error> {
-        let built_in = check(&request.settings)?;
+        let built_in = sent::built_in_tools(&request.settings, &OURS)?;
         // About what a conversation takes, so that it rarely has to be moved as it grows.
         let mut out = Vec::with_capacity(1024 + 192 * request.messages.len());
         let mut body = Object::begin(&mut out);
@@ -213,25 +212,6 @@ const INTERRUPTED: &str = "(interrupted)";
 
 /// The names of the output limit.
 const LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
-
-/// Refuses extra settings that are ours; gives the provider's built-in tools among them.
-fn check(settings: &ModelSettings) -> Result<&[Value], Error> {
-    if let Some(name) = OURS.iter().find(|name| settings.extra.contains_key(**name)) {
-        return Err(errors::input(
-            errors::REQUEST_INVALID,
-            format!("`{name}` may not be among a model's extra settings: the adapter sets it"),
-        ));
-    }
-    match settings.extra.get("tools") {
-        None => Ok(&[]),
-        Some(Value::Array(tools)) => Ok(tools),
-        Some(_) => Err(errors::input(
-            errors::REQUEST_INVALID,
-            "expected a list in the extra setting `tools`: the provider's own tools, which are \
-             added to the agent's",
-        )),
-    }
-}
 
 fn write_tools(tools: &[ToolDefinition], out: &mut Vec<u8>) -> Result<(), Error> {
     #[derive(Serialize)]

@@ -23,8 +23,8 @@ use serde_json::{Map, Value, json};
 use super::thinking::{Thought, thought};
 use super::{Messages, MessagesOptions};
 use crate::errors;
-use crate::wire::Written;
 use crate::wire::object::{self, Object};
+use crate::wire::{Written, sent};
 use turns::{Conversation, Placed, is_assistant, said};
 
 /// Fields that are ours: a setting may not change what the answer is read as.
@@ -45,24 +45,13 @@ pub(super) struct Kept {
 /// The body.
 pub(super) fn body(model: &Messages, request: &ModelRequest) -> Result<Bytes, Error> {
     let settings = &request.settings;
-    let refuse = |message: String| Err(errors::input(errors::REQUEST_INVALID, message));
-    if let Some(name) = OURS.iter().find(|name| settings.extra.contains_key(**name)) {
-        return refuse(format!(
-            "`{name}` may not be among a model's extra settings: the adapter sets it"
-        ));
-    }
-    let builtin = match settings.extra.get("tools") {
-        None => &[][..],
-        Some(Value::Array(tools)) => tools.as_slice(),
-        Some(_) => {
-            return refuse(
-                "expected a list of the provider's own tools in the extra setting `tools`".into(),
-            );
-        }
-    };
+    let builtin = sent::built_in_tools(settings, &OURS)?;
     let conversation = Conversation::of(&model.endpoint, &request.messages);
     if conversation.blocks.is_empty() {
-        return refuse("expected at least one message that says something".into());
+        return Err(errors::input(
+            errors::REQUEST_INVALID,
+            "expected at least one message that says something",
+        ));
     }
     let (output, told_schema) = output_config(&model.options, request)?;
     let thought = thought(
