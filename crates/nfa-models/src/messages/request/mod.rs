@@ -275,16 +275,16 @@ impl Body<'_> {
         for turn in self.conversation.turns() {
             end += turn.len();
             object::next(list);
-            let mut message = Object::begin(list);
-            let assistant = is_assistant(turn);
-            message.entry("role", if assistant { "assistant" } else { "user" })?;
-            let content = message.key("content");
-            self.write_turn(turn, content)?;
+            list.extend_from_slice(if is_assistant(turn) {
+                b"{\"role\":\"assistant\",\"content\":"
+            } else {
+                b"{\"role\":\"user\",\"content\":"
+            });
+            self.write_turn(turn, list)?;
             let marked = turn.last().is_some_and(Placed::is_marked);
             let wanted = self.marks.last && last_spoken == Some(end - 1) && !marked;
-            self.marks.put(wanted, content)?;
-            content.push(b']');
-            message.end();
+            self.marks.put(wanted, list)?;
+            list.extend_from_slice(b"]}");
         }
         list.push(b']');
         Ok(())

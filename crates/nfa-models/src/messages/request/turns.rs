@@ -421,10 +421,10 @@ impl<'a> Walk<'a> {
     /// whether the id is the one that is made of it first.
     fn new_id(&mut self, id: &'a str) -> (Cow<'a, str>, bool) {
         let allowed =
-            |character: char| character.is_ascii_alphanumeric() || "_-".contains(character);
+            |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-');
         let base = match id {
             "" => Cow::Borrowed("call"),
-            id if id.chars().all(allowed) => Cow::Borrowed(id),
+            id if id.bytes().all(|byte| allowed(byte.into())) => Cow::Borrowed(id),
             id => id
                 .chars()
                 .map(|character| if allowed(character) { character } else { '_' })
