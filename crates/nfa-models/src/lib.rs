@@ -58,7 +58,6 @@ mod messages;
 mod price;
 mod providers;
 mod responses;
-mod retry_after;
 mod wire;
 
 #[cfg(test)]

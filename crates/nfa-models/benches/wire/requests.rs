@@ -3,10 +3,11 @@
 use std::hint::black_box;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use nfa_core::content::{Message, Part, Role, ToolCall, ToolResult};
 use nfa_core::ports::{ModelRequest, ToolDefinition};
-use nfa_models::ChatCompletions;
-use nfa_models::fuzzing::write_request;
+use nfa_models::fuzzing::{chat_request, gemini_request, messages_request, responses_request};
+use nfa_models::{ChatCompletions, GenerateContent, Messages, Responses};
 use serde_json::json;
 
 use crate::allocator::counted;
@@ -56,11 +57,36 @@ fn turn(at: usize) -> [Arc<Message>; 2] {
     })
 }
 
-fn model() -> ChatCompletions {
-    ChatCompletions::builder("openai/m", "m", "https://api.openai.com/v1")
-        .build()
-        .unwrap()
-}
+/// One adapter, as what it does with a request.
+type Writer = Box<dyn Fn(&ModelRequest) -> Bytes>;
+/// Makes an adapter that never wrote before.
+type Make = fn() -> Writer;
+
+/// The wires.
+const WIRES: [(&str, Make); 4] = [
+    ("Chat Completions", || {
+        let builder = ChatCompletions::builder("openai/m", "m", "https://api.openai.com/v1");
+        let model = builder.build().unwrap();
+        Box::new(move |request| chat_request(&model, request).unwrap())
+    }),
+    ("Responses", || {
+        let builder = Responses::builder("openai/m", "m", "https://api.openai.com/v1");
+        let model = builder.build().unwrap();
+        Box::new(move |request| responses_request(&model, request).unwrap())
+    }),
+    ("Messages", || {
+        let builder = Messages::builder("anthropic/m", "m", "https://api.anthropic.com/v1");
+        let model = builder.build().unwrap();
+        Box::new(move |request| messages_request(&model, request).unwrap())
+    }),
+    ("generateContent", || {
+        let host = "https://generativelanguage.googleapis.com";
+        let model = GenerateContent::builder("google/m", "m", host)
+            .build()
+            .unwrap();
+        Box::new(move |request| gemini_request(&model, request).unwrap())
+    }),
+];
 
 pub(crate) fn measure() {
     println!(
@@ -73,40 +99,45 @@ pub(crate) fn measure() {
         "ratio",
         "allocations"
     );
-    for turns in [10, 100, 1000] {
-        let mut request = conversation(turns);
-        let first = best(7, || {
-            black_box(write_request(&model(), &request).unwrap());
-        });
-        let making = best(7, || {
-            black_box(model());
-        });
-        let model = model();
-        let body = write_request(&model, &request).unwrap();
-        // Every round is a turn: two messages are new, all others were written before.
-        let mut next = turns;
-        let mut allocations = 0;
-        let again = best(51, || {
-            request.messages.truncate(2 + 2 * turns);
-            request.messages.extend(turn(next));
-            next += 1;
-            let before = counted();
-            black_box(write_request(&model, &request).unwrap());
-            allocations = counted() - before;
-        });
-        let size = write_request(&model, &request).unwrap().len();
-        assert!(size > body.len());
-        let floor = best(51, || {
-            black_box(body.to_vec());
-        });
-        println!(
-            "{:<28} {:>9.0} {:>10.1} {:>10.1} {:>10.1} {:>8.1} {allocations:>12}",
-            format!("{turns} turns"),
-            size as f64 / 1024.0,
-            (first - making) / 1e3,
-            again / 1e3,
-            floor / 1e3,
-            again / floor,
-        );
+    for (wire, make) in WIRES {
+        for turns in [10, 100, 1000] {
+            row(&format!("{wire}, {turns} turns"), make, turns);
+        }
     }
+}
+
+fn row(title: &str, make: Make, turns: usize) {
+    let mut request = conversation(turns);
+    let first = best(7, || {
+        black_box(make()(&request));
+    });
+    let making = best(7, || {
+        drop(black_box(make()));
+    });
+    let write = make();
+    let body = write(&request);
+    // Every round is a turn: two messages are new, all others were written before.
+    let mut next = turns;
+    let mut allocations = 0;
+    let again = best(51, || {
+        request.messages.truncate(2 + 2 * turns);
+        request.messages.extend(turn(next));
+        next += 1;
+        let before = counted();
+        black_box(write(&request));
+        allocations = counted() - before;
+    });
+    let size = write(&request).len();
+    assert!(size > body.len());
+    let floor = best(51, || {
+        black_box(body.to_vec());
+    });
+    println!(
+        "{title:<28} {:>9.0} {:>10.1} {:>10.1} {:>10.1} {:>8.1} {allocations:>12}",
+        size as f64 / 1024.0,
+        (first - making) / 1e3,
+        again / 1e3,
+        floor / 1e3,
+        again / floor,
+    );
 }

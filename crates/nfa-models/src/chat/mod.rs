@@ -19,7 +19,7 @@ use nfa_core::ports::{CallContext, Capabilities, Model, ModelRequest, ModelStrea
 
 pub use dialect::Dialect;
 #[cfg(feature = "fuzzing")]
-pub use measured::{read_stream, write_request};
+pub use measured::read_stream;
 #[cfg(feature = "fuzzing")]
 pub use replay::{stream as fuzz_stream, whole as fuzz_whole};
 

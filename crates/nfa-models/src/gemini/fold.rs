@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::shape::{Body, Candidate, Ended, WireCall, WirePart};
 use super::{FEEDBACK, METADATA, grounding};
 use crate::errors;
+use crate::wire::shape::Text;
 use crate::wire::{self, AnswerBuilder, Progress, failure};
 
 /// An answer in the making.
@@ -60,7 +61,7 @@ impl Fold {
         if let Some(usage) = body.usage_metadata {
             self.answer.usage = usage.usage();
         }
-        let keep = |place: &mut String, text: Option<super::shape::Text<'_>>| {
+        let keep = |place: &mut String, text: Option<Text<'_>>| {
             if let (true, Some(text)) = (place.is_empty(), text) {
                 *place = text.0.into_owned();
             }
@@ -164,9 +165,8 @@ impl Fold {
     /// A call comes whole. One without an id is kept as such, and sent back without.
     fn call(&mut self, call: WireCall<'_>, mut rest: Map<String, Value>) {
         let mut beside = call.rest;
-        let text = |text: Option<super::shape::Text<'_>>| {
-            text.map(|text| text.0.into_owned()).unwrap_or_default()
-        };
+        let text =
+            |text: Option<Text<'_>>| text.map(|text| text.0.into_owned()).unwrap_or_default();
         let id = text(call.id);
         let name = text(call.name);
         let arguments = arguments(call.args);

@@ -13,13 +13,9 @@ use serde_json::Value;
 
 use super::{generation, generation_of, schema};
 use crate::errors;
-use crate::wire::Written;
+use crate::wire::object::{self, Object};
+use crate::wire::{Written, sent};
 use part::{Response, sent_part};
-
-/// Bytes of written messages that one adapter keeps.
-const KEPT_MESSAGES: usize = 16 << 20;
-/// Bytes of written tools that one adapter keeps.
-const KEPT_TOOLS: usize = 1 << 20;
 
 /// How requests are written, and what was written before.
 #[derive(Debug)]
@@ -55,29 +51,17 @@ impl Writer {
             owner,
             json_schema_tools,
             generation: generation_of(model),
-            parts: Written::new(KEPT_MESSAGES),
-            named: Written::new(KEPT_MESSAGES),
-            unnamed: Written::new(KEPT_MESSAGES),
-            tools: Written::new(KEPT_TOOLS),
+            parts: Written::default(),
+            named: Written::default(),
+            unnamed: Written::default(),
+            tools: Written::default(),
         }
     }
 
     /// The body.
     pub(super) fn body(&self, request: &ModelRequest) -> Result<Bytes, Error> {
         let extra = &request.settings.extra;
-        let refuse = |message: String| Err(errors::input(errors::REQUEST_INVALID, message));
-        if let Some(name) = OURS.iter().find(|name| extra.contains_key(**name)) {
-            return refuse(format!(
-                "`{name}` cannot be among a model's extra settings: the adapter sets it"
-            ));
-        }
-        let built_in = match extra.get("tools") {
-            None => &[][..],
-            Some(Value::Array(tools)) => tools.as_slice(),
-            Some(_) => {
-                return refuse("expected a list as `tools` of the extra settings".to_owned());
-            }
-        };
+        let built_in = sent::built_in_tools(&request.settings, &OURS)?;
         // Up to Gemini 2.5 a schema and tools exclude each other; the answer is checked all the same.
         let tools = !request.tools.is_empty() || !built_in.is_empty();
         let schema = request.output_schema.is_some() && (!tools || self.generation >= 3);
@@ -85,33 +69,33 @@ impl Writer {
         let config = generation::config(&self.model, request, config, schema)?;
 
         let mut out = Vec::with_capacity(1024);
-        out.push(b'{');
-        self.write_conversation(request, &mut out)?;
+        let mut body = Object::begin(&mut out);
+        self.write_conversation(request, &mut body)?;
         if tools {
-            out.extend_from_slice(b",\"tools\":");
-            self.write_tools(request, built_in, &mut out)?;
+            self.write_tools(request, built_in, body.key("tools"))?;
         }
         if !config.is_empty() {
-            out.extend_from_slice(b",\"generationConfig\":");
-            write(&config, &mut out)?;
+            body.entry("generationConfig", &config)?;
         }
         for (name, value) in extra {
             if name != "tools" && name != "generationConfig" {
-                out.push(b',');
-                write(name, &mut out)?;
-                out.push(b':');
-                write(value, &mut out)?;
+                body.entry(name, value)?;
             }
         }
-        out.push(b'}');
+        body.end();
         Ok(out.into())
     }
 
     /// Instructions apart, wherever they stand; users and models in turn.
-    fn write_conversation(&self, request: &ModelRequest, out: &mut Vec<u8>) -> Result<(), Error> {
+    fn write_conversation(
+        &self,
+        request: &ModelRequest,
+        body: &mut Object<'_>,
+    ) -> Result<(), Error> {
         let mut system = b"[".to_vec();
         let mut contents = Contents::default();
         let mut calls: Vec<&ToolCall> = Vec::new();
+        let mut parts = Vec::new();
         for message in &request.messages {
             if message.role == Role::System {
                 self.parts.elements(message, &mut system, |message, out| {
@@ -124,22 +108,25 @@ impl Writer {
                 calls.extend(message.tool_calls());
                 Speaker::Model
             } else {
-                let results = self.results(message, &calls)?;
-                contents.add(Speaker::User, &results)?;
+                begin_list(&mut parts);
+                self.write_results(message, &calls, &mut parts)?;
+                contents.add(Speaker::User, &parts)?;
                 Speaker::User
             };
-            let mut parts = b"[".to_vec();
+            begin_list(&mut parts);
             self.parts.elements(message, &mut parts, |message, out| {
                 self.parts_of(message, out)
             })?;
             contents.add(role, &parts)?;
         }
         if system.len() > 1 {
-            out.extend_from_slice(b"\"systemInstruction\":{\"parts\":");
+            let out = body.key("systemInstruction");
+            out.extend_from_slice(b"{\"parts\":");
             out.extend_from_slice(&system);
-            out.extend_from_slice(b"]},");
+            out.extend_from_slice(b"]}");
         }
-        out.extend_from_slice(b"\"contents\":[");
+        let out = body.key("contents");
+        out.push(b'[');
         out.extend_from_slice(&contents.end()?);
         out.push(b']');
         Ok(())
@@ -168,15 +155,19 @@ impl Writer {
             let first = unsigned && matches!(part, Part::ToolCall(_));
             if let Some(part) = sent_part(part, &self.owner, first)? {
                 unsigned &= !first;
-                element(&part, out)?;
+                object::element(out, &part)?;
             }
         }
         Ok(())
     }
 
     /// The results that a message holds, named as the calls are that they answer.
-    fn results(&self, message: &Arc<Message>, calls: &[&ToolCall]) -> Result<Vec<u8>, Error> {
-        let mut list = b"[".to_vec();
+    fn write_results(
+        &self,
+        message: &Arc<Message>,
+        calls: &[&ToolCall],
+        list: &mut Vec<u8>,
+    ) -> Result<(), Error> {
         let is_named = |result: &ToolResult| {
             let call = calls.iter().find(|call| call.id == result.call_id);
             call.is_none_or(|call| part::is_named(call, &self.owner))
@@ -188,16 +179,16 @@ impl Writer {
             unnamed |= !is_named;
         }
         let write = |message: &Message, out: &mut Vec<u8>| {
-            results_of(message)
-                .try_for_each(|result| element(&Response::of(result, is_named(result)), out))
+            results_of(message).try_for_each(|result| {
+                object::element(out, &Response::of(result, is_named(result)))
+            })
         };
         match (named, unnamed) {
-            (false, false) => {}
-            (true, false) => self.named.elements(message, &mut list, write)?,
-            (false, true) => self.unnamed.elements(message, &mut list, write)?,
-            (true, true) => write(message, &mut list)?,
+            (false, false) => Ok(()),
+            (true, false) => self.named.elements(message, list, write),
+            (false, true) => self.unnamed.elements(message, list, write),
+            (true, true) => write(message, list),
         }
-        Ok(list)
     }
 
     fn write_tools(
@@ -211,15 +202,22 @@ impl Writer {
             out.extend_from_slice(b"{\"functionDeclarations\":[");
             self.tools.elements(&request.tools, out, |tools, out| {
                 tools.iter().try_for_each(|tool| {
-                    element(&Declaration::of(tool, self.json_schema_tools), out)
+                    object::element(out, &Declaration::of(tool, self.json_schema_tools))
                 })
             })?;
             out.extend_from_slice(b"]}");
         }
-        built_in.iter().try_for_each(|tool| element(tool, out))?;
+        built_in
+            .iter()
+            .try_for_each(|tool| object::element(out, tool))?;
         out.push(b']');
         Ok(())
     }
+}
+
+fn begin_list(list: &mut Vec<u8>) {
+    list.clear();
+    list.push(b'[');
 }
 
 fn results_of(message: &Message) -> impl Iterator<Item = &ToolResult> {
@@ -227,21 +225,6 @@ fn results_of(message: &Message) -> impl Iterator<Item = &ToolResult> {
         Part::ToolResult(result) => Some(result),
         _ => None,
     })
-}
-
-fn write(value: &(impl Serialize + ?Sized), out: &mut Vec<u8>) -> Result<(), Error> {
-    serde_json::to_writer(out, value).map_err(|error| {
-        let message = format!("the request cannot be written: {error}");
-        errors::input(errors::REQUEST_INVALID, message)
-    })
-}
-
-/// One more element of a list that is open at the end of `out`.
-fn element(value: &impl Serialize, out: &mut Vec<u8>) -> Result<(), Error> {
-    if matches!(out.last(), Some(b'}' | b']' | b'"')) {
-        out.push(b',');
-    }
-    write(value, out)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -284,7 +267,7 @@ impl Contents {
 
     fn left_out(&mut self) -> Result<(), Error> {
         let mut list = b"[".to_vec();
-        element(&serde_json::json!({"text": LEFT_OUT}), &mut list)?;
+        object::element(&mut list, &serde_json::json!({"text": LEFT_OUT}))?;
         self.add(Speaker::User, &list)
     }
 

@@ -3,7 +3,6 @@
 //! An event of a stream and a whole answer have one shape. What a part or candidate holds beyond what we read
 //! is kept as it is.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use nfa_core::content::{FinishReason, Usage};
@@ -11,6 +10,8 @@ use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+
+use crate::wire::shape::Text;
 
 /// A `GenerateContentResponse`, or an error in its place.
 #[derive(Debug, Default, Deserialize)]
@@ -26,36 +27,6 @@ pub(super) struct Body<'a> {
     pub(super) response_id: Option<Text<'a>>,
     #[serde(borrow)]
     pub(super) error: Option<&'a RawValue>,
-}
-
-/// A string, borrowed where it has no escapes.
-#[derive(Debug, Default)]
-pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Borrowing;
-        impl<'de> Visitor<'de> for Borrowing {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_string<E>(self, text: String) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text)))
-            }
-        }
-        deserializer.deserialize_str(Borrowing)
-    }
 }
 
 /// The candidate with index 0; others are skipped.

@@ -7,9 +7,10 @@ use nfa_core::content::{Citation, Opaque, Part, ToolCall};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::shape::{Delta, Text, WithInput};
+use super::shape::{Delta, WithInput};
 use crate::errors;
 use crate::wire::AnswerBuilder;
+use crate::wire::shape::Text;
 
 /// What kind of part a block is for us.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -9,8 +9,9 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::block::Block;
-use super::shape::{Delta, Event, StopDetails, Text, Whole, WireUsage, finish};
+use super::shape::{Delta, Event, StopDetails, Whole, WireUsage, finish};
 use crate::errors;
+use crate::wire::shape::Text;
 use crate::wire::{self, AnswerBuilder, Progress, failure};
 
 /// An answer in the making.

@@ -47,6 +47,7 @@ pub(crate) const DEFAULT_MAX_TOKENS: u64 = 8192;
 pub struct Messages {
     endpoint: Endpoint,
     options: MessagesOptions,
+    kept: request::Kept,
 }
 
 /// Makes a [`Messages`].
@@ -111,7 +112,11 @@ impl MessagesBuilder {
             suffix: "/messages".to_owned(),
             key: KeyHeader::Named("x-api-key"),
         })?;
-        Ok(Messages { endpoint, options })
+        Ok(Messages {
+            endpoint,
+            options,
+            kept: request::Kept::default(),
+        })
     }
 }
 
@@ -123,7 +128,7 @@ impl Wire for Messages {
     }
 
     fn body(&self, request: &ModelRequest) -> Result<Bytes, Error> {
-        request::body(&self.endpoint, &self.options, request)
+        request::body(self, request)
     }
 
     fn fold(&self, request: &ModelRequest) -> Fold {

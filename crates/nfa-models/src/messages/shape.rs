@@ -2,13 +2,11 @@
 //!
 //! Blocks of content are read apart, from the JSON of each: a block of a kind that we don't know is kept as it is.
 
-use std::borrow::Cow;
-use std::fmt;
-
 use nfa_core::content::{FinishReason, Usage};
-use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::value::RawValue;
+
+use crate::wire::shape::{Number, Text};
 
 /// One event of a stream; what it brings depends on its type.
 #[derive(Debug, Default, Deserialize)]
@@ -109,53 +107,27 @@ pub(super) fn finish(reason: &str) -> Option<FinishReason> {
     })
 }
 
-/// A string, borrowed where it has no escapes.
-#[derive(Debug, Default)]
-pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Borrowing;
-        impl<'de> Visitor<'de> for Borrowing {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(Borrowing)
-    }
-}
-
 /// Usage. In a stream it comes again and again, each time as the sum so far; a count may be missing or null.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct WireUsage {
-    input_tokens: Option<Count>,
-    output_tokens: Option<Count>,
-    cache_read_input_tokens: Option<Count>,
-    cache_creation_input_tokens: Option<Count>,
+    input_tokens: Option<Number>,
+    output_tokens: Option<Number>,
+    cache_read_input_tokens: Option<Number>,
+    cache_creation_input_tokens: Option<Number>,
     output_tokens_details: Option<OutputDetails>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
 struct OutputDetails {
-    thinking_tokens: Option<Count>,
+    thinking_tokens: Option<Number>,
 }
 
 impl WireUsage {
     /// Takes the newer counts; what they leave out stays.
     pub(super) fn update(&mut self, newer: &Self) {
-        let take = |have: &mut Option<Count>, new: Option<Count>| *have = new.or(*have);
+        let take = |have: &mut Option<Number>, new: Option<Number>| *have = new.or(*have);
         take(&mut self.input_tokens, newer.input_tokens);
         take(&mut self.output_tokens, newer.output_tokens);
         take(
@@ -171,7 +143,7 @@ impl WireUsage {
 
     /// In our terms: the provider counts what it read from its cache, or put into it, apart.
     pub(super) fn usage(&self) -> Usage {
-        let count = |count: Option<Count>| count.map_or(0, |count| count.0);
+        let count = |count: Option<Number>| count.map_or(0, Number::whole);
         let cached = count(self.cache_read_input_tokens);
         let written = count(self.cache_creation_input_tokens);
         Usage {
@@ -187,54 +159,5 @@ impl WireUsage {
             ),
             cost_micro_usd: 0,
         }
-    }
-}
-
-/// A count, whatever number or other thing it is written as.
-#[derive(Clone, Copy, Debug, Default)]
-struct Count(u64);
-
-impl<'de> Deserialize<'de> for Count {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = Count;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a count")
-            }
-
-            fn visit_u64<E>(self, count: u64) -> Result<Count, E> {
-                Ok(Count(count))
-            }
-
-            fn visit_i64<E>(self, count: i64) -> Result<Count, E> {
-                Ok(Count(u64::try_from(count).unwrap_or(0)))
-            }
-
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-            fn visit_f64<E>(self, count: f64) -> Result<Count, E> {
-                Ok(Count(count as u64))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Count, E> {
-                Ok(Count(text.parse().unwrap_or(0)))
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Count, E> {
-                Ok(Count(0))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Count, A::Error> {
-                while items.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Count(0))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Count, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Count(0))
-            }
-        }
-        deserializer.deserialize_any(Any)
     }
 }

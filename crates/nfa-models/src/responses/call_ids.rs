@@ -12,27 +12,39 @@ const LONGEST: usize = 64;
 /// The ids of a conversation, given in its order.
 #[derive(Debug, Default)]
 pub(super) struct CallIds<'a> {
-    taken: HashSet<Cow<'a, str>>,
     /// What the newest call of an id is called on the wire.
     sent: HashMap<&'a str, Cow<'a, str>>,
+    /// Ids that we made.
+    made: HashSet<String>,
 }
 
 impl<'a> CallIds<'a> {
+    /// Room for the ids of so many calls.
+    pub(super) fn with_capacity(calls: usize) -> Self {
+        Self {
+            sent: HashMap::with_capacity(calls),
+            made: HashSet::new(),
+        }
+    }
+
     /// The id of a call.
     pub(super) fn call(&mut self, id: &'a str) -> Cow<'a, str> {
-        let mut sent = if (1..=LONGEST).contains(&id.len()) {
-            Cow::Borrowed(id)
-        } else {
-            Cow::Owned(format!("call_{:016x}", fingerprint(id)))
-        };
+        let mut sent = alone(id);
         let mut number = 1;
-        while self.taken.contains(&sent) {
+        while self.is_taken(&sent) {
             number += 1;
             sent = Cow::Owned(format!("call_{:016x}_{number}", fingerprint(id)));
         }
-        self.taken.insert(sent.clone());
+        if let Cow::Owned(made) = &sent {
+            self.made.insert(made.clone());
+        }
         self.sent.insert(id, sent.clone());
         sent
+    }
+
+    /// The first call of an id that can be sent is sent under it, unless another one was: it is taken then.
+    fn is_taken(&self, id: &str) -> bool {
+        can_be_sent(id) && self.sent.contains_key(id) || self.made.contains(id)
     }
 
     /// The id in a result: of the newest call that it can answer.
@@ -42,6 +54,19 @@ impl<'a> CallIds<'a> {
             None => self.call(id),
         }
     }
+}
+
+/// What a call is called on the wire when no other call has the name.
+pub(super) fn alone(id: &str) -> Cow<'_, str> {
+    if can_be_sent(id) {
+        Cow::Borrowed(id)
+    } else {
+        Cow::Owned(format!("call_{:016x}", fingerprint(id)))
+    }
+}
+
+fn can_be_sent(id: &str) -> bool {
+    (1..=LONGEST).contains(&id.len())
 }
 
 /// FNV-1a: the same id is called the same in every request.

@@ -44,6 +44,7 @@ pub struct Responses {
     encrypted_reasoning: bool,
     /// Whether reasoning that is not encrypted is looked up by its id, and not found.
     resolves_ids: bool,
+    kept: request::Kept,
 }
 
 /// Makes a [`Responses`].
@@ -98,6 +99,7 @@ impl ResponsesBuilder {
             endpoint,
             encrypted_reasoning,
             resolves_ids,
+            kept: request::Kept::default(),
         })
     }
 }

@@ -1,16 +1,17 @@
-//! The request's body, written once, straight into bytes.
+//! The request's body, written once, straight into bytes; what an earlier request wrote is copied.
 
 use bytes::Bytes;
 use nfa_core::Error;
+use nfa_core::content::Message;
 use nfa_core::ports::{ModelRequest, ToolDefinition};
 use nfa_core::spec::{ModelSettings, PromptCache};
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::Responses;
 use crate::errors;
-use crate::wire::sent::is_strict;
+use crate::wire::object::{self, Object};
+use crate::wire::{Written, sent};
 
 mod input;
 #[cfg(test)]
@@ -30,42 +31,73 @@ const OURS: [&str; 7] = [
 /// Extra fields that are joined with what we write under the same name.
 const JOINED: [&str; 4] = ["include", "reasoning", "text", "tools"];
 
+/// What was written before.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    messages: Written<Message>,
+    tools: Written<[ToolDefinition]>,
+}
+
 /// The body.
 pub(super) fn body(model: &Responses, request: &ModelRequest) -> Result<Bytes, Error> {
-    let extra = &request.settings.extra;
-    if let Some(name) = OURS.iter().find(|name| extra.contains_key(**name)) {
-        return Err(refused(&format!(
-            "`{name}` may not be among a model's extra settings: the adapter sets it"
-        )));
+    let settings = &*request.settings;
+    let extra = &settings.extra;
+    let built_in = sent::built_in_tools(settings, &OURS)?;
+    let include = include(model, settings)?;
+    let reasoning = reasoning(settings)?;
+    let text = text(request)?;
+
+    // About what a conversation takes, so that it rarely has to be moved as it grows.
+    let mut out = Vec::with_capacity(1024 + 192 * request.messages.len());
+    let mut body = Object::begin(&mut out);
+    body.entry("model", &model.endpoint.model)?;
+    let items = body.key("input");
+    items.push(b'[');
+    input::write(model, &request.messages, items)?;
+    items.push(b']');
+    if request.deltas {
+        body.entry("stream", &true)?;
     }
-    let body = Body {
-        model,
-        request,
-        input: input::items(model, &request.messages)?,
-        include: include(model, &request.settings)?,
-        reasoning: reasoning(&request.settings)?,
-        text: text(request)?,
-        more_tools: list(&request.settings, "tools")?,
-    };
-    let mut bytes = Vec::with_capacity(1024);
-    serde_json::to_writer(&mut bytes, &body)
-        .map_err(|error| refused(&format!("the request cannot be written: {error}")))?;
-    Ok(bytes.into())
+    body.setting(settings, "store", Some(&false))?;
+    if !include.is_empty() {
+        body.entry("include", &include)?;
+    }
+    if !request.tools.is_empty() || !built_in.is_empty() {
+        let tools = body.key("tools");
+        tools.push(b'[');
+        if !request.tools.is_empty() {
+            let kept = &model.kept.tools;
+            kept.elements(&request.tools, tools, write_tools)?;
+        }
+        built_in
+            .iter()
+            .try_for_each(|tool| object::element(tools, tool))?;
+        tools.push(b']');
+        let parallel = settings.parallel_tool_calls.as_ref();
+        body.setting(settings, "parallel_tool_calls", parallel)?;
+    }
+    if !reasoning.is_empty() {
+        body.entry("reasoning", &reasoning)?;
+    }
+    if !text.is_empty() {
+        body.entry("text", &text)?;
+    }
+    let limit = settings.max_output_tokens.as_ref();
+    body.setting(settings, "temperature", settings.temperature.as_ref())?;
+    body.setting(settings, "top_p", settings.top_p.as_ref())?;
+    body.setting(settings, "max_output_tokens", limit)?;
+    let long = settings.prompt_cache == Some(PromptCache::Long);
+    body.setting(settings, "prompt_cache_retention", long.then_some(&"24h"))?;
+    extra
+        .iter()
+        .filter(|(name, _)| !JOINED.contains(&name.as_str()))
+        .try_for_each(|(name, value)| body.entry(name, value))?;
+    body.end();
+    Ok(out.into())
 }
 
 fn refused(message: &str) -> Error {
     errors::input(errors::REQUEST_INVALID, message)
-}
-
-/// An extra field that is a list.
-fn list<'a>(settings: &'a ModelSettings, name: &str) -> Result<&'a [Value], Error> {
-    match settings.extra.get(name) {
-        None => Ok(&[]),
-        Some(Value::Array(items)) => Ok(items),
-        Some(other) => Err(refused(&format!(
-            "expected the extra setting `{name}` to be a list, found `{other}`"
-        ))),
-    }
 }
 
 /// An extra field that is an object, to be written into.
@@ -80,7 +112,15 @@ fn object(settings: &ModelSettings, name: &str) -> Result<Map<String, Value>, Er
 }
 
 fn include(model: &Responses, settings: &ModelSettings) -> Result<Vec<Value>, Error> {
-    let mut include = list(settings, "include")?.to_vec();
+    let mut include = match settings.extra.get("include") {
+        None => Vec::new(),
+        Some(Value::Array(items)) => items.clone(),
+        Some(other) => {
+            return Err(refused(&format!(
+                "expected the extra setting `include` to be a list, found `{other}`"
+            )));
+        }
+    };
     let encrypted = Value::from("reasoning.encrypted_content");
     if model.encrypted_reasoning && !include.contains(&encrypted) {
         include.push(encrypted);
@@ -108,7 +148,7 @@ fn text(request: &ModelRequest) -> Result<Map<String, Value>, Error> {
         ));
     }
     if let Some(schema) = request.output_schema.as_deref() {
-        let strict = is_strict(schema).then_some(true);
+        let strict = sent::is_strict(schema).then_some(true);
         let mut format = Map::new();
         format.insert("type".to_owned(), "json_schema".into());
         format.insert("name".to_owned(), "answer".into());
@@ -119,111 +159,27 @@ fn text(request: &ModelRequest) -> Result<Map<String, Value>, Error> {
     Ok(text)
 }
 
-struct Body<'a> {
-    model: &'a Responses,
-    request: &'a ModelRequest,
-    input: Vec<input::Item<'a>>,
-    include: Vec<Value>,
-    reasoning: Map<String, Value>,
-    text: Map<String, Value>,
-    more_tools: &'a [Value],
-}
-
-impl Serialize for Body<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let request = self.request;
-        let settings = &*request.settings;
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("model", &self.model.endpoint.model)?;
-        map.serialize_entry("input", &self.input)?;
-        if request.deltas {
-            map.serialize_entry("stream", &true)?;
-        }
-        entry(&mut map, settings, "store", Some(&false))?;
-        if !self.include.is_empty() {
-            map.serialize_entry("include", &self.include)?;
-        }
-        if !request.tools.is_empty() || !self.more_tools.is_empty() {
-            let ours = request
-                .tools
-                .iter()
-                .map(|tool| Tool::Function(Function::of(tool)));
-            let theirs = self.more_tools.iter().map(Tool::BuiltIn);
-            map.serialize_entry("tools", &ours.chain(theirs).collect::<Vec<_>>())?;
-            let parallel = settings.parallel_tool_calls.as_ref();
-            entry(&mut map, settings, "parallel_tool_calls", parallel)?;
-        }
-        if !self.reasoning.is_empty() {
-            map.serialize_entry("reasoning", &self.reasoning)?;
-        }
-        if !self.text.is_empty() {
-            map.serialize_entry("text", &self.text)?;
-        }
-        let limit = settings.max_output_tokens.as_ref();
-        entry(
-            &mut map,
-            settings,
-            "temperature",
-            settings.temperature.as_ref(),
-        )?;
-        entry(&mut map, settings, "top_p", settings.top_p.as_ref())?;
-        entry(&mut map, settings, "max_output_tokens", limit)?;
-        let long = settings.prompt_cache == Some(PromptCache::Long);
-        entry(
-            &mut map,
-            settings,
-            "prompt_cache_retention",
-            long.then_some(&"24h"),
-        )?;
-        settings
-            .extra
-            .iter()
-            .filter(|(name, _)| !JOINED.contains(&name.as_str()))
-            .try_for_each(|(name, value)| map.serialize_entry(name, value))?;
-        map.end()
+/// `strict` is said, since this wire takes a schema for strict when nothing is: it would make every member
+/// required, and send null for what the model leaves out.
+fn write_tools(tools: &[ToolDefinition], out: &mut Vec<u8>) -> Result<(), Error> {
+    #[derive(Serialize)]
+    struct Function<'a> {
+        r#type: &'static str,
+        name: &'a str,
+        #[serde(skip_serializing_if = "str::is_empty")]
+        description: &'a str,
+        parameters: &'a Value,
+        strict: bool,
     }
-}
-
-/// A setting, unless it is absent or among the extra ones, which win.
-fn entry<M: SerializeMap>(
-    map: &mut M,
-    settings: &ModelSettings,
-    name: &str,
-    value: Option<&impl Serialize>,
-) -> Result<(), M::Error> {
-    match value.filter(|_| !settings.extra.contains_key(name)) {
-        Some(value) => map.serialize_entry(name, value),
-        None => Ok(()),
-    }
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Tool<'a> {
-    Function(Function<'a>),
-    BuiltIn(&'a Value),
-}
-
-#[derive(Serialize)]
-struct Function<'a> {
-    r#type: &'static str,
-    name: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    description: &'a str,
-    parameters: &'a Value,
-    strict: bool,
-}
-
-impl<'a> Function<'a> {
-    /// `strict` is said, since this wire takes a schema for strict when nothing is: it would make every
-    /// member required, and send null for what the model leaves out.
-    fn of(tool: &'a ToolDefinition) -> Self {
-        Self {
+    for tool in tools {
+        let function = Function {
             r#type: "function",
             name: &tool.name,
             description: &tool.description,
             parameters: &tool.parameters,
             strict: false,
-        }
+        };
+        object::element(out, &function)?;
     }
+    Ok(())
 }

@@ -2,35 +2,34 @@
 //!
 //! Only what decides is read here; items are read by `item`. What servers get wrong is forgiven.
 
-use std::borrow::Cow;
-use std::fmt;
-
 use nfa_core::content::Usage;
-use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// An event of a stream.
+use crate::wire::shape::LooseText;
+
+/// An event of a stream. A field is empty where it is no string, since one of the same name means another
+/// thing in events that we don't read.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Event<'a> {
     #[serde(borrow, rename = "type")]
-    pub(super) kind: Text<'a>,
+    pub(super) kind: LooseText<'a>,
     pub(super) sequence_number: Option<u64>,
     pub(super) output_index: Option<u32>,
     pub(super) content_index: Option<u32>,
     pub(super) summary_index: Option<u32>,
     #[serde(borrow)]
-    pub(super) item_id: Text<'a>,
+    pub(super) item_id: LooseText<'a>,
     #[serde(borrow)]
-    pub(super) delta: Text<'a>,
+    pub(super) delta: LooseText<'a>,
     #[serde(borrow)]
-    pub(super) text: Text<'a>,
+    pub(super) text: LooseText<'a>,
     #[serde(borrow)]
-    pub(super) refusal: Text<'a>,
+    pub(super) refusal: LooseText<'a>,
     #[serde(borrow)]
-    pub(super) arguments: Text<'a>,
+    pub(super) arguments: LooseText<'a>,
     #[serde(borrow)]
     pub(super) item: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -46,11 +45,11 @@ pub(super) struct Event<'a> {
 #[serde(default)]
 pub(super) struct Response<'a> {
     #[serde(borrow)]
-    pub(super) id: Text<'a>,
+    pub(super) id: LooseText<'a>,
     #[serde(borrow)]
-    pub(super) model: Text<'a>,
+    pub(super) model: LooseText<'a>,
     #[serde(borrow)]
-    pub(super) status: Text<'a>,
+    pub(super) status: LooseText<'a>,
     #[serde(borrow)]
     pub(super) output: Option<Vec<&'a RawValue>>,
     #[serde(borrow)]
@@ -105,68 +104,11 @@ fn count(value: &Value) -> u64 {
 #[serde(default)]
 pub(super) struct Head<'a> {
     #[serde(borrow, rename = "type")]
-    pub(super) kind: Text<'a>,
+    pub(super) kind: LooseText<'a>,
     #[serde(borrow)]
-    pub(super) id: Text<'a>,
+    pub(super) id: LooseText<'a>,
     #[serde(borrow)]
-    pub(super) call_id: Text<'a>,
+    pub(super) call_id: LooseText<'a>,
     #[serde(borrow)]
-    pub(super) name: Text<'a>,
-}
-
-/// A string, borrowed where it has no escapes; empty where something else stands, since a field of this
-/// name means another thing in events that we don't read.
-#[derive(Debug, Default)]
-pub(super) struct Text<'a>(pub(super) Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct StringOrAny;
-        impl<'de> Visitor<'de> for StringOrAny {
-            type Value = Text<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Borrowed(text)))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Text<'de>, E> {
-                Ok(Text(Cow::Owned(text.to_owned())))
-            }
-
-            fn visit_unit<E>(self) -> Result<Text<'de>, E> {
-                Ok(Text::default())
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Text<'de>, E> {
-                Ok(Text::default())
-            }
-
-            fn visit_u64<E>(self, _: u64) -> Result<Text<'de>, E> {
-                Ok(Text::default())
-            }
-
-            fn visit_i64<E>(self, _: i64) -> Result<Text<'de>, E> {
-                Ok(Text::default())
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Text<'de>, E> {
-                Ok(Text::default())
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Text<'de>, A::Error> {
-                while items.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Text::default())
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Text<'de>, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Text::default())
-            }
-        }
-        deserializer.deserialize_any(StringOrAny)
-    }
+    pub(super) name: LooseText<'a>,
 }

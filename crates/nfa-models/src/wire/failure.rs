@@ -5,7 +5,8 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
-use crate::{errors, retry_after};
+use super::retry_after;
+use crate::errors;
 
 /// An answer with an error status.
 pub(crate) fn of_status(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Error {

@@ -9,10 +9,15 @@ pub(crate) mod deadlines;
 pub(crate) mod failure;
 pub(crate) mod http;
 mod mending;
+pub(crate) mod object;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod replay;
+pub(crate) mod retry_after;
 pub(crate) mod sent;
+pub(crate) mod shape;
 pub(crate) mod sse;
+#[cfg(test)]
+pub(crate) mod warm;
 mod written;
 
 use bytes::Bytes;

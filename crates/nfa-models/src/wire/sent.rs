@@ -2,9 +2,13 @@
 
 use std::borrow::Cow;
 
+use nfa_core::Error;
 use nfa_core::content::ToolCall;
-use serde_json::Value;
+use nfa_core::spec::ModelSettings;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use crate::errors;
 
 /// A tool's name as providers take it back; models make up names that they don't.
 pub(crate) fn name(name: &str) -> Cow<'_, str> {
@@ -30,12 +34,39 @@ pub(crate) fn arguments(call: &ToolCall) -> Cow<'_, str> {
     if matches!(call.arguments.trim(), "" | "null") {
         return Cow::Borrowed("{}");
     }
-    let is_object = serde_json::from_str::<&RawValue>(&call.arguments)
-        .is_ok_and(|raw| raw.get().starts_with('{'));
-    if is_object {
-        return Cow::Borrowed(&call.arguments);
+    match object(&call.arguments) {
+        Some(_) => Cow::Borrowed(&call.arguments),
+        None => Cow::Owned(serde_json::json!({"invalid_arguments": call.arguments}).to_string()),
     }
-    Cow::Owned(serde_json::json!({"invalid_arguments": call.arguments}).to_string())
+}
+
+/// The text as JSON, when it is an object that any parser takes: a number that none can hold, such as `1e400`,
+/// would spoil the whole body that it stands in.
+pub(crate) fn object(text: &str) -> Option<&RawValue> {
+    serde_json::from_str::<Map<String, Value>>(text).ok()?;
+    serde_json::from_str(text).ok()
+}
+
+/// The provider's own tools, which a model's extra settings name; settings under `ours` are refused, since
+/// they would change what is asked, or what the answer is read as.
+pub(crate) fn built_in_tools<'a>(
+    settings: &'a ModelSettings,
+    ours: &[&str],
+) -> Result<&'a [Value], Error> {
+    let refuse = |message: String| Err(errors::input(errors::REQUEST_INVALID, message));
+    if let Some(name) = ours.iter().find(|name| settings.extra.contains_key(**name)) {
+        return refuse(format!(
+            "`{name}` may not be among a model's extra settings: the adapter sets it"
+        ));
+    }
+    match settings.extra.get("tools") {
+        None => Ok(&[]),
+        Some(Value::Array(tools)) => Ok(tools),
+        Some(other) => refuse(format!(
+            "expected a list in the extra setting `tools`: the provider's own tools, which are added to the \
+             agent's; found `{other}`"
+        )),
+    }
 }
 
 /// The base64 of a `data:` URL.

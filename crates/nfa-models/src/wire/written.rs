@@ -9,7 +9,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use nfa_core::Error;
+use nfa_core::content::Message;
+use nfa_core::ports::ToolDefinition;
 
+/// Bytes of written messages that one adapter keeps.
+const MESSAGES: usize = 16 << 20;
+/// Bytes of written tools that one adapter keeps.
+const TOOLS: usize = 1 << 20;
 /// What a kept item costs beside its bytes, roughly.
 const OVERHEAD: usize = 96;
 /// Dead items that are not worth a search.
@@ -22,6 +28,21 @@ const SWEEP: usize = 64;
 pub(crate) struct Written<T: ?Sized> {
     kept: Mutex<Generations<T>>,
     limit: usize,
+    /// How often something had to be written.
+    #[cfg(test)]
+    writes: std::sync::atomic::AtomicUsize,
+}
+
+impl Default for Written<Message> {
+    fn default() -> Self {
+        Self::new(MESSAGES)
+    }
+}
+
+impl Default for Written<[ToolDefinition]> {
+    fn default() -> Self {
+        Self::new(TOOLS)
+    }
 }
 
 /// What was used of late, and what was used before that; the elder half goes when room is needed.
@@ -52,7 +73,15 @@ impl<T: ?Sized> Written<T> {
                 since: 0,
             }),
             limit,
+            #[cfg(test)]
+            writes: std::sync::atomic::AtomicUsize::new(0),
         }
+    }
+
+    /// How often something had to be written.
+    #[cfg(test)]
+    pub(crate) fn writes(&self) -> usize {
+        self.writes.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     /// Adds what `write` writes for `item`: elements of a list with commas between them, none, one or
@@ -72,6 +101,9 @@ impl<T: ?Sized> Written<T> {
         }
         let start = out.len();
         if !self.copy(item, out) {
+            #[cfg(test)]
+            self.writes
+                .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             write(item, out)?;
             self.keep(item, out.get(start..).unwrap_or_default());
         }

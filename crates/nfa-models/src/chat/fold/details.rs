@@ -9,8 +9,8 @@ use serde_json::{Map, Value};
 
 use super::{DETAILS, Fold, value};
 use crate::chat::merge;
-use crate::chat::shape::Text;
 use crate::chat::short_way::{Kind, News};
+use crate::wire::shape::Text;
 
 /// A piece of the detail that is under way, and nothing else.
 #[derive(Deserialize)]

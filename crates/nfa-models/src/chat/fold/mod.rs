@@ -13,10 +13,11 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::merge;
-use super::shape::{self, Body, Content, ContentPart, Said, Text};
+use super::shape::{self, Body, Content, ContentPart, Said};
 use super::short_way::{Kind, News, ShortWay};
 use crate::constrained::{Decoder, Piece};
 use crate::errors;
+use crate::wire::shape::Text;
 use crate::wire::{self, AnswerBuilder, Progress, failure};
 use calls::Begun;
 use media::Sound;

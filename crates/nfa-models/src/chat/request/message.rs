@@ -6,10 +6,10 @@ use nfa_core::Error;
 use nfa_core::content::{Message, Part, Role, ToolCall, ToolResult};
 use serde_json::{Value, json};
 
-use super::object::{self, Object};
 use super::{media, own};
 use crate::chat::dialect::{Thoughts, Ways};
 use crate::endpoint::Endpoint;
+use crate::wire::object::{self, Object};
 use crate::wire::sent;
 
 /// Fields of a message that we write ourselves, or that nobody wants back.

@@ -3,7 +3,6 @@
 mod format;
 mod media;
 mod message;
-mod object;
 
 use bytes::Bytes;
 use nfa_core::Error;
@@ -16,14 +15,8 @@ use serde_json::{Value, json};
 use super::dialect::Ways;
 use crate::constrained;
 use crate::endpoint::Endpoint;
-use crate::errors;
+use crate::wire::object::{self, Object};
 use crate::wire::{Written, sent};
-use object::Object;
-
-/// Bytes of written messages that one adapter keeps.
-const KEPT_MESSAGES: usize = 16 << 20;
-/// Bytes of written tools that one adapter keeps.
-const KEPT_TOOLS: usize = 1 << 20;
 
 /// How requests are written, and what was written before.
 #[derive(Debug)]
@@ -51,8 +44,8 @@ impl Writer {
             ways,
             tool_calling,
             stream_usage: stream_usage && ways.stream_options,
-            messages: Written::new(KEPT_MESSAGES),
-            tools: Written::new(KEPT_TOOLS),
+            messages: Written::default(),
+            tools: Written::default(),
         }
     }
 
@@ -69,7 +62,7 @@ impl Writer {
 
     /// The body.
     pub(super) fn body(&self, endpoint: &Endpoint, request: &ModelRequest) -> Result<Bytes, Error> {
-        let built_in = check(&request.settings)?;
+        let built_in = sent::built_in_tools(&request.settings, &OURS)?;
         // About what a conversation takes, so that it rarely has to be moved as it grows.
         let mut out = Vec::with_capacity(1024 + 192 * request.messages.len());
         let mut body = Object::begin(&mut out);
@@ -186,23 +179,23 @@ impl Writer {
         let limit = settings
             .max_output_tokens
             .filter(|_| !LIMITS.iter().any(|name| extra.contains_key(*name)));
-        entry(body, settings, "temperature", settings.temperature.as_ref())?;
-        entry(body, settings, "top_p", settings.top_p.as_ref())?;
-        entry(body, settings, self.ways.limit, limit.as_ref())?;
+        body.setting(settings, "temperature", settings.temperature.as_ref())?;
+        body.setting(settings, "top_p", settings.top_p.as_ref())?;
+        body.setting(settings, self.ways.limit, limit.as_ref())?;
         if let Some(seed) = self.ways.seed {
-            entry(body, settings, seed, settings.seed.as_ref())?;
+            body.setting(settings, seed, settings.seed.as_ref())?;
         }
-        entry(body, settings, "stop", stop)?;
+        body.setting(settings, "stop", stop)?;
         if let Some(effort) = settings.reasoning_effort {
             for (name, value) in self.ways.effort.fields(effort) {
-                entry(body, settings, name, Some(&value))?;
+                body.setting(settings, name, Some(&value))?;
             }
         }
         if let Some((name, value)) = settings
             .prompt_cache
             .and_then(|cache| self.ways.cache.field(cache))
         {
-            entry(body, settings, name, Some(&value))?;
+            body.setting(settings, name, Some(&value))?;
         }
         extra
             .iter()
@@ -219,38 +212,6 @@ const INTERRUPTED: &str = "(interrupted)";
 
 /// The names of the output limit.
 const LIMITS: [&str; 2] = ["max_tokens", "max_completion_tokens"];
-
-/// Refuses extra settings that are ours; gives the provider's built-in tools among them.
-fn check(settings: &ModelSettings) -> Result<&[Value], Error> {
-    if let Some(name) = OURS.iter().find(|name| settings.extra.contains_key(**name)) {
-        return Err(errors::input(
-            errors::REQUEST_INVALID,
-            format!("`{name}` may not be among a model's extra settings: the adapter sets it"),
-        ));
-    }
-    match settings.extra.get("tools") {
-        None => Ok(&[]),
-        Some(Value::Array(tools)) => Ok(tools),
-        Some(_) => Err(errors::input(
-            errors::REQUEST_INVALID,
-            "expected a list in the extra setting `tools`: the provider's own tools, which are \
-             added to the agent's",
-        )),
-    }
-}
-
-/// A setting, unless it is absent or among the extra ones, which win.
-fn entry(
-    body: &mut Object<'_>,
-    settings: &ModelSettings,
-    name: &str,
-    value: Option<&impl Serialize>,
-) -> Result<(), Error> {
-    match value.filter(|_| !settings.extra.contains_key(name)) {
-        Some(value) => body.entry(name, value),
-        None => Ok(()),
-    }
-}
 
 fn write_tools(tools: &[ToolDefinition], out: &mut Vec<u8>) -> Result<(), Error> {
     #[derive(Serialize)]

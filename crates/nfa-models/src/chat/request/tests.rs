@@ -7,6 +7,7 @@ use nfa_testkit::server::judge;
 use super::*;
 use crate::chat::{ChatCompletions, Dialect};
 use crate::wire::Wire as _;
+use crate::wire::warm::writes_as_if_cold;
 
 fn model(dialect: Dialect, tool_calling: ToolCalling) -> ChatCompletions {
     ChatCompletions::builder("p/m", "m", "http://h/v1")
@@ -21,6 +22,7 @@ fn written(request: &ModelRequest, dialect: Dialect, tool_calling: ToolCalling) 
     let first = model.body(request).unwrap();
     // What is kept is what was written.
     assert_eq!(model.body(request).unwrap(), first);
+    writes_as_if_cold(|| self::model(dialect, tool_calling), request);
     let body = serde_json::from_slice(&first).unwrap();
     assert_eq!(judge::chat_completions(&body), [], "{body}");
     body

@@ -7,7 +7,7 @@ use serde::de::{SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::Text;
+use crate::wire::shape::Text;
 
 /// Content as it comes.
 #[derive(Debug)]

@@ -1,21 +1,20 @@
 //! Tokens and money, wherever providers put them.
 
-use std::fmt;
-
 use nfa_core::content::Usage;
-use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
+
+use crate::wire::shape::Number;
 
 /// Usage; every count may be missing or null.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
 pub(in crate::chat) struct WireUsage {
-    prompt_tokens: Option<Count>,
-    completion_tokens: Option<Count>,
+    prompt_tokens: Option<Number>,
+    completion_tokens: Option<Number>,
     prompt_tokens_details: Option<InputDetails>,
     completion_tokens_details: Option<OutputDetails>,
-    prompt_cache_hit_tokens: Option<Count>,
-    total_tokens: Option<Count>,
+    prompt_cache_hit_tokens: Option<Number>,
+    total_tokens: Option<Number>,
     /// Dollars (OpenRouter).
     cost: Option<Number>,
     /// Ten thousand millionths of a dollar (xAI).
@@ -25,19 +24,19 @@ pub(in crate::chat) struct WireUsage {
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
 struct InputDetails {
-    cached_tokens: Option<Count>,
-    cache_write_tokens: Option<Count>,
+    cached_tokens: Option<Number>,
+    cache_write_tokens: Option<Number>,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(default)]
 struct OutputDetails {
-    reasoning_tokens: Option<Count>,
+    reasoning_tokens: Option<Number>,
 }
 
 impl WireUsage {
     pub(in crate::chat) fn usage(&self) -> Usage {
-        let count = |count: Option<Count>| count.map_or(0, |count| count.0.whole());
+        let count = |count: Option<Number>| count.map_or(0, Number::whole);
         let details = self.prompt_tokens_details.unwrap_or_default();
         let reasoning = count(
             self.completion_tokens_details
@@ -72,71 +71,6 @@ impl WireUsage {
         let micros = dollars.or_else(ticks).unwrap_or(0.0);
         // What a float adds to a whole number of millionths is no money.
         (micros - 1e-6).ceil().max(0.0) as u64
-    }
-}
-
-/// A count, whatever number or other thing it is written as.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(transparent)]
-struct Count(Number);
-
-/// A number, whatever it is written as; 0 for what is none.
-#[derive(Clone, Copy, Debug, Default)]
-struct Number(f64);
-
-impl Number {
-    #[allow(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a cast of a float saturates"
-    )]
-    fn whole(self) -> u64 {
-        self.0 as u64
-    }
-}
-
-#[allow(clippy::cast_precision_loss, reason = "no count of tokens is as large")]
-impl<'de> Deserialize<'de> for Number {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Any;
-        impl<'de> Visitor<'de> for Any {
-            type Value = Number;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a number")
-            }
-
-            fn visit_u64<E>(self, number: u64) -> Result<Number, E> {
-                Ok(Number(number as f64))
-            }
-
-            fn visit_i64<E>(self, number: i64) -> Result<Number, E> {
-                Ok(Number(number as f64))
-            }
-
-            fn visit_f64<E>(self, number: f64) -> Result<Number, E> {
-                Ok(Number(number))
-            }
-
-            fn visit_str<E>(self, text: &str) -> Result<Number, E> {
-                Ok(Number(text.parse().unwrap_or(0.0)))
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Number, E> {
-                Ok(Number(0.0))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Number, A::Error> {
-                while items.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Number(0.0))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Number, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Number(0.0))
-            }
-        }
-        deserializer.deserialize_any(Any)
     }
 }
 

@@ -6,11 +6,11 @@ use nfa_core::Error;
 use nfa_core::content::{Opaque, Part, ToolCall, ToolResult};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::errors;
 use crate::gemini::{FEEDBACK, METADATA};
+use crate::wire::sent;
 
 /// The documented signature of a call that no Gemini model made: since Gemini 3 the first call of a turn is
 /// refused without one.
@@ -183,7 +183,7 @@ impl Serialize for Call<'_> {
             map.serialize_entry("id", &self.call.id)?;
         }
         map.serialize_entry("name", &sent_name(&self.call.name))?;
-        match object(&self.call.arguments) {
+        match sent::object(&self.call.arguments) {
             Some(arguments) => map.serialize_entry("args", arguments)?,
             None if self.call.arguments.is_empty() => map.serialize_entry("args", &Map::new())?,
             // Arguments are an object there; a call whose arguments are none tells what they were.
@@ -241,7 +241,7 @@ impl Serialize for Said<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(1))?;
         let key = if self.0.is_error { "error" } else { "result" };
-        match object(&self.0.text) {
+        match sent::object(&self.0.text) {
             Some(value) => map.serialize_entry(key, value)?,
             None => map.serialize_entry(key, &self.0.text)?,
         }
@@ -259,13 +259,6 @@ struct Blob<'a> {
     file_uri: Option<&'a str>,
     #[serde(flatten)]
     beside: Option<&'a Map<String, Value>>,
-}
-
-/// The text as JSON, when it is an object. It becomes a part of the body's own JSON, so a number that no parser
-/// can hold, such as `1e400`, would spoil all of it.
-fn object(text: &str) -> Option<&RawValue> {
-    serde_json::from_str::<Map<String, Value>>(text).ok()?;
-    serde_json::from_str(text).ok()
 }
 
 /// A name that models make up may be none that the provider takes back.

@@ -1,6 +1,12 @@
 //! Images and documents, as the provider takes them.
 
+use base64::Engine as _;
+use base64::alphabet::{STANDARD, URL_SAFE};
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use nfa_core::Error;
 use serde_json::{Value, json};
+
+use crate::errors;
 
 /// A block of media.
 pub(super) struct Media {
@@ -11,7 +17,7 @@ pub(super) struct Media {
 
 impl Media {
     /// Images and PDFs by address or as base64; text files as their text.
-    pub(super) fn of(media_type: &str, url: &str) -> Result<Self, String> {
+    pub(super) fn of(media_type: &str, url: &str) -> Result<Self, Error> {
         let data = url
             .strip_prefix("data:")
             .and_then(|rest| rest.split_once(','));
@@ -28,9 +34,9 @@ impl Media {
                     (None, None) => None,
                 };
                 let Some(text) = text.and_then(|bytes| String::from_utf8(bytes).ok()) else {
-                    return Err(format!(
+                    return Err(unsupported(format!(
                         "a part of type `{media_type}` cannot be sent by its address; give it as a `data:` URL of UTF-8 text"
-                    ));
+                    )));
                 };
                 return Ok(Self {
                     kind: "document",
@@ -38,9 +44,9 @@ impl Media {
                 });
             }
             _ => {
-                return Err(format!(
+                return Err(unsupported(format!(
                     "a part of type `{media_type}` cannot be sent over the Messages API: it takes JPEG, PNG, GIF and WebP images, PDFs and text"
-                ));
+                )));
             }
         };
         let source = match (base64, url) {
@@ -49,36 +55,27 @@ impl Media {
                 json!({"type": "url", "url": url})
             }
             _ => {
-                return Err(format!(
+                return Err(unsupported(format!(
                     "a part of type `{media_type}` cannot be sent from this URL; give an https: or a base64 data: URL"
-                ));
+                )));
             }
         };
         Ok(Self { kind, source })
     }
 }
 
+fn unsupported(message: String) -> Error {
+    errors::input(errors::MEDIA_UNSUPPORTED, message)
+}
+
 /// Base64, in either alphabet, with or without padding.
 fn decoded(data: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(data.len() / 4 * 3);
-    let (mut bits, mut count) = (0_u32, 0);
-    for byte in data.trim_end_matches('=').bytes() {
-        let value = match byte {
-            b'A'..=b'Z' => byte - b'A',
-            b'a'..=b'z' => byte - b'a' + 26,
-            b'0'..=b'9' => byte - b'0' + 52,
-            b'+' | b'-' => 62,
-            b'/' | b'_' => 63,
-            _ => return None,
-        };
-        bits = (bits << 6) | u32::from(value);
-        count += 6;
-        if count >= 8 {
-            count -= 8;
-            bytes.push(u8::try_from((bits >> count) & 0xFF).ok()?);
-        }
-    }
-    Some(bytes)
+    const TOLERANT: GeneralPurposeConfig = GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let is_url_safe = data.contains(['-', '_']);
+    let alphabet = if is_url_safe { &URL_SAFE } else { &STANDARD };
+    GeneralPurpose::new(alphabet, TOLERANT).decode(data).ok()
 }
 
 /// What a URL without base64 holds.
@@ -119,6 +116,8 @@ mod tests {
         );
         let text = |url| source("text/plain", url).unwrap().1["data"].clone();
         assert_eq!(text("data:text/plain;base64,aMOpIQ=="), "hé!");
+        assert_eq!(text("data:text/plain;base64,aMOpIQ"), "hé!");
+        assert_eq!(text("data:text/plain;base64,Pz8_Pj4-"), "???>>>");
         assert_eq!(text("data:text/plain,h%C3%A9!"), "hé!");
         for (media_type, url) in [
             ("audio/wav", "data:audio/wav;base64,aGk="),
@@ -129,7 +128,7 @@ mod tests {
             ("text/plain", "data:text/plain,%FF"),
         ] {
             let error = source(media_type, url).unwrap_err();
-            assert!(error.contains("cannot be sent"), "{error}");
+            assert_eq!(error.code(), "model_media_unsupported", "{error}");
         }
     }
 }

@@ -1,4 +1,8 @@
-//! The request's body, written once, straight into bytes.
+//! The request's body, written once, straight into bytes; what an earlier request wrote is copied.
+//!
+//! The bytes of a message are kept as it is written where nothing around it matters. It is written anew where
+//! that is not what is sent: when the id of a call was taken before, results have to be put into another order,
+//! or a block is left out or cut. A mark for the provider's cache is put behind the kept bytes.
 
 mod blocks;
 mod container;
@@ -10,18 +14,18 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use nfa_core::Error;
+use nfa_core::content::Message;
 use nfa_core::ports::{ModelRequest, ToolDefinition};
 use nfa_core::spec::PromptCache;
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::MessagesOptions;
 use super::thinking::{Thought, thought};
-use crate::endpoint::Endpoint;
+use super::{Messages, MessagesOptions};
 use crate::errors;
-use blocks::{Marked, TextBlock};
-use turns::{Conversation, Turn};
+use crate::wire::object::{self, Object};
+use crate::wire::{Written, sent};
+use turns::{Conversation, Placed, is_assistant, said};
 
 /// Fields that are ours: a setting may not change what the answer is read as.
 const OURS: [&str; 4] = ["messages", "model", "stream", "system"];
@@ -29,67 +33,53 @@ const OURS: [&str; 4] = ["messages", "model", "stream", "system"];
 /// Places in a request that the provider lets one mark for its cache.
 const MOST_MARKS: usize = 4;
 
+/// What was written before.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    /// Messages as instructions, and as blocks of a turn.
+    instructions: Written<Message>,
+    messages: Written<Message>,
+    tools: Written<[ToolDefinition]>,
+}
+
 /// The body.
-pub(super) fn body(
-    endpoint: &Endpoint,
-    options: &MessagesOptions,
-    request: &ModelRequest,
-) -> Result<Bytes, Error> {
+pub(super) fn body(model: &Messages, request: &ModelRequest) -> Result<Bytes, Error> {
     let settings = &request.settings;
-    let refuse = |message: String| Err(errors::input(errors::REQUEST_INVALID, message));
-    if let Some(name) = OURS.iter().find(|name| settings.extra.contains_key(**name)) {
-        return refuse(format!(
-            "`{name}` may not be among a model's extra settings: the adapter sets it"
+    let builtin = sent::built_in_tools(settings, &OURS)?;
+    let conversation = Conversation::of(&model.endpoint, &request.messages);
+    if conversation.blocks.is_empty() {
+        return Err(errors::input(
+            errors::REQUEST_INVALID,
+            "expected at least one message that says something",
         ));
     }
-    let builtin = match settings.extra.get("tools") {
-        None => &[][..],
-        Some(Value::Array(tools)) => tools.as_slice(),
-        Some(_) => {
-            return refuse(
-                "expected a list of the provider's own tools in the extra setting `tools`".into(),
-            );
-        }
-    };
-    let mut conversation = Conversation::of(endpoint, &request.messages);
-    if conversation.turns.is_empty() {
-        return refuse("expected at least one message that says something".into());
-    }
-    let output = output_config(options, request, &mut conversation)?;
+    let (output, told_schema) = output_config(&model.options, request)?;
     let thought = thought(
-        options.thinking,
+        model.options.thinking,
         settings,
-        options.max_tokens,
+        model.options.max_tokens,
         conversation.goes_on_without_thoughts(),
     );
     let body = Body {
-        endpoint,
+        model,
         request,
         conversation: &conversation,
         output,
+        told_schema,
         thought,
         builtin,
         marks: Marks::of(request, builtin),
     };
-    let mut bytes = Vec::with_capacity(1024);
-    serde_json::to_writer(&mut bytes, &body).map_err(|error| {
-        let code = if error.to_string().contains("cannot be sent") {
-            errors::MEDIA_UNSUPPORTED
-        } else {
-            errors::REQUEST_INVALID
-        };
-        errors::input(code, format!("the request cannot be written: {error}"))
-    })?;
-    Ok(bytes.into())
+    body.write()
 }
 
 /// `output_config`, without its effort. A schema that the provider cannot hold an answer to becomes part of
-/// the instructions.
+/// the instructions, which is the other thing here.
 fn output_config(
     options: &MessagesOptions,
     request: &ModelRequest,
-    conversation: &mut Conversation<'_>,
-) -> Result<Map<String, Value>, Error> {
+) -> Result<(Map<String, Value>, Option<String>), Error> {
+    let mut told = None;
     let mut config = match request.settings.extra.get("output_config") {
         None => Map::new(),
         Some(Value::Object(config)) if !config.contains_key("format") => config.clone(),
@@ -108,15 +98,14 @@ fn output_config(
                 let format = json!({"type": "json_schema", "schema": schema});
                 config.insert("format".to_owned(), format);
             }
-            None => conversation.system.push(
-                format!(
+            None => {
+                told = Some(format!(
                     "Give your final answer as JSON that matches this JSON Schema, and nothing else:\n{schema}"
-                )
-                .into(),
-            ),
+                ));
+            }
         }
     }
-    Ok(config)
+    Ok((config, told))
 }
 
 /// Where the provider's cache is to end: after the tools, the instructions, and what was said last.
@@ -148,8 +137,16 @@ impl Marks {
         }
     }
 
-    fn when(self, wanted: bool) -> Option<Mark> {
-        self.mark.filter(|_| wanted)
+    /// Puts the mark behind the last block of a list, where it is `wanted`.
+    fn put(self, wanted: bool, list: &mut Vec<u8>) -> Result<(), Error> {
+        if let Some(mark) = self.mark.filter(|_| wanted)
+            && list.pop_if(|last| *last == b'}').is_some()
+        {
+            list.extend_from_slice(b",\"cache_control\":");
+            object::write(list, &mark)?;
+            list.push(b'}');
+        }
+        Ok(())
     }
 }
 
@@ -162,80 +159,75 @@ struct Mark {
 }
 
 struct Body<'a> {
-    endpoint: &'a Endpoint,
+    model: &'a Messages,
     request: &'a ModelRequest,
     conversation: &'a Conversation<'a>,
     output: Map<String, Value>,
+    told_schema: Option<String>,
     thought: Thought,
     builtin: &'a [Value],
     marks: Marks,
 }
 
-impl Serialize for Body<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let conversation = self.conversation;
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("model", &self.endpoint.model)?;
+impl Body<'_> {
+    fn write(&self) -> Result<Bytes, Error> {
+        // About what a conversation takes, so that it rarely has to be moved as it grows.
+        let mut out = Vec::with_capacity(1024 + 192 * self.request.messages.len());
+        let mut body = Object::begin(&mut out);
+        body.entry("model", &self.model.endpoint.model)?;
         if !self.request.settings.extra.contains_key("max_tokens") {
-            map.serialize_entry("max_tokens", &self.thought.max_tokens)?;
+            body.entry("max_tokens", &self.thought.max_tokens)?;
         }
-        if !conversation.system.is_empty() {
-            map.serialize_entry("system", &System(self))?;
+        if !self.conversation.instructions.is_empty() || self.told_schema.is_some() {
+            self.write_system(body.key("system"))?;
         }
-        map.serialize_entry("messages", &Turns(self))?;
+        self.write_turns(body.key("messages"))?;
         if self.request.deltas {
-            map.serialize_entry("stream", &true)?;
+            body.entry("stream", &true)?;
         }
         if !self.request.tools.is_empty() || !self.builtin.is_empty() {
-            map.serialize_entry("tools", &Tools(self))?;
+            self.write_tools(body.key("tools"))?;
         }
-        self.settings(&mut map)?;
-        map.end()
+        self.write_settings(&mut body)?;
+        body.end();
+        Ok(out.into())
     }
-}
 
-impl Body<'_> {
-    fn settings<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error> {
+    fn write_settings(&self, body: &mut Object<'_>) -> Result<(), Error> {
         let settings = &self.request.settings;
         let extra = &settings.extra;
         let free = |name: &str| !extra.contains_key(name);
         if let Some(field) = &self.thought.field {
-            map.serialize_entry("thinking", field)?;
+            body.entry("thinking", field)?;
         }
         let mut output = self.output.clone();
         if let Some(effort) = self.thought.effort {
             output.entry("effort").or_insert_with(|| effort.into());
         }
         if !output.is_empty() {
-            map.serialize_entry("output_config", &output)?;
+            body.entry("output_config", &output)?;
         }
         // A model that thinks samples in its own way, and newer ones take one of the two only.
         if !self.thought.thinks() {
             if let Some(temperature) = settings.temperature.filter(|_| free("temperature")) {
-                map.serialize_entry("temperature", &temperature.clamp(0.0, 1.0))?;
-            } else if free("temperature")
-                && let Some(top_p) = settings.top_p.filter(|_| free("top_p"))
-            {
-                map.serialize_entry("top_p", &top_p)?;
+                body.entry("temperature", &temperature.clamp(0.0, 1.0))?;
+            } else if free("temperature") {
+                body.setting(settings, "top_p", settings.top_p.as_ref())?;
             }
         }
-        if !settings.stop.is_empty() && free("stop_sequences") {
-            map.serialize_entry("stop_sequences", &settings.stop)?;
-        }
+        let stop = (!settings.stop.is_empty()).then_some(&settings.stop);
+        body.setting(settings, "stop_sequences", stop)?;
         if let Some(choice) = self.tool_choice() {
-            map.serialize_entry("tool_choice", &choice)?;
+            body.entry("tool_choice", &choice)?;
         }
         let container = self.conversation.container;
-        if let Some(id) = container.and_then(|it| container::usable(it, SystemTime::now()))
-            && free("container")
-        {
-            map.serialize_entry("container", id)?;
-        }
+        let container = container.and_then(|it| container::usable(it, SystemTime::now()));
+        body.setting(settings, "container", container.as_ref())?;
         let written = ["tools", "thinking", "output_config", "tool_choice"];
         extra
             .iter()
             .filter(|(name, _)| !written.contains(&name.as_str()))
-            .try_for_each(|(name, value)| map.serialize_entry(name, value))
+            .try_for_each(|(name, value)| body.entry(name, value))
     }
 
     /// `tool_choice`: the extra one, with what `parallel_tool_calls` asks for put in.
@@ -256,117 +248,98 @@ impl Body<'_> {
         }
         Some(choice)
     }
-}
 
-struct System<'a>(&'a Body<'a>);
+    fn write_system(&self, list: &mut Vec<u8>) -> Result<(), Error> {
+        list.push(b'[');
+        for message in &self.conversation.instructions {
+            let write = |message: &Message, out: &mut Vec<u8>| {
+                let mut texts = message.parts.iter().filter_map(said);
+                texts.try_for_each(|text| blocks::write_text(text, out))
+            };
+            let kept = &self.model.kept.instructions;
+            kept.elements(message, list, write)?;
+        }
+        if let Some(told) = &self.told_schema {
+            blocks::write_text(told, list)?;
+        }
+        self.marks.put(self.marks.system, list)?;
+        list.push(b']');
+        Ok(())
+    }
 
-impl Serialize for System<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Body {
-            conversation,
-            marks,
-            ..
-        } = self.0;
-        let last = conversation.system.len();
-        serializer.collect_seq(conversation.system.iter().zip(1..).map(|(text, number)| {
-            TextBlock {
-                r#type: "text",
-                text,
-                cache_control: marks.when(marks.system && number == last),
+    fn write_turns(&self, list: &mut Vec<u8>) -> Result<(), Error> {
+        let blocks = &self.conversation.blocks;
+        let last_spoken = blocks.iter().rposition(|placed| !placed.assistant);
+        let mut end = 0;
+        list.push(b'[');
+        for turn in self.conversation.turns() {
+            end += turn.len();
+            object::next(list);
+            list.extend_from_slice(if is_assistant(turn) {
+                b"{\"role\":\"assistant\",\"content\":"
+            } else {
+                b"{\"role\":\"user\",\"content\":"
+            });
+            self.write_turn(turn, list)?;
+            let marked = turn.last().is_some_and(Placed::is_marked);
+            let wanted = self.marks.last && last_spoken == Some(end - 1) && !marked;
+            self.marks.put(wanted, list)?;
+            list.extend_from_slice(b"]}");
+        }
+        list.push(b']');
+        Ok(())
+    }
+
+    /// The blocks of a turn, as a list that is still open.
+    fn write_turn(&self, turn: &[Placed<'_>], list: &mut Vec<u8>) -> Result<(), Error> {
+        list.push(b'[');
+        for run in turn.chunk_by(|one, next| one.message == next.message) {
+            let write = |_: &Message, out: &mut Vec<u8>| {
+                run.iter()
+                    .try_for_each(|it| blocks::write(&self.model.endpoint, &it.block, out))
+            };
+            match self.conversation.whole(run) {
+                Some(message) => self.model.kept.messages.elements(message, list, write)?,
+                None => run
+                    .iter()
+                    .try_for_each(|it| blocks::write(&self.model.endpoint, &it.block, list))?,
             }
-        }))
+        }
+        Ok(())
+    }
+
+    fn write_tools(&self, list: &mut Vec<u8>) -> Result<(), Error> {
+        list.push(b'[');
+        let tools = &self.request.tools;
+        if !tools.is_empty() {
+            self.model.kept.tools.elements(tools, list, write_tools)?;
+            self.marks.put(self.marks.tools, list)?;
+        }
+        self.builtin
+            .iter()
+            .try_for_each(|tool| object::element(list, tool))?;
+        list.push(b']');
+        Ok(())
     }
 }
 
-struct Turns<'a>(&'a Body<'a>);
-
-impl Serialize for Turns<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        struct Message<'a> {
-            role: &'static str,
-            content: Content<'a>,
-        }
-        struct Content<'a> {
-            endpoint: &'a Endpoint,
-            turn: &'a Turn<'a>,
-            mark: Option<Mark>,
-        }
-        impl Serialize for Content<'_> {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                let last = self.turn.blocks.len();
-                serializer.collect_seq(self.turn.blocks.iter().zip(1..).map(|(block, number)| {
-                    Marked {
-                        endpoint: self.endpoint,
-                        block,
-                        mark: self.mark.filter(|_| number == last),
-                    }
-                }))
-            }
-        }
-        let Body {
-            endpoint,
-            conversation,
-            marks,
-            ..
-        } = self.0;
-        let last_user = conversation.turns.iter().rposition(|turn| !turn.assistant);
-        serializer.collect_seq(
-            conversation
-                .turns
-                .iter()
-                .enumerate()
-                .map(|(at, turn)| Message {
-                    role: if turn.assistant { "assistant" } else { "user" },
-                    content: Content {
-                        endpoint,
-                        turn,
-                        mark: marks.when(marks.last && Some(at) == last_user),
-                    },
-                }),
-        )
+fn write_tools(tools: &[ToolDefinition], out: &mut Vec<u8>) -> Result<(), Error> {
+    #[derive(Serialize)]
+    struct Tool<'a> {
+        name: &'a str,
+        #[serde(skip_serializing_if = "str::is_empty")]
+        description: &'a str,
+        input_schema: &'a Value,
     }
-}
-
-struct Tools<'a>(&'a Body<'a>);
-
-impl Serialize for Tools<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(untagged)]
-        enum Tool<'a> {
-            Ours {
-                name: &'a str,
-                #[serde(skip_serializing_if = "str::is_empty")]
-                description: &'a str,
-                input_schema: &'a Value,
-                #[serde(skip_serializing_if = "Option::is_none")]
-                cache_control: Option<Mark>,
-            },
-            Theirs(&'a Value),
-        }
-        let Body {
-            request,
-            builtin,
-            marks,
-            ..
-        } = self.0;
-        let last = request.tools.len();
-        let ours = request.tools.iter().zip(1..).map(|(tool, number)| {
-            let ToolDefinition {
-                name,
-                description,
-                parameters,
-            } = tool;
-            Tool::Ours {
-                name,
-                description,
-                input_schema: parameters,
-                cache_control: marks.when(marks.tools && number == last),
-            }
-        });
-        serializer.collect_seq(ours.chain(builtin.iter().map(Tool::Theirs)))
+    for tool in tools {
+        let tool = Tool {
+            name: &tool.name,
+            description: &tool.description,
+            input_schema: &tool.parameters,
+        };
+        object::element(out, &tool)?;
     }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -498,3 +498,35 @@ fn media_is_sent_as_far_as_the_provider_takes_it() {
 }
 
 mod laws;
+
+#[test]
+fn a_turn_writes_only_what_is_new() {
+    let turn = |at: usize| {
+        let [one, two] = ["a", "b"].map(|name| format!("call_{at}_{name}"));
+        [
+            said(Role::Assistant, vec![call(&one, "{}"), call(&two, "{}")]),
+            said(Role::Tool, vec![result(&one, "1"), result(&two, "2")]),
+        ]
+    };
+    let mut messages = vec![Arc::new(Message::system("Be brief.")), user("Go.")];
+    messages.extend((0..10).flat_map(turn));
+    let settings = ModelSettings {
+        prompt_cache: Some(PromptCache::Short),
+        ..ModelSettings::default()
+    };
+    let mut asked = set(with_tools(messages), settings);
+    let model = model().build().unwrap();
+    let writes = |asked: &ModelRequest| {
+        let count = || {
+            let kept = &model.kept;
+            kept.instructions.writes() + kept.messages.writes() + kept.tools.writes()
+        };
+        let before = count();
+        model.body(asked).unwrap();
+        count() - before
+    };
+    assert_eq!(writes(&asked), 23);
+    asked.messages.extend(turn(10));
+    assert_eq!(writes(&asked), 2);
+    assert_eq!(writes(&asked), 0);
+}

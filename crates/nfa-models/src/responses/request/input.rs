@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 
 use crate::errors;
 use crate::responses::Responses;
-use crate::responses::call_ids::CallIds;
-use crate::wire::sent;
+use crate::responses::call_ids::{self, CallIds};
+use crate::wire::{object, sent};
 
 /// One input item.
 #[derive(Debug, Serialize)]
@@ -26,14 +26,14 @@ pub(super) enum Item<'a> {
         own: Option<Head<'a>>,
     },
     FunctionCall {
-        call_id: Cow<'a, str>,
+        call_id: &'a str,
         name: Cow<'a, str>,
         arguments: Cow<'a, str>,
         #[serde(flatten)]
         own: Option<Head<'a>>,
     },
     FunctionCallOutput {
-        call_id: Cow<'a, str>,
+        call_id: &'a str,
         output: &'a str,
     },
     ImageGenerationCall {
@@ -108,11 +108,14 @@ pub(super) enum Piece<'a> {
     Own(&'a Value),
 }
 
-/// The whole conversation as items.
-pub(super) fn items<'a>(
-    model: &'a Responses,
-    messages: &'a [Arc<Message>],
-) -> Result<Vec<Item<'a>>, Error> {
+/// Writes the whole conversation as elements of a list. What an item is depends on its message alone, but for
+/// two things: the ids of calls, which are unique in the conversation, and calls of the provider's own kinds,
+/// which must have an output somewhere. A message for which both are as if it stood alone is kept.
+pub(super) fn write(
+    model: &Responses,
+    messages: &[Arc<Message>],
+    list: &mut Vec<u8>,
+) -> Result<(), Error> {
     let own = messages
         .iter()
         .flat_map(|message| &message.parts)
@@ -120,26 +123,52 @@ pub(super) fn items<'a>(
             Part::Opaque(opaque) => model.endpoint.own(opaque),
             _ => None,
         });
-    let mut input = Input {
-        model,
-        answered: own.filter_map(answered_id).collect(),
-        ids: CallIds::default(),
-        items: Vec::with_capacity(messages.len()),
-    };
+    let answered = own.filter_map(answered_id).collect();
+    let mut ids = CallIds::with_capacity(messages.len() / 2);
+    let mut sent = Vec::new();
     for message in messages {
-        match message.role {
-            Role::Assistant => input.assistant(message),
-            role => input.spoken(role, message)?,
+        sent.clear();
+        let mut alone = true;
+        for part in &message.parts {
+            let (id, given) = match (part, message.role == Role::Assistant) {
+                (Part::ToolCall(call), true) => (&call.id, ids.call(&call.id)),
+                (Part::ToolResult(result), false) => (&result.call_id, ids.result(&result.call_id)),
+                (Part::Opaque(opaque), true) => {
+                    let item = model.endpoint.own(opaque);
+                    alone &= item.is_none_or(|item| can_stand(item, &answered));
+                    continue;
+                }
+                _ => continue,
+            };
+            alone &= matches!(given, Cow::Borrowed(_)) || given == call_ids::alone(id);
+            sent.push(given);
+        }
+        let write = |message: &Message, out: &mut Vec<u8>| {
+            let input = Input {
+                model,
+                answered: &answered,
+                ids: sent.iter(),
+                items: Vec::with_capacity(message.parts.len()),
+            };
+            let items = input.items_of(message)?;
+            items.iter().try_for_each(|item| object::element(out, item))
+        };
+        if alone {
+            model.kept.messages.elements(message, list, write)?;
+        } else {
+            write(message, list)?;
         }
     }
-    Ok(input.items)
+    Ok(())
 }
 
+/// The items of one message in the making.
 struct Input<'a> {
     model: &'a Responses,
     /// Calls of the provider's own kinds that have an output.
-    answered: HashSet<&'a str>,
-    ids: CallIds<'a>,
+    answered: &'a HashSet<&'a str>,
+    /// What the message's calls and results are called on the wire, in their order.
+    ids: std::slice::Iter<'a, Cow<'a, str>>,
     items: Vec<Item<'a>>,
 }
 
@@ -150,7 +179,28 @@ fn answered_id(item: &Value) -> Option<&str> {
         .then(|| item.get("call_id").and_then(Value::as_str))?
 }
 
+/// Whether an item may be sent: a call that is ours to answer, and has no output, is refused.
+fn can_stand(item: &Value, answered: &HashSet<&str>) -> bool {
+    if answered_id(item).is_some() {
+        return true;
+    }
+    let id = item.get("call_id").and_then(Value::as_str);
+    id.is_none_or(|id| answered.contains(id))
+}
+
 impl<'a> Input<'a> {
+    fn items_of(mut self, message: &'a Message) -> Result<Vec<Item<'a>>, Error> {
+        match message.role {
+            Role::Assistant => self.assistant(message),
+            role => self.spoken(role, message)?,
+        }
+        Ok(self.items)
+    }
+
+    fn next_id(&mut self, id: &'a str) -> &'a str {
+        self.ids.next().map_or(id, |sent| sent)
+    }
+
     fn own(&self, opaque: &'a Opaque) -> Option<&'a Value> {
         self.model.endpoint.own(opaque)
     }
@@ -167,7 +217,7 @@ impl<'a> Input<'a> {
             match part {
                 Part::ToolResult(ToolResult { call_id, text, .. }) => {
                     others = true;
-                    let call_id = self.ids.result(call_id);
+                    let call_id = self.next_id(call_id);
                     self.items.push(Item::FunctionCallOutput {
                         call_id,
                         output: text,
@@ -211,7 +261,6 @@ impl<'a> Input<'a> {
 
     /// A message of the model, item by item.
     fn assistant(&mut self, message: &'a Message) {
-        let begin = self.items.len();
         let mut said = Said::default();
         for part in &message.parts {
             match part {
@@ -238,7 +287,7 @@ impl<'a> Input<'a> {
                     if let Some((head, content)) = as_message(item) {
                         said.join(Some(head), &mut self.items);
                         said.pieces.extend(content.iter().map(Piece::Own));
-                    } else if self.can_stand(item) {
+                    } else if can_stand(item, self.answered) {
                         said.end(&mut self.items);
                         self.items.push(Item::Own(item));
                     }
@@ -265,7 +314,7 @@ impl<'a> Input<'a> {
             }
         }
         said.end(&mut self.items);
-        self.drop_lone_reasoning(begin);
+        self.drop_lone_reasoning();
     }
 
     fn annotations(&self, citations: &'a [Citation]) -> Vec<&'a Value> {
@@ -278,21 +327,13 @@ impl<'a> Input<'a> {
 
     fn call(&mut self, call: &'a ToolCall) {
         let own = self.head(call.opaque.as_deref());
+        let call_id = self.next_id(&call.id);
         self.items.push(Item::FunctionCall {
-            call_id: self.ids.call(&call.id),
+            call_id,
             name: sent::name(&call.name),
             arguments: sent::arguments(call),
             own,
         });
-    }
-
-    /// Whether an item may be sent: a call that is ours to answer, and has no output, is refused.
-    fn can_stand(&self, item: &Value) -> bool {
-        if answered_id(item).is_some() {
-            return true;
-        }
-        let id = item.get("call_id").and_then(Value::as_str);
-        id.is_none_or(|id| self.answered.contains(id))
     }
 
     /// Whether the provider can make something of a reasoning item: where nothing is stored, OpenAI finds
@@ -303,16 +344,12 @@ impl<'a> Input<'a> {
 
     /// Reasoning is refused when what it led to is missing, as after an answer that was cut off. An item that
     /// says itself that it is complete may come last, as some providers have it.
-    fn drop_lone_reasoning(&mut self, begin: usize) {
+    fn drop_lone_reasoning(&mut self) {
         let is_reasoning = |item: &Item<'_>| matches!(item, Item::Own(value) if value.get("type").is_some_and(|kind| kind == "reasoning"));
-        let alone = self
-            .items
-            .get(begin..)
-            .is_some_and(|items| items.iter().all(is_reasoning));
-        if alone {
-            self.items.truncate(begin);
+        if self.items.iter().all(is_reasoning) {
+            self.items.clear();
         }
-        while let Some(Item::Own(value)) = self.items.get(begin..).and_then(<[_]>::last)
+        while let Some(Item::Own(value)) = self.items.last()
             && value.get("type").is_some_and(|kind| kind == "reasoning")
             && value
                 .get("status")

@@ -7,6 +7,7 @@ use nfa_testkit::server::judge;
 use serde_json::{Value, json};
 
 use super::super::Responses;
+use crate::wire::warm::writes_as_if_cold;
 
 fn model() -> Responses {
     Responses::builder("openai/gpt-5", "gpt-5", "http://h/v1")
@@ -487,19 +488,51 @@ mod any_history {
         })
     }
 
-    proptest! {
-        #[test]
-        fn l5_any_history_is_a_valid_request(
-            turns in (turn(0), turn(1), turn(2), turn(3)),
-            kept in 1_usize..5,
-        ) {
+    /// The turns of a conversation.
+    fn history() -> impl Strategy<Value = Vec<Message>> {
+        let turns = (turn(0), turn(1), turn(2), turn(3));
+        (turns, 1_usize..5).prop_map(|(turns, kept)| {
             let turns = [turns.0, turns.1, turns.2, turns.3];
             let mut messages = vec![Message::user("Begin.")];
             messages.extend(turns.into_iter().take(kept).flatten());
+            messages
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn l5_any_history_is_a_valid_request(messages in history()) {
             let body = super::super::body(&model(), &request(messages)).unwrap();
             let body: Value = serde_json::from_slice(&body).unwrap();
             let violations = judge::responses(&body);
             prop_assert!(violations.is_empty(), "{violations:?}\n{body:#}");
         }
+
+        #[test]
+        fn what_was_kept_changes_nothing(messages in history()) {
+            writes_as_if_cold(model, &request(messages));
+        }
     }
+}
+
+#[test]
+fn a_turn_writes_only_what_is_new() {
+    let turn = |at: usize| {
+        let id = format!("call_{at}");
+        let call = ToolCall::new(&*id, "add", "{}");
+        [assistant(vec![Part::ToolCall(call)]), result(&id)]
+    };
+    let mut messages = vec![Message::system("Be brief."), Message::user("Go.")];
+    messages.extend((0..10).flat_map(turn));
+    let mut asked = request(messages);
+    let model = model();
+    let writes = |asked: &ModelRequest| {
+        let before = model.kept.messages.writes();
+        written_by(&model, asked);
+        model.kept.messages.writes() - before
+    };
+    assert_eq!(writes(&asked), 22);
+    asked.messages.extend(turn(10).map(Arc::new));
+    assert_eq!(writes(&asked), 2);
+    assert_eq!(writes(&asked), 0);
 }

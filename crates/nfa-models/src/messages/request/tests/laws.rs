@@ -9,8 +9,9 @@ use nfa_testkit::server::judge;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::{kept, result, said, set, thought, try_written, user, with_tools};
+use super::{kept, model, result, said, set, thought, try_written, user, with_tools};
 use crate::messages::Messages;
+use crate::wire::warm::writes_as_if_cold;
 
 fn any_text() -> impl Strategy<Value = String> {
     prop_oneof!["[ \n]{0,2}", "[a-z ]{0,6}", any::<String>()]
@@ -121,5 +122,14 @@ proptest! {
         let model = Messages::builder("anthropic/m", name, "http://h");
         let body = try_written(model, &set(with_tools(messages), settings)).unwrap();
         prop_assert_eq!(judge::messages(&body), [], "{}", body);
+    }
+
+    #[test]
+    fn what_was_kept_changes_nothing(
+        messages in conversation(),
+        cache in prop::option::of(Just(PromptCache::Short)),
+    ) {
+        let settings = ModelSettings { prompt_cache: cache, ..ModelSettings::default() };
+        writes_as_if_cold(|| model().build().unwrap(), &set(with_tools(messages), settings));
     }
 }

@@ -1,24 +1,25 @@
 //! JSON written into bytes, piece by piece.
 
 use nfa_core::Error;
+use nfa_core::spec::ModelSettings;
 use serde::Serialize;
 
 use crate::errors;
 
 /// An object in the making.
-pub(super) struct Object<'a> {
+pub(crate) struct Object<'a> {
     out: &'a mut Vec<u8>,
     begun: bool,
 }
 
 impl<'a> Object<'a> {
-    pub(super) fn begin(out: &'a mut Vec<u8>) -> Self {
+    pub(crate) fn begin(out: &'a mut Vec<u8>) -> Self {
         out.push(b'{');
         Self { out, begun: false }
     }
 
     /// A member; its value is to be written into what is given.
-    pub(super) fn key(&mut self, name: &str) -> &mut Vec<u8> {
+    pub(crate) fn key(&mut self, name: &str) -> &mut Vec<u8> {
         if std::mem::replace(&mut self.begun, true) {
             self.out.push(b',');
         }
@@ -27,7 +28,7 @@ impl<'a> Object<'a> {
         self.out
     }
 
-    pub(super) fn entry(
+    pub(crate) fn entry(
         &mut self,
         name: &str,
         value: &(impl Serialize + ?Sized),
@@ -35,19 +36,32 @@ impl<'a> Object<'a> {
         write(self.key(name), value)
     }
 
-    pub(super) fn end(self) {
+    /// A setting, unless it is absent or among the extra ones, which win.
+    pub(crate) fn setting(
+        &mut self,
+        settings: &ModelSettings,
+        name: &str,
+        value: Option<&impl Serialize>,
+    ) -> Result<(), Error> {
+        match value.filter(|_| !settings.extra.contains_key(name)) {
+            Some(value) => self.entry(name, value),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn end(self) {
         self.out.push(b'}');
     }
 }
 
 /// Another element of a list whose opening bracket, or a comma, stands before the first.
-pub(super) fn element(list: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
+pub(crate) fn element(list: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
     next(list);
     write(list, value)
 }
 
 /// Makes room for another element.
-pub(super) fn next(list: &mut Vec<u8>) {
+pub(crate) fn next(list: &mut Vec<u8>) {
     if !matches!(list.last(), Some(b'[' | b',')) {
         list.push(b',');
     }
@@ -58,7 +72,7 @@ fn string(text: &str, out: &mut Vec<u8>) {
     let _ = serde_json::to_writer(out, text);
 }
 
-fn write(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
+pub(crate) fn write(out: &mut Vec<u8>, value: &(impl Serialize + ?Sized)) -> Result<(), Error> {
     serde_json::to_writer(out, value).map_err(|error| {
         errors::input(
             errors::REQUEST_INVALID,
