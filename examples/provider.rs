@@ -1,11 +1,9 @@
-//! A provider that speaks a protocol of its own, with layers around it: retry, a breaker, a meter.
+//! A provider that speaks a protocol of its own, with layers around it: retry and a meter.
 
 use std::sync::Arc;
 
 use nfa_runtime::content::{FinishReason, Message, ModelAnswer, Usage};
-use nfa_runtime::models::{
-    BreakerKey, BreakerPolicy, Breakers, Meter, PriceTable, Providers, Retry, RetryPolicy,
-};
+use nfa_runtime::models::{Meter, PriceTable, Providers, Retry, RetryPolicy};
 use nfa_runtime::ports::{CallContext, Model, ModelRequest, ModelStream, single_answer};
 use nfa_runtime::prelude::*;
 use nfa_runtime::spec::ModelSpec;
@@ -78,20 +76,20 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = listener.local_addr()?.to_string();
     tokio::spawn(parrot(listener));
 
-    let breakers = Breakers::new(BreakerPolicy::default());
     let meter = Meter::new(PriceTable::new());
     let counted = meter.clone();
     let mut providers = Providers::new();
     providers.register("parrot", move |spec: &ModelSpec| {
         let (name, address) = (spec.name.clone(), address.clone());
-        let key = BreakerKey::new("parrot", spec.name.as_str());
-        let model = counted.around(breakers.around(Parrot { name, address }, key));
+        let model = counted.around(Parrot { name, address });
         Ok(Arc::new(Retry::new(model, RetryPolicy::default())) as Arc<dyn Model>)
     });
 
-    let model = providers.model(&"parrot/polly".into())?;
-    let agent = Agent::builder("bird").model(model).build()?;
-    let runtime = Runtime::open("memory:").await?;
+    let agent = Agent::builder("bird").model("parrot/polly").build()?;
+    let runtime = Runtime::options()
+        .models(Arc::new(providers))
+        .open("memory:")
+        .await?;
     let outcome = runtime
         .run(&agent, "Hello")
         .start()

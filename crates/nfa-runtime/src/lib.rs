@@ -33,7 +33,7 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `models` | yes | OpenAI-compatible models over HTTP: `openai/…`, `ollama/…`, any `base_url` |
+//! | `models` | yes | models over HTTP (`openai/…`, `anthropic/…`, `google/…`, `ollama/…`, any `base_url`), and the layers around them |
 //! | `sqlite` | yes | `Runtime::open("sqlite:FILE")` |
 //! | `macros` | yes | `#[tool]` |
 //! | `command-tools` | yes | tools that are programs |

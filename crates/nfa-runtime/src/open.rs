@@ -65,7 +65,8 @@ impl RuntimeOptions {
         self
     }
 
-    /// Makes models from their names in another way than the built-in providers.
+    /// Makes models from their names in another way than the built-in providers: by `models::Providers` with
+    /// providers, prices, limits or a meter of your own, or by any [`ModelProvider`].
     pub fn models(mut self, models: Arc<dyn ModelProvider>) -> Self {
         self.models = Some(models);
         self
@@ -121,7 +122,7 @@ async fn open_store(url: &str) -> Result<Option<(Arc<dyn Store>, Arc<dyn Keys>)>
 
 fn built_in_models() -> Option<Arc<dyn ModelProvider>> {
     #[cfg(feature = "models")]
-    return Some(Arc::new(providers::BuiltIn(nfa_models::Providers::new())));
+    return Some(Arc::new(nfa_models::Providers::new()));
     #[cfg(not(feature = "models"))]
     return None;
 }
@@ -131,22 +132,6 @@ fn built_in_tools() -> Option<Arc<dyn ToolProvider>> {
     return Some(Arc::new(commands::Commands));
     #[cfg(not(feature = "command-tools"))]
     return None;
-}
-
-#[cfg(feature = "models")]
-mod providers {
-    use super::*;
-
-    pub(super) struct BuiltIn(pub(super) nfa_models::Providers);
-
-    impl ModelProvider for BuiltIn {
-        fn model(
-            &self,
-            spec: &nfa_core::spec::ModelSpec,
-        ) -> Result<Arc<dyn nfa_core::ports::Model>, Error> {
-            self.0.model(spec)
-        }
-    }
 }
 
 #[cfg(feature = "command-tools")]

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use nfa_core::Error;
 use nfa_core::ports::{Embedder, Model};
+use nfa_core::runtime::ModelProvider;
 use nfa_core::spec::{ModelSettings, ModelSpec};
 
 use crate::embeddings::Embeddings;
@@ -34,7 +35,8 @@ type Environment = dyn Fn(&str) -> Option<String> + Send + Sync;
 ///
 /// ```
 /// use nfa_core::ports::Model;
-/// use nfa_core::spec::{ModelSettings, ModelSpec};
+/// use nfa_core::runtime::ModelProvider;
+use nfa_core::spec::{ModelSettings, ModelSpec};
 /// use nfa_models::Providers;
 ///
 /// let providers = Providers::new();
@@ -248,6 +250,12 @@ impl Providers {
                 nearest.join(", ")
             ),
         )
+    }
+}
+
+impl ModelProvider for Providers {
+    fn model(&self, spec: &ModelSpec) -> Result<Arc<dyn Model>, Error> {
+        Providers::model(self, spec)
     }
 }
 
