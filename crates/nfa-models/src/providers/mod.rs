@@ -35,8 +35,7 @@ type Environment = dyn Fn(&str) -> Option<String> + Send + Sync;
 ///
 /// ```
 /// use nfa_core::ports::Model;
-/// use nfa_core::runtime::ModelProvider;
-use nfa_core::spec::{ModelSettings, ModelSpec};
+/// use nfa_core::spec::ModelSpec;
 /// use nfa_models::Providers;
 ///
 /// let providers = Providers::new();
