@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use nfa_core::ports::Model;
 use nfa_models::{ChatCompletions, GenerateContent, Messages, Responses, Retry, RetryPolicy};
-use nfa_testkit::conformance::model::{Scene, run};
+use nfa_testkit::conformance::model::{Report, Scene, run};
 use nfa_testkit::server::{FakeServer, Fault, Reply, Script};
 
 #[tokio::test]
@@ -32,14 +32,19 @@ async fn responses_conform() {
 
 /// Runs the suite on the model that `make` makes for a server's URL; a word has come after `first` events.
 async fn conforms<M: Model + 'static>(first: usize, make: impl Fn(String) -> M) {
+    let stalls = Reply::text("never").with_fault(Fault::Stall { after: first });
+    let report = suite(&stalls, make).await;
+    assert!(report.failures.is_empty(), "{report}");
+    assert!(report.passed.len() > 10);
+}
+
+/// What the suite found; `stalls` says a word and then nothing more.
+async fn suite<M: Model + 'static>(stalls: &Reply, make: impl Fn(String) -> M) -> Report {
     let servers = Mutex::new(Vec::new());
     let report = run(async |scene| {
         let replies = match scene {
             Scene::Answers(answers) => answers.into_iter().map(Reply::answer).collect(),
-            Scene::StallsThenAnswers(answer) => {
-                let stalls = Reply::text("never").with_fault(Fault::Stall { after: first });
-                vec![stalls, Reply::answer(answer)]
-            }
+            Scene::StallsThenAnswers(answer) => vec![stalls.clone(), Reply::answer(answer)],
         };
         let server = FakeServer::start(Script::replies(replies)).await.unwrap();
         let model = make(server.url());
@@ -47,65 +52,35 @@ async fn conforms<M: Model + 'static>(first: usize, make: impl Fn(String) -> M) 
         Arc::new(Retry::new(model, RetryPolicy::default().with_attempts(1))) as Arc<dyn Model>
     })
     .await;
-    assert!(report.failures.is_empty(), "{report}");
-    assert!(report.passed.len() > 10);
     for server in servers.lock().unwrap().iter() {
         assert_eq!(server.violations(), []);
     }
+    report
 }
 
 #[tokio::test]
 async fn messages_conform() {
-    let servers = Mutex::new(Vec::new());
-    let report = run(async |scene| {
-        let replies = match scene {
-            Scene::Answers(answers) => answers.into_iter().map(Reply::answer).collect(),
-            Scene::StallsThenAnswers(answer) => {
-                let stalls = Reply::text("never").with_fault(Fault::Stall { after: 4 });
-                vec![stalls, Reply::answer(answer)]
-            }
-        };
-        let server = FakeServer::start(Script::replies(replies)).await.unwrap();
-        let model = Messages::builder("anthropic/fake", "fake", server.url())
+    conforms(4, |url| {
+        Messages::builder("anthropic/fake", "fake", url)
             .build()
-            .unwrap();
-        servers.lock().unwrap().push(server);
-        Arc::new(Retry::new(model, RetryPolicy::default().with_attempts(1))) as Arc<dyn Model>
+            .unwrap()
     })
     .await;
-    assert!(report.failures.is_empty(), "{report}");
-    assert!(report.passed.len() > 10);
-    for server in servers.lock().unwrap().iter() {
-        assert_eq!(server.violations(), []);
-    }
 }
 
 #[tokio::test]
 async fn generate_content_conforms_but_for_refusals() {
-    let servers = Mutex::new(Vec::new());
-    let report = run(async |scene| {
-        let replies = match scene {
-            Scene::Answers(answers) => answers.into_iter().map(Reply::answer).collect(),
-            Scene::StallsThenAnswers(answer) => {
-                let stalls = Reply::text("never more")
-                    .in_chunks_of(3)
-                    .with_fault(Fault::Stall { after: 1 });
-                vec![stalls, Reply::answer(answer)]
-            }
-        };
-        let server = FakeServer::start(Script::replies(replies)).await.unwrap();
-        let model = GenerateContent::builder("google/fake", "fake", server.url())
+    let stalls = Reply::text("never more")
+        .in_chunks_of(3)
+        .with_fault(Fault::Stall { after: 1 });
+    let report = suite(&stalls, |url| {
+        GenerateContent::builder("google/fake", "fake", url)
             .build()
-            .unwrap();
-        servers.lock().unwrap().push(server);
-        Arc::new(model) as Arc<dyn Model>
+            .unwrap()
     })
     .await;
     // The wire has no refusals: a model declines in plain text.
     let failed: Vec<_> = report.failures.iter().map(|(case, _)| *case).collect();
     assert_eq!(failed, ["a_refusal_comes_through"], "{report}");
     assert!(report.passed.len() >= 10, "{report}");
-    for server in servers.lock().unwrap().iter() {
-        assert_eq!(server.violations(), []);
-    }
 }

@@ -3,19 +3,22 @@
 // Helpers of tests may fail like tests.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod asked;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use nfa_core::Error;
 use nfa_core::content::{
     FinishReason, Message, ModelAnswer, Opaque, Part, Role, ToolCall, ToolResult, Usage,
 };
-use nfa_core::ports::{CallContext, Model, ModelDelta, ModelRequest, ToolDefinition};
+use nfa_core::ports::{ModelRequest, ToolDefinition};
 use nfa_models::{ApiKey, Deadlines, GenerateContent, GenerateContentBuilder, Retry, RetryPolicy};
 use nfa_testkit::scripted::answers;
 use nfa_testkit::server::{FakeServer, Fault, Reply, Script};
 use serde_json::{Value, json};
+
+use asked::ask;
 
 async fn serve(replies: impl IntoIterator<Item = Reply>) -> FakeServer {
     FakeServer::start(Script::replies(replies)).await.unwrap()
@@ -35,25 +38,6 @@ fn request(messages: &[Message], deltas: bool) -> ModelRequest {
     }]);
     request.deltas = deltas;
     request
-}
-
-async fn ask(
-    model: &impl Model,
-    request: &ModelRequest,
-) -> (Vec<ModelDelta>, Result<ModelAnswer, Error>) {
-    let context = CallContext::detached();
-    let mut stream = model.generate(&context, request);
-    let mut said = Vec::new();
-    let mut end = None;
-    while let Some(item) = stream.next().await {
-        assert!(end.is_none(), "something came after the end");
-        match item {
-            Ok(ModelDelta::Finished(answer)) => end = Some(Ok(*answer)),
-            Ok(delta) => said.push(delta),
-            Err(error) => end = Some(Err(error)),
-        }
-    }
-    (said, end.expect("no end"))
 }
 
 fn opaque(value: Value) -> Option<Box<Opaque>> {

@@ -3,20 +3,23 @@
 // Helpers of tests may fail like tests.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod asked;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use nfa_core::content::{
     Citation, FinishReason, Message, ModelAnswer, Opaque, Part, Role, ToolCall, ToolResult, Usage,
 };
-use nfa_core::ports::{CallContext, Model, ModelDelta, ModelRequest, ToolDefinition};
+use nfa_core::ports::{Model, ModelDelta, ModelRequest, ToolDefinition};
 use nfa_core::spec::{ModelSettings, PromptCache, ReasoningEffort};
 use nfa_core::{Category, Error};
 use nfa_models::{ApiKey, Deadlines, Messages, MessagesBuilder, Retry, RetryPolicy};
 use nfa_testkit::scripted::answers;
 use nfa_testkit::server::{FakeServer, Fault, Reply, Script};
 use serde_json::{Value, json};
+
+use asked::ask as ask_for;
 
 const TEXT: &str = "naïve — \u{1F600}, and so on and on.";
 
@@ -37,25 +40,6 @@ fn request(messages: Vec<Arc<Message>>, deltas: bool) -> ModelRequest {
     }]);
     request.deltas = deltas;
     request
-}
-
-async fn ask_for(
-    model: &impl Model,
-    request: &ModelRequest,
-) -> (Vec<ModelDelta>, Result<ModelAnswer, Error>) {
-    let context = CallContext::detached();
-    let mut stream = model.generate(&context, request);
-    let mut said = Vec::new();
-    let mut end = None;
-    while let Some(item) = stream.next().await {
-        assert!(end.is_none(), "something came after the end");
-        match item {
-            Ok(ModelDelta::Finished(answer)) => end = Some(Ok(*answer)),
-            Ok(delta) => said.push(delta),
-            Err(error) => end = Some(Err(error)),
-        }
-    }
-    (said, end.expect("no end"))
 }
 
 async fn ask(model: &impl Model, deltas: bool) -> Result<ModelAnswer, Error> {

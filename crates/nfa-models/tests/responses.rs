@@ -3,18 +3,21 @@
 // Helpers of tests may fail like tests.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod asked;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use nfa_core::Error;
 use nfa_core::content::{
     FinishReason, Message, ModelAnswer, Opaque, Part, Role, ToolCall, ToolResult, Usage,
 };
-use nfa_core::ports::{CallContext, Model, ModelDelta, ModelRequest, ToolDefinition};
+use nfa_core::ports::{Model, ModelDelta, ModelRequest, ToolDefinition};
 use nfa_models::{ApiKey, ChatCompletions, Deadlines, Responses, ResponsesBuilder};
 use nfa_testkit::server::{FakeServer, Fault, Reply, Script};
 use serde_json::{Value, json};
+
+use asked::ask as send;
 
 async fn serve(replies: impl IntoIterator<Item = Reply>) -> FakeServer {
     FakeServer::start(Script::replies(replies)).await.unwrap()
@@ -33,25 +36,6 @@ fn request(messages: Vec<Message>, deltas: bool) -> ModelRequest {
     }]);
     request.deltas = deltas;
     request
-}
-
-async fn send(
-    model: &impl Model,
-    request: &ModelRequest,
-) -> (Vec<ModelDelta>, Result<ModelAnswer, Error>) {
-    let context = CallContext::detached();
-    let mut stream = model.generate(&context, request);
-    let mut said = Vec::new();
-    let mut end = None;
-    while let Some(item) = stream.next().await {
-        assert!(end.is_none(), "something came after the end");
-        match item {
-            Ok(ModelDelta::Finished(answer)) => end = Some(Ok(*answer)),
-            Ok(delta) => said.push(delta),
-            Err(error) => end = Some(Err(error)),
-        }
-    }
-    (said, end.expect("no end"))
 }
 
 async fn ask(model: &impl Model, deltas: bool) -> (Vec<ModelDelta>, Result<ModelAnswer, Error>) {

@@ -208,7 +208,9 @@ impl Providers {
             }
             None => return Err(self.unknown(name)),
         };
-        if !provider.wires.contains(&WireKind::ChatCompletions) || name == "anthropic" {
+        // Who speaks Chat Completions only beside a wire of its own has embeddings of its own, or none.
+        let usual = provider.wires.first();
+        if !matches!(usual, Some(WireKind::ChatCompletions | WireKind::Responses)) {
             return Err(invalid(format!("`{name}` has no OpenAI-style embeddings")));
         }
         let place = self.place(spec, provider)?;
