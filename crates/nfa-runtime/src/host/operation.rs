@@ -43,7 +43,7 @@ pub enum Operation {
     },
     /// The journal of a run.
     Journal { run: RunId },
-    /// The same as text that is the same in every language.
+    /// The journal of a run, as text that is the same wherever the same thing happened.
     CanonicalJournal { run: RunId },
     /// Content that a run's entries name, opened.
     Content { run: RunId, address: Address },
@@ -228,7 +228,9 @@ impl Runtime {
             Operation::RunRecord { run } => to_json(&self.run_record(run).await?),
             Operation::Runs { filter } => to_json(&self.runs(filter).await?),
             Operation::Journal { run } => to_json(&self.journal(run).await?),
-            Operation::CanonicalJournal { run } => to_json(&self.canonical_journal(run).await?),
+            Operation::CanonicalJournal { run } => {
+                Ok(Value::String(self.canonical_journal(run).await?))
+            }
             Operation::Content { run, address } => to_json(&self.content(run, address).await?),
             Operation::Receipt { run } => to_json(&self.receipt(run).await?),
             Operation::Checkpointed { run } => to_json(&self.checkpointed(run).await?),
