@@ -48,10 +48,11 @@ def hand_on(store, stamped, environment):
 
 
 def papers(stamped):
-    text, found, at = stamped.read_text(), [], 0
-    while at < len(text.rstrip()):
-        value, at = json.JSONDecoder().raw_decode(text, at)
+    text, found = stamped.read_text().strip(), []
+    while text:
+        value, end = json.JSONDecoder().raw_decode(text)
         found.append(value["paper"])
+        text = text[end:].lstrip()
     return found
 
 
