@@ -67,6 +67,8 @@ class Server:
         own = {
             "OPENAI_BASE_URL": self.url,
             "OPENAI_API_KEY": "languages",
+            "ANTHROPIC_BASE_URL": self.url,
+            "ANTHROPIC_API_KEY": "languages",
             "NFA_NODE_PACKAGE": str(NODE_PACKAGE),
         }
         return {**os.environ, **own, **more}
@@ -76,7 +78,8 @@ def ask(program, *arguments, environment):
     """Runs a program of a language to its end; gives the JSON that it prints."""
     runner = PYTHON if str(program).endswith(".py") else NODE
     done = run([runner, HERE / program, *arguments], environment)
-    assert done.returncode == 0, f"{program} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}"
+    last = "\n".join(done.stderr.strip().splitlines()[-12:])
+    assert done.returncode == 0, f"{program} ended with {done.returncode}:\n{last}"
     return json.loads(done.stdout)
 
 

@@ -4,7 +4,7 @@
 import { openSync, readFileSync, writeSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { agent, Runtime, tool } from "../relay/package.mjs";
+import { agent, Runtime, tool } from "../package.mjs";
 
 const [store, ledgerFile, runs, until] = process.argv.slice(2);
 const WIDTH = 6;

@@ -10,7 +10,7 @@ import random
 import sys
 import time
 
-from nfa_runtime import Agent, NfaError, Runtime, ToolContext, tool
+from nfa_runtime import Agent, Done, NfaError, NotDone, Runtime, ToolContext, tool
 
 STORE, LEDGER, RUNS, UNTIL = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 WIDTH = 6
@@ -67,13 +67,13 @@ async def send(context: ToolContext, tag: int) -> str:
     return done
 
 
-def posted(context: ToolContext, tag: int) -> dict:
+def posted(context: ToolContext, tag: int) -> Done | NotDone:
     """Whether it is in the ledger already."""
     with open(LEDGER, encoding="utf-8") as lines:
         for line in map(json.loads, lines):
             if (line["run"], line["step"]) == (context.run, context.step):
-                return {"status": "done", "output": f"post {tag} is done"}
-    return {"status": "not_done"}
+                return Done(f"post {tag} is done")
+    return NotDone()
 
 
 @tool(reconcile=posted)

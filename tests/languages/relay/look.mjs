@@ -1,7 +1,7 @@
 // Looks at a run: journal STORE RUN; verify FILE KEY.
 import { readFile } from "node:fs/promises";
 
-import { Runtime } from "./package.mjs";
+import { Runtime } from "../package.mjs";
 
 async function journal(store, run) {
   const runtime = await Runtime.open(store);

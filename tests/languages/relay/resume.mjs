@@ -1,5 +1,5 @@
 // Says yes to a step, goes on with the run, and tells where it stands: STORE RUN STEP PERSON.
-import { Runtime } from "./package.mjs";
+import { Runtime } from "../package.mjs";
 
 const [store, run, step, by] = process.argv.slice(2);
 const runtime = await Runtime.open(store);

@@ -3,4 +3,4 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 const entry = pathToFileURL(join(process.env.NFA_NODE_PACKAGE, "dist", "index.mjs"));
-export const { agent, Runtime, tool } = await import(entry.href);
+export const { agent, FatalToolError, NfaError, Runtime, tool, ToolError } = await import(entry.href);
