@@ -27,7 +27,6 @@ pub enum Operation {
     Decide {
         run: RunId,
         step: StepPath,
-        #[serde(flatten)]
         decision: DecisionData,
         /// Who decides.
         #[serde(default)]
@@ -110,15 +109,12 @@ pub enum Operation {
         beacon: Option<BeaconData>,
     },
     /// Erases content.
-    Erase {
-        #[serde(flatten)]
-        what: ErasureData,
-    },
+    Erase { what: ErasureData },
 }
 
 /// A decision, by its kind.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(tag = "decision", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum DecisionData {
     /// Yes.
@@ -138,7 +134,7 @@ pub enum DecisionData {
 
 /// What is erased, by its kind.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum ErasureData {
     /// Everything said in a session.
