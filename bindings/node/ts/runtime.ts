@@ -241,17 +241,17 @@ export class Runtime implements AsyncDisposable {
 
   /** Says yes to a step that asks. */
   approve(run: string, step: string, { by }: Deciding = {}): Promise<SignalSent> {
-    return this.#perform("decide", { run, step, decision: "approve", by });
+    return this.#perform("decide", { run, step, decision: { kind: "approve" }, by });
   }
 
   /** Says no to a step that asks; the model is told why. */
   deny(run: string, step: string, { reason, by }: Deciding & { readonly reason?: string } = {}): Promise<SignalSent> {
-    return this.#perform("decide", { run, step, decision: "deny", reason, by });
+    return this.#perform("decide", { run, step, decision: { kind: "deny", reason }, by });
   }
 
   /** Gives a step that asks its result; it is not performed. */
   answer(run: string, step: string, text: string, { by }: Deciding = {}): Promise<SignalSent> {
-    return this.#perform("decide", { run, step, decision: "answer", text, by });
+    return this.#perform("decide", { run, step, decision: { kind: "answer", text }, by });
   }
 
   /** Stops a run, wherever it is driven. One that nobody drives is stopped here. */
@@ -272,6 +272,11 @@ export class Runtime implements AsyncDisposable {
   /** The journal of a run. */
   journal(run: string): Promise<readonly Entry[]> {
     return this.#perform("journal", { run });
+  }
+
+  /** The journal of a run, as text that is the same wherever the same thing happened. */
+  canonicalJournal(run: string): Promise<string> {
+    return this.#perform("canonical_journal", { run });
   }
 
   /** Content that a run's entries name, opened. */
@@ -366,7 +371,7 @@ export class Runtime implements AsyncDisposable {
 
   /** Erases content: keys first, then bytes. What was proved of the rest still holds. */
   erase(what: Erasure): Promise<unknown> {
-    return this.#perform("erase", { ...what });
+    return this.#perform("erase", { what });
   }
 
   /**

@@ -1,10 +1,10 @@
 /** The fake LLM server as a process, for tests. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { packageRoot } from "./paths.mjs";
+import { packageRoot, scratch } from "./paths.mjs";
 
 /** A running server. */
 export interface Fake extends AsyncDisposable {
@@ -14,9 +14,24 @@ export interface Fake extends AsyncDisposable {
 
 process.env["NFA_FAKE_KEY"] ??= "test";
 
-/** Starts `fake-llm MODE`: `one`, `tools:N` (rounds of the tool `add`) or `stream:N`. */
-export async function fakeLlm(mode: string): Promise<Fake> {
-  const server = spawn(binary(), [mode, "--judge"], { stdio: ["ignore", "pipe", "inherit"] });
+/** An answer of a scripted server; `scenarios/README.md` says what its members mean. */
+export interface Turn {
+  readonly text?: string;
+  readonly reasoning?: string;
+  readonly calls?: ReadonlyArray<{ readonly tool: string; readonly arguments?: unknown }>;
+  readonly error?: { readonly status: number; readonly message?: string };
+  readonly chunk?: number;
+  readonly cut?: number;
+  readonly stall?: number;
+}
+
+/** Starts `fake-llm`: `one`, `tools:N` (rounds of the tool `add`), `stream:N`, or the turns of a script. */
+export async function fakeLlm(mode: string | readonly Turn[]): Promise<Fake> {
+  using folder = scratch();
+  const args = typeof mode === "string" ? [mode] : ["--script", folder.at("turns.json")];
+  if (typeof mode !== "string") writeFileSync(folder.at("turns.json"), JSON.stringify(mode));
+  // Its standard input ends with this process, and so does the server.
+  const server = spawn(binary(), [...args, "--judge", "--until-eof"], { stdio: ["pipe", "pipe", "inherit"] });
   const [line] = (await once(server.stdout, "data")) as [Buffer];
   const baseUrl = line.toString().trim();
   return {
