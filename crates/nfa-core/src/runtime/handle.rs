@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
 use super::event::{Event, OutcomeStatus, OutcomeSummary};
@@ -14,7 +16,7 @@ use crate::error::{Category, Component, Error};
 use crate::ids::{RunId, StepPath};
 
 /// A question that a run waits with.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ask {
     /// The step that waits: what `approve`, `deny` and `answer` name.
     pub step: StepPath,
