@@ -11,6 +11,7 @@ mod background;
 mod bind;
 mod builder;
 mod cache;
+mod canonical;
 mod child;
 mod commits;
 mod context;
@@ -38,7 +39,7 @@ pub use bind::{ModelProvider, ToolProvider};
 pub use builder::RuntimeBuilder;
 pub use erase::{Erased, Erasure};
 pub use event::{Event, OutcomeStatus, OutcomeSummary};
-pub use handle::{Ask, Outcome, RunHandle};
+pub use handle::{Ask, Canceller, Outcome, RunHandle};
 pub use lifecycle::Runtime;
 pub(crate) use proof::without_field;
 pub use proof::{
