@@ -15,7 +15,7 @@ pub const CATEGORIES: [(&str, &str); 6] = [
 ];
 
 /// Sections of the page, and the component that reports their codes.
-const SECTIONS: [(&str, &str); 8] = [
+const SECTIONS: [(&str, &str); 9] = [
     ("Agents and programs", "spec"),
     ("The engine", "engine"),
     ("The runtime", "runtime"),
@@ -24,6 +24,7 @@ const SECTIONS: [(&str, &str); 8] = [
     ("Tools", "tool"),
     ("Proof", "proof"),
     ("The command line", "cli"),
+    ("Host languages", "runtime"),
 ];
 
 const CLASSES: &str = "Classes in Python and Node";
@@ -33,7 +34,7 @@ const CLASSES: &str = "Classes in Python and Node";
 pub struct Code {
     /// The section that it stands in.
     pub component: String,
-    /// The categories that it comes with, the usual one first. None for one of the verifier.
+    /// The categories that it comes with, the usual one first.
     pub categories: Vec<String>,
     /// What it means.
     pub meaning: String,
@@ -50,6 +51,8 @@ pub struct Class {
     pub codes: Vec<String>,
     /// What happened.
     pub doc: String,
+    /// Whether its codes are those that checking a proof gives, some of which also come with other categories.
+    pub is_of_verdicts: bool,
 }
 
 impl Class {
@@ -59,7 +62,11 @@ impl Class {
         let mut letters = self.doc.trim_end_matches('.').chars();
         let first = letters.next().map(|first| first.to_ascii_uppercase());
         let doc: String = first.into_iter().chain(letters).collect();
-        format!("{doc}.\n\nCodes: {}.", codes.join(", "))
+        let codes = match self.is_of_verdicts {
+            true => "those that checking a proof gives".to_owned(),
+            false => codes.join(", "),
+        };
+        format!("{doc}.\n\nCodes: {codes}.")
     }
 }
 
@@ -72,6 +79,7 @@ pub struct Table {
     pub categories: Vec<(String, String)>,
     /// The classes below those of categories, in the page's order.
     pub classes: Vec<Class>,
+    verdicts: Vec<String>,
 }
 
 impl Table {
@@ -84,6 +92,7 @@ impl Table {
             codes: BTreeMap::new(),
             categories: Vec::new(),
             classes: Vec::new(),
+            verdicts: Vec::new(),
         };
         let (mut section, mut header) = ("", Vec::new());
         for line in page.lines() {
@@ -107,22 +116,29 @@ impl Table {
             }
         }
         table.check()?;
+        let verdicts = table.verdicts.clone();
+        for class in table
+            .classes
+            .iter_mut()
+            .filter(|class| class.codes.is_empty())
+        {
+            class.is_of_verdicts = true;
+            class.codes.clone_from(&verdicts);
+        }
         Ok(table)
     }
 
-    /// The class of a code, where it has one of its own or but one category.
+    /// The class of a code; none where the category of the error at hand decides.
     pub fn class_of(&self, code: &str) -> Option<&str> {
+        let [category] = self.codes.get(code)?.categories.as_slice() else {
+            return None;
+        };
+        let of_category = class_of_category(category)?;
         let own = self
             .classes
             .iter()
-            .find(|class| class.codes.iter().any(|one| one == code));
-        if let Some(class) = own {
-            return Some(&class.name);
-        }
-        match self.codes.get(code)?.categories.as_slice() {
-            [only] => class_of_category(only),
-            _ => None,
-        }
+            .find(|class| class.below == of_category && class.codes.iter().any(|one| one == code));
+        Some(own.map_or(of_category, |class| class.name.as_str()))
     }
 
     /// The codes that have a class of their own, with it.
@@ -170,9 +186,12 @@ impl Table {
                 }
             }
             // Those of the verifier.
-            (["category", "codes"], [_, codes]) => {
+            (["category", "codes"], [verdict, codes]) => {
                 for name in codes.split_whitespace().filter_map(code) {
-                    self.add(section, name, None, "");
+                    self.add(section, name, Some("input"), "");
+                    if *verdict != "usage" {
+                        self.verdicts.push(name.to_owned());
+                    }
                 }
             }
             (["class", "below", "codes", _], [name, below, codes, doc]) => {
@@ -185,6 +204,7 @@ impl Table {
                         .map(str::to_owned)
                         .collect(),
                     doc: (*doc).to_owned(),
+                    is_of_verdicts: false,
                 })
             }
             _ if section == CLASSES => {}

@@ -171,19 +171,52 @@ fn class(out: &mut String, name: &str, bases: &[&str], doc: &str, fields: &[Fiel
 }
 
 fn one_class(out: &mut String, name: &str, bases: &str, doc: &str, fields: &[&Field]) {
+    if fields
+        .iter()
+        .any(|field| KEYWORDS.contains(&field.name.as_str()))
+    {
+        return by_call(out, name, bases, doc, fields);
+    }
     let _ = write!(out, "\n\nclass {name}({bases}):\n");
     docstring(out, "    ", doc);
     if !doc.is_empty() && !fields.is_empty() {
         out.push('\n');
     }
     for field in fields {
-        debug_assert!(!KEYWORDS.contains(&field.name.as_str()), "{}", field.name);
         let _ = writeln!(out, "    {}: {}", field.name, written(&field.shape));
         docstring(out, "    ", &field.doc);
     }
     if fields.is_empty() && doc.is_empty() {
         out.push_str("    pass\n");
     }
+}
+
+/// A typed dictionary with members that are words of Python.
+fn by_call(out: &mut String, name: &str, bases: &str, doc: &str, fields: &[&Field]) {
+    let mut doc = doc.to_owned();
+    let mut lead = "\n\n";
+    let _ = write!(out, "\n\n{name} = TypedDict(\n    \"{name}\",\n    {{\n");
+    for field in fields {
+        let _ = writeln!(
+            out,
+            "        \"{}\": \"{}\",",
+            field.name,
+            written(&field.shape)
+        );
+        let _ = write!(
+            doc,
+            "{lead}- `{}`: {}",
+            field.name,
+            field.doc.replace('\n', " ")
+        );
+        lead = "\n";
+    }
+    out.push_str("    },\n");
+    if bases.ends_with("total=False") {
+        out.push_str("    total=False,\n");
+    }
+    out.push_str(")\n");
+    docstring(out, "", &doc);
 }
 
 fn written(shape: &Shape) -> String {

@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 use nfa_core::content::{Content, Message, ModelAnswer};
 use nfa_core::engine::Entry;
 use nfa_core::error::ErrorReport;
-use nfa_core::ports::{RunRecord, ToolDefinition};
+use nfa_core::ports::{RunFilter, RunRecord, ToolDefinition};
 use nfa_core::runtime::{
-    AgentState, Ask, Event, LogCheck, LogExport, LogInfo, LogKey, OutcomeSummary, Receipt,
+    AgentState, Ask, Event, LogInfo, LogKey, OutcomeSummary, Receipt, SignalSent,
 };
 use nfa_core::spec::{AgentSpec, ModelSettings, ToolSpec};
+use nfa_runtime::host::{
+    AnchorData, BeaconData, ConsistencyData, ErasedData, LogCheckData, LogExportData,
+    ModelAbilities, ModelDeltaData, ModelRequestData,
+};
 use schemars::generate::{SchemaGenerator, SchemaSettings};
 use serde_json::{Map, Value};
 
@@ -32,8 +36,13 @@ pub fn written() -> Schemas {
     generator.subschema_for::<AgentState>();
     generator.subschema_for::<LogInfo>();
     generator.subschema_for::<LogKey>();
-    generator.subschema_for::<LogCheck>();
-    generator.subschema_for::<LogExport>();
+    generator.subschema_for::<SignalSent>();
+    generator.subschema_for::<ConsistencyData>();
+    generator.subschema_for::<LogCheckData>();
+    generator.subschema_for::<LogExportData>();
+    generator.subschema_for::<ErasedData>();
+    generator.subschema_for::<AnchorData>();
+    generator.subschema_for::<ModelRequestData<'_>>();
     generator.subschema_for::<ToolDefinition>();
     definitions(generator)
 }
@@ -46,6 +55,10 @@ pub fn read() -> Schemas {
     generator.subschema_for::<ToolSpec>();
     generator.subschema_for::<Message>();
     generator.subschema_for::<ModelAnswer>();
+    generator.subschema_for::<ModelAbilities>();
+    generator.subschema_for::<ModelDeltaData>();
+    generator.subschema_for::<RunFilter>();
+    generator.subschema_for::<BeaconData>();
     definitions(generator)
 }
 

@@ -76,17 +76,20 @@ BY_CATEGORY: dict[str, type[NfaError]] = {
 
 BY_CODE: dict[str, type[NfaError]] = {
 #BY_CODE#}
-"""The codes that have a class of their own."""
+"""The codes that have a class of their own, which counts where the error is of its category."""
 
 CODES: dict[str, tuple[type[NfaError], tuple[Category, ...], Component]] = {
 #CODES#}
 """Every code: its class (`NfaError` where the category of the error at hand decides), the categories that it
-comes with (none for one of the verifier of proofs), and the part that it is listed under."""
+comes with, and the part that it is listed under."""
 
 
 def error_class(code: str, category: str) -> type[NfaError]:
     """The class of an error with this code and category; a code that is not known has its category's."""
-    return BY_CODE.get(code) or BY_CATEGORY.get(category, NfaError)
+    own = BY_CODE.get(code)
+    if own is not None and own.category == category:
+        return own
+    return BY_CATEGORY.get(category, NfaError)
 
 
 def error_from(report: Mapping[str, Any]) -> NfaError:

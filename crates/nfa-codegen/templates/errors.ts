@@ -68,7 +68,7 @@ export type ErrorClass = typeof NfaError;
 export const byCategory = {
 #BY_CATEGORY#} as const satisfies Record<Category, ErrorClass>;
 
-/** The codes that have a class of their own. */
+/** The codes that have a class of their own, which counts where the error is of its category. */
 export const byCode = {
 #BY_CODE#} as const satisfies Partial<Record<ErrorCode, ErrorClass>>;
 
@@ -76,7 +76,7 @@ export const byCode = {
 export interface CodeInfo {
   /** Its class; {@link NfaError} where the category of the error at hand decides. */
   readonly class: ErrorClass;
-  /** The categories that it comes with; none for one of the verifier of proofs. */
+  /** The categories that it comes with, the usual one first. */
   readonly categories: readonly Category[];
   /** The part that it is listed under. */
   readonly component: Component;
@@ -93,7 +93,8 @@ export const codes = {
  * @param category - The error's category.
  */
 export function errorClass(code: string, category: string): ErrorClass {
-  if (Object.hasOwn(byCode, code)) return byCode[code as keyof typeof byCode];
+  const own = Object.hasOwn(byCode, code) ? byCode[code as keyof typeof byCode] : undefined;
+  if (own !== undefined && categoryOf(own) === category) return own;
   if (Object.hasOwn(byCategory, category)) return byCategory[category as Category];
   return NfaError;
 }

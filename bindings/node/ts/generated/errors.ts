@@ -246,6 +246,28 @@ export class ContentErasedError extends ConflictError {
 }
 
 /**
+ * The event loop that serves a run's tools and models has ended.
+ *
+ * Codes: `host_closed`.
+ */
+export class HostClosedError extends TransientError {
+  static {
+    this.prototype.name = "HostClosedError";
+  }
+}
+
+/**
+ * The proof does not hold, or not for the keys that were asked for; `details.verdict` says which.
+ *
+ * Codes: those that checking a proof gives.
+ */
+export class ProofInvalidError extends InputError {
+  static {
+    this.prototype.name = "ProofInvalidError";
+  }
+}
+
+/**
  * A tool says that the run must stop.
  *
  * Codes: `tool_failed`.
@@ -269,7 +291,7 @@ export const byCategory = {
   internal: InternalError,
 } as const satisfies Record<Category, ErrorClass>;
 
-/** The codes that have a class of their own. */
+/** The codes that have a class of their own, which counts where the error is of its category. */
 export const byCode = {
   run_unknown: RunUnknownError,
   output_mismatch: OutputMismatchError,
@@ -291,6 +313,60 @@ export const byCode = {
   agent_paused: AgentPausedError,
   program_mismatch: ProgramMismatchError,
   content_erased: ContentErasedError,
+  host_closed: HostClosedError,
+  leaf_encoding: ProofInvalidError,
+  leaf_version: ProofInvalidError,
+  leaf_domain: ProofInvalidError,
+  leaf_kind: ProofInvalidError,
+  leaf_algorithm: ProofInvalidError,
+  note_malformed: ProofInvalidError,
+  key_malformed: ProofInvalidError,
+  checkpoint_malformed: ProofInvalidError,
+  checkpoint_missing: ProofInvalidError,
+  checkpoints_malformed: ProofInvalidError,
+  tile_missing: ProofInvalidError,
+  tile_malformed: ProofInvalidError,
+  entries_missing: ProofInvalidError,
+  entries_malformed: ProofInvalidError,
+  keys_malformed: ProofInvalidError,
+  bundle_too_large: ProofInvalidError,
+  bundle_json: ProofInvalidError,
+  bundle_format: ProofInvalidError,
+  bundle_version: ProofInvalidError,
+  bundle_not_canonical: ProofInvalidError,
+  bundle_limits: ProofInvalidError,
+  bundle_order: ProofInvalidError,
+  anchor_malformed: ProofInvalidError,
+  index_out_of_range: ProofInvalidError,
+  index_order: ProofInvalidError,
+  inclusion_proof_length: ProofInvalidError,
+  inclusion_mismatch: ProofInvalidError,
+  consistency_sizes: ProofInvalidError,
+  consistency_proof_length: ProofInvalidError,
+  consistency_mismatch: ProofInvalidError,
+  root_mismatch: ProofInvalidError,
+  tile_mismatch: ProofInvalidError,
+  checkpoint_conflict: ProofInvalidError,
+  checkpoint_rollback: ProofInvalidError,
+  signature_invalid: ProofInvalidError,
+  bundle_digest: ProofInvalidError,
+  origin_mismatch: ProofInvalidError,
+  hasher_mismatch: ProofInvalidError,
+  field_unknown: ProofInvalidError,
+  field_erased_and_disclosed: ProofInvalidError,
+  commitment_mismatch: ProofInvalidError,
+  context_not_disclosed: ProofInvalidError,
+  context_mismatch: ProofInvalidError,
+  sequence_conflict: ProofInvalidError,
+  sequence_gap: ProofInvalidError,
+  leaf_duplicate: ProofInvalidError,
+  key_event_invalid: ProofInvalidError,
+  anchor_mismatch: ProofInvalidError,
+  log_key_unknown: ProofInvalidError,
+  log_signature_missing: ProofInvalidError,
+  log_key_cut_off: ProofInvalidError,
+  key_event_hidden: ProofInvalidError,
+  witnesses_missing: ProofInvalidError,
   tool_failed: ToolFailedError,
 } as const satisfies Partial<Record<ErrorCode, ErrorClass>>;
 
@@ -298,7 +374,7 @@ export const byCode = {
 export interface CodeInfo {
   /** Its class; {@link NfaError} where the category of the error at hand decides. */
   readonly class: ErrorClass;
-  /** The categories that it comes with; none for one of the verifier of proofs. */
+  /** The categories that it comes with, the usual one first. */
   readonly categories: readonly Category[];
   /** The part that it is listed under. */
   readonly component: Component;
@@ -314,49 +390,50 @@ export const codes = {
   agent_terminated: { class: InputError, categories: ["input"], component: "runtime" },
   anchor_answers: { class: InternalError, categories: ["internal"], component: "proof" },
   anchor_conflict: { class: ConflictError, categories: ["conflict"], component: "proof" },
-  anchor_empty: { class: NfaError, categories: [], component: "proof" },
-  anchor_malformed: { class: NfaError, categories: [], component: "proof" },
-  anchor_mismatch: { class: NfaError, categories: [], component: "proof" },
+  anchor_empty: { class: InputError, categories: ["input"], component: "proof" },
+  anchor_malformed: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  anchor_mismatch: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   anchor_timeout: { class: TransientError, categories: ["transient"], component: "proof" },
   anchor_unreachable: { class: TransientError, categories: ["transient"], component: "proof" },
   arguments_not_json: { class: InternalError, categories: ["internal"], component: "engine" },
   batch_malformed: { class: InternalError, categories: ["internal"], component: "store" },
-  bundle_digest: { class: NfaError, categories: [], component: "proof" },
-  bundle_format: { class: NfaError, categories: [], component: "proof" },
-  bundle_json: { class: NfaError, categories: [], component: "proof" },
-  bundle_limits: { class: NfaError, categories: [], component: "proof" },
-  bundle_not_canonical: { class: NfaError, categories: [], component: "proof" },
-  bundle_order: { class: NfaError, categories: [], component: "proof" },
-  bundle_too_large: { class: NfaError, categories: [], component: "proof" },
+  bundle_digest: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  bundle_format: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  bundle_json: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  bundle_limits: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  bundle_not_canonical: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  bundle_order: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  bundle_too_large: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   bundle_unreadable: { class: InputError, categories: ["input"], component: "cli" },
-  bundle_version: { class: NfaError, categories: [], component: "proof" },
+  bundle_version: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   cancelled: { class: RunCancelledError, categories: ["cancelled"], component: "tool" },
-  checkpoint_conflict: { class: ConflictError, categories: ["conflict"], component: "store" },
-  checkpoint_malformed: { class: NfaError, categories: [], component: "proof" },
-  checkpoint_missing: { class: NfaError, categories: [], component: "proof" },
-  checkpoint_rollback: { class: NfaError, categories: [], component: "proof" },
+  checkpoint_conflict: { class: NfaError, categories: ["conflict", "input"], component: "store" },
+  checkpoint_malformed: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  checkpoint_missing: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  checkpoint_rollback: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   checkpoint_unreadable: { class: InputError, categories: ["input"], component: "cli" },
-  checkpoints_malformed: { class: NfaError, categories: [], component: "proof" },
+  checkpoints_malformed: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   close_failed: { class: InternalError, categories: ["internal"], component: "cli" },
   command_failed: { class: InternalError, categories: ["internal"], component: "tool" },
   command_not_executable: { class: ConfigurationError, categories: ["configuration"], component: "tool" },
   command_not_found: { class: ConfigurationError, categories: ["configuration"], component: "tool" },
   command_not_started: { class: TransientError, categories: ["transient"], component: "tool" },
-  commitment_mismatch: { class: NfaError, categories: [], component: "proof" },
-  consistency_mismatch: { class: NfaError, categories: [], component: "proof" },
-  consistency_proof_length: { class: NfaError, categories: [], component: "proof" },
-  consistency_sizes: { class: NfaError, categories: [], component: "proof" },
+  commitment_mismatch: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  consistency_mismatch: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  consistency_proof_length: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  consistency_sizes: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   content_erased: { class: ContentErasedError, categories: ["conflict"], component: "runtime" },
   content_not_json: { class: InternalError, categories: ["internal"], component: "runtime" },
   content_unknown: { class: ConfigurationError, categories: ["configuration"], component: "runtime" },
-  context_mismatch: { class: NfaError, categories: [], component: "proof" },
-  context_not_disclosed: { class: NfaError, categories: [], component: "proof" },
+  context_mismatch: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  context_not_disclosed: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   driver_gone: { class: TransientError, categories: ["transient"], component: "runtime" },
   driver_panicked: { class: InternalError, categories: ["internal"], component: "runtime" },
   duplicate_name: { class: InputError, categories: ["input"], component: "spec" },
   embedding_text_empty: { class: InputError, categories: ["input"], component: "model" },
-  entries_malformed: { class: NfaError, categories: [], component: "proof" },
-  entries_missing: { class: NfaError, categories: [], component: "proof" },
+  engine_panicked: { class: InternalError, categories: ["internal"], component: "runtime" },
+  entries_malformed: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  entries_missing: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   entropy_unavailable: { class: ConfigurationError, categories: ["configuration"], component: "store" },
   entry_too_large: { class: InputError, categories: ["input"], component: "store" },
   envelope_corrupt: { class: InternalError, categories: ["internal"], component: "store" },
@@ -364,10 +441,14 @@ export const codes = {
   erasure_busy: { class: ConflictError, categories: ["conflict"], component: "runtime" },
   erasure_unsupported: { class: ConfigurationError, categories: ["configuration"], component: "store" },
   export_failed: { class: ConfigurationError, categories: ["configuration"], component: "store" },
-  field_erased_and_disclosed: { class: NfaError, categories: [], component: "proof" },
-  field_unknown: { class: InputError, categories: ["input"], component: "proof" },
+  field_erased_and_disclosed: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  field_unknown: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   file_not_written: { class: InputError, categories: ["input"], component: "cli" },
-  hasher_mismatch: { class: NfaError, categories: [], component: "proof" },
+  hasher_mismatch: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  host_closed: { class: HostClosedError, categories: ["transient"], component: "runtime" },
+  host_failed: { class: InternalError, categories: ["internal"], component: "runtime" },
+  host_missing: { class: ConfigurationError, categories: ["configuration"], component: "runtime" },
+  host_value_malformed: { class: InputError, categories: ["input"], component: "runtime" },
   http_connection_lost: { class: TransientError, categories: ["transient"], component: "proof" },
   http_redirect_refused: { class: ConfigurationError, categories: ["configuration"], component: "proof" },
   http_response_invalid: { class: ConfigurationError, categories: ["configuration"], component: "proof" },
@@ -377,10 +458,11 @@ export const codes = {
   http_tls: { class: ConfigurationError, categories: ["configuration"], component: "proof" },
   http_unreachable: { class: TransientError, categories: ["transient"], component: "proof" },
   http_url_invalid: { class: InputError, categories: ["input"], component: "proof" },
-  inclusion_mismatch: { class: NfaError, categories: [], component: "proof" },
-  inclusion_proof_length: { class: NfaError, categories: [], component: "proof" },
-  index_order: { class: NfaError, categories: [], component: "proof" },
-  index_out_of_range: { class: NfaError, categories: [], component: "proof" },
+  inclusion_mismatch: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  inclusion_proof_length: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  index_order: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  index_out_of_range: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  input_malformed: { class: InputError, categories: ["input"], component: "runtime" },
   input_unreadable: { class: InputError, categories: ["input"], component: "cli" },
   invalid_address: { class: InputError, categories: ["input"], component: "store" },
   invalid_idempotency_key: { class: InputError, categories: ["input"], component: "store" },
@@ -389,30 +471,30 @@ export const codes = {
   invalid_run_id: { class: InputError, categories: ["input"], component: "store" },
   invalid_step_path: { class: InputError, categories: ["input"], component: "store" },
   journal_malformed: { class: InternalError, categories: ["internal"], component: "engine" },
-  key_event_hidden: { class: NfaError, categories: [], component: "proof" },
-  key_event_invalid: { class: NfaError, categories: [], component: "proof" },
-  key_malformed: { class: NfaError, categories: [], component: "proof" },
+  key_event_hidden: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  key_event_invalid: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  key_malformed: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   keys_exposed: { class: ConfigurationError, categories: ["configuration"], component: "store" },
-  keys_malformed: { class: NfaError, categories: [], component: "proof" },
+  keys_malformed: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   keys_missing: { class: ConfigurationError, categories: ["configuration"], component: "store" },
-  leaf_algorithm: { class: NfaError, categories: [], component: "proof" },
-  leaf_domain: { class: NfaError, categories: [], component: "proof" },
-  leaf_duplicate: { class: NfaError, categories: [], component: "proof" },
-  leaf_encoding: { class: NfaError, categories: [], component: "proof" },
-  leaf_fields: { class: NfaError, categories: [], component: "proof" },
-  leaf_kind: { class: NfaError, categories: [], component: "proof" },
-  leaf_version: { class: NfaError, categories: [], component: "proof" },
+  leaf_algorithm: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  leaf_domain: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  leaf_duplicate: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  leaf_encoding: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  leaf_fields: { class: InputError, categories: ["input"], component: "proof" },
+  leaf_kind: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  leaf_version: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   lease_held: { class: LeaseHeldError, categories: ["conflict"], component: "store" },
   lease_lapsed: { class: ConflictError, categories: ["conflict"], component: "runtime" },
   log_corrupt: { class: InternalError, categories: ["internal"], component: "proof" },
   log_damaged: { class: ConfigurationError, categories: ["configuration"], component: "proof" },
-  log_key_cut_off: { class: NfaError, categories: [], component: "proof" },
+  log_key_cut_off: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   log_key_foreign: { class: InputError, categories: ["input"], component: "proof" },
   log_key_missing: { class: ConfigurationError, categories: ["configuration"], component: "proof" },
   log_key_newest: { class: ConflictError, categories: ["conflict"], component: "proof" },
-  log_key_unknown: { class: NfaError, categories: [], component: "proof" },
+  log_key_unknown: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   log_rolled_back: { class: NfaError, categories: ["configuration", "conflict"], component: "proof" },
-  log_signature_missing: { class: NfaError, categories: [], component: "proof" },
+  log_signature_missing: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   log_unknown: { class: InputError, categories: ["input"], component: "store" },
   log_unreadable: { class: InputError, categories: ["input"], component: "cli" },
   model_auth: { class: AuthenticationError, categories: ["configuration"], component: "model" },
@@ -446,14 +528,15 @@ export const codes = {
   model_unknown_provider: { class: ConfigurationError, categories: ["configuration"], component: "model" },
   no_anchor: { class: ConfigurationError, categories: ["configuration"], component: "proof" },
   no_tokio_runtime: { class: InputError, categories: ["input"], component: "runtime" },
-  node_missing: { class: NfaError, categories: [], component: "proof" },
+  node_missing: { class: InputError, categories: ["input"], component: "proof" },
   not_checkpointed: { class: TransientError, categories: ["transient"], component: "proof" },
   not_registered: { class: NotRegisteredError, categories: ["configuration"], component: "runtime" },
-  note_malformed: { class: NfaError, categories: [], component: "proof" },
+  note_malformed: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   nothing_recorded: { class: InputError, categories: ["input"], component: "proof" },
   number_not_canonical: { class: InputError, categories: ["input"], component: "spec" },
   openings_malformed: { class: InternalError, categories: ["internal"], component: "proof" },
-  origin_mismatch: { class: NfaError, categories: [], component: "proof" },
+  operation_malformed: { class: InputError, categories: ["input"], component: "runtime" },
+  origin_mismatch: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   output_invalid: { class: OutputInvalidError, categories: ["transient"], component: "engine" },
   output_mismatch: { class: OutputMismatchError, categories: ["input"], component: "runtime" },
   output_missing: { class: InputError, categories: ["input"], component: "runtime" },
@@ -470,7 +553,8 @@ export const codes = {
   replay_unmatched: { class: InputError, categories: ["input"], component: "model" },
   replay_unused: { class: InputError, categories: ["input"], component: "model" },
   report_unwritable: { class: InternalError, categories: ["internal"], component: "proof" },
-  root_mismatch: { class: NfaError, categories: [], component: "proof" },
+  result_not_json: { class: InternalError, categories: ["internal"], component: "runtime" },
+  root_mismatch: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   run_ambiguous: { class: InputError, categories: ["input"], component: "cli" },
   run_exists: { class: ConflictError, categories: ["conflict"], component: "store" },
   run_stopped: { class: ConflictError, categories: ["conflict"], component: "cli" },
@@ -479,13 +563,13 @@ export const codes = {
   schema_invalid: { class: InputError, categories: ["input"], component: "spec" },
   script_exhausted: { class: InputError, categories: ["input"], component: "model" },
   seal_failed: { class: InputError, categories: ["input"], component: "store" },
-  sequence_conflict: { class: NfaError, categories: [], component: "proof" },
-  sequence_gap: { class: NfaError, categories: [], component: "proof" },
+  sequence_conflict: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  sequence_gap: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   session_busy: { class: SessionBusyError, categories: ["conflict"], component: "runtime" },
   session_moved_on: { class: ConflictError, categories: ["conflict"], component: "runtime" },
   session_unknown: { class: InputError, categories: ["input"], component: "cli" },
   signals_unavailable: { class: ConfigurationError, categories: ["configuration"], component: "cli" },
-  signature_invalid: { class: NfaError, categories: [], component: "proof" },
+  signature_invalid: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   stale_writer: { class: ConflictError, categories: ["conflict"], component: "store" },
   step_not_asked: { class: InputError, categories: ["input"], component: "cli" },
   store_busy: { class: TransientError, categories: ["transient"], component: "store" },
@@ -497,15 +581,15 @@ export const codes = {
   store_too_new: { class: ConfigurationError, categories: ["configuration"], component: "store" },
   store_url_invalid: { class: InputError, categories: ["input"], component: "store" },
   stream_truncated: { class: TransientError, categories: ["transient"], component: "model" },
-  tile_malformed: { class: NfaError, categories: [], component: "proof" },
-  tile_mismatch: { class: NfaError, categories: [], component: "proof" },
-  tile_missing: { class: NfaError, categories: [], component: "proof" },
+  tile_malformed: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  tile_mismatch: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  tile_missing: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   tool_failed: { class: ToolFailedError, categories: ["internal"], component: "tool" },
   tool_invalid: { class: InputError, categories: ["input"], component: "spec" },
   tool_needs_code: { class: InputError, categories: ["input"], component: "cli" },
   tool_not_transactional: { class: ConfigurationError, categories: ["configuration"], component: "runtime" },
   tool_output_not_json: { class: InternalError, categories: ["internal"], component: "tool" },
-  tree_size: { class: NfaError, categories: [], component: "proof" },
+  tree_size: { class: InputError, categories: ["input"], component: "proof" },
   turn_limit: { class: InputError, categories: ["input"], component: "engine" },
   unknown_agent: { class: InputError, categories: ["input"], component: "spec" },
   unknown_entry: { class: ConfigurationError, categories: ["configuration"], component: "engine" },
@@ -515,7 +599,7 @@ export const codes = {
   witness_log_unknown: { class: ConflictError, categories: ["conflict"], component: "proof" },
   witness_malformed: { class: InputError, categories: ["input"], component: "cli" },
   witness_refused: { class: ConflictError, categories: ["conflict"], component: "proof" },
-  witnesses_missing: { class: TransientError, categories: ["transient"], component: "proof" },
+  witnesses_missing: { class: NfaError, categories: ["input", "transient"], component: "proof" },
 } as const satisfies Record<ErrorCode, CodeInfo>;
 
 /**
@@ -525,7 +609,8 @@ export const codes = {
  * @param category - The error's category.
  */
 export function errorClass(code: string, category: string): ErrorClass {
-  if (Object.hasOwn(byCode, code)) return byCode[code as keyof typeof byCode];
+  const own = Object.hasOwn(byCode, code) ? byCode[code as keyof typeof byCode] : undefined;
+  if (own !== undefined && categoryOf(own) === category) return own;
   if (Object.hasOwn(byCategory, category)) return byCategory[category as Category];
   return NfaError;
 }

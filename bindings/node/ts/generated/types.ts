@@ -44,6 +44,26 @@ export interface AgentTool {
   own_run?: boolean;
 }
 
+/** Where one checkpoint stands with one anchor. */
+export interface AnchorRecord {
+  /** The log. */
+  log: LogId;
+  /** The name of the anchor. */
+  anchor: string;
+  /** How many leaves the checkpoint covers. */
+  size: number;
+  /** Its root, in base64. */
+  root: string;
+  /** `pending`, `anchored` or `verified`. */
+  state: string;
+  /** What the anchor gave for it. */
+  ticket: string | null;
+  /** How often it was tried. */
+  tries: number;
+  /** Why the last try failed. */
+  failure: string | null;
+}
+
 /**
  * What a person said.
  *
@@ -71,6 +91,16 @@ export interface Ask {
   tool: string;
   /** Its arguments, as JSON text. */
   arguments: string;
+}
+
+/** A `Beacon` whose value is in base64. */
+export interface BeaconData {
+  /** The chain that it comes from. */
+  source: string;
+  /** Its height. */
+  height: number;
+  /** The value, in base64. */
+  value: string;
 }
 
 /** Call the tool. */
@@ -222,6 +252,22 @@ export interface CommandTool {
  * - `"cli"`: The command line.
  */
 export type Component = "engine" | "runtime" | "spec" | "model" | "tool" | "guardrail" | "store" | "proof" | "cli";
+
+/** A proof that the first leaves of a log are still what they were. */
+export interface ConsistencyProof {
+  /** The name that the log's checkpoints carry. */
+  origin: string;
+  /** The older size. */
+  from: number;
+  /** The root at the older size, in base64. */
+  from_root: string;
+  /** The newer size. */
+  to: number;
+  /** The root at the newer size, in base64. */
+  to_root: string;
+  /** The proof, as RFC 6962 has it, each hash in base64. */
+  proof: string[];
+}
 
 /** A message of a user, or feedback to the model. */
 export interface MessageContent extends Message {
@@ -460,6 +506,18 @@ export type Entry =
   | RunFinishedEntry
   | RunResumedEntry;
 
+/** What was erased. */
+export interface Erased {
+  /** How many runs lost content. */
+  runs: number;
+  /** How many keys were destroyed. */
+  keys: number;
+  /** How many pieces of content and openings were removed. */
+  blobs: number;
+  /** Fields for which content of the erased field was kept. */
+  kept_for: KeptField[];
+}
+
 /** An error as a fact: without its text, which may repeat what somebody said. */
 export interface ErrorFact {
   /** The reporting part. */
@@ -628,6 +686,16 @@ export interface HistoryPolicy {
   runs?: number;
 }
 
+/** A field of a leaf whose content was kept. */
+export interface KeptField {
+  /** The run. */
+  run: RunId;
+  /** The entry that the leaf is of. */
+  entry: number;
+  /** The number of the field. */
+  field: number;
+}
+
 /** One leaf of a receipt. */
 export interface LeafReceipt {
   /** The log. */
@@ -689,20 +757,18 @@ export interface LimitsInput {
 
 /** What a recomputation of a whole log found. */
 export interface LogCheck {
-  /** The log. */
-  log: LogId;
   /** The name that its checkpoints carry. */
   origin: string;
   /** How many leaves it has. */
   size: number;
   /** How many of them were recomputed: all, unless something is wrong. */
   checked: number;
-  /** The root over those, as their bytes give it. */
-  root: number[];
-  /** The newest signed checkpoint. */
-  checkpoint?: string;
+  /** The root over those, in base64. */
+  root: string;
+  /** Whether nothing is wrong. */
+  holds: boolean;
   /** The first thing that is wrong. */
-  damage?: LogDamage;
+  damage: LogDamage | null;
 }
 
 /** The first thing that is wrong with a log. */
@@ -717,7 +783,7 @@ export interface LogDamage {
   level?: number;
 }
 
-/** What an export of a log wrote. */
+/** What an export of a log wrote into a folder. */
 export interface LogExport {
   /** The name that the log's checkpoints carry. */
   origin: string;
@@ -729,6 +795,8 @@ export interface LogExport {
   before: number;
   /** How many it has now. */
   size: number;
+  /** How many files were written. */
+  files_written: number;
 }
 
 /** The proof log of one agent: 16 random bytes that stand for the agent in leaves. */
@@ -774,6 +842,26 @@ export interface Message {
   parts: Part[];
 }
 
+/** What a model of the host can do, as data; what is left out is as in `Capabilities::default`. */
+export interface ModelAbilities {
+  /** Whether it can be given audio. */
+  audio?: boolean;
+  /** Tokens that request and answer may have together. */
+  context_tokens?: number;
+  /** Whether it can be given other files. */
+  files?: boolean;
+  /** Whether it can be shown images. */
+  images?: boolean;
+  /** Whether it holds to an output schema by itself. */
+  structured_output?: boolean;
+  /** How it is made to call tools. */
+  tool_calling?: ToolCalling;
+  /** Whether it can call tools at all. */
+  tools?: boolean;
+  /** Whether it can be shown video. */
+  video?: boolean;
+}
+
 /** A whole answer of a model. */
 export interface ModelAnswer {
   /** The assistant's message. */
@@ -802,6 +890,67 @@ export interface ModelAnswerInput {
   usage?: UsageInput;
 }
 
+/** More text. */
+export interface TextModelDelta {
+  /** Tells it from the others. */
+  type: "text";
+  /** The text. */
+  text: string;
+}
+
+/** More of what it thinks. */
+export interface ReasoningModelDelta {
+  /** Tells it from the others. */
+  type: "reasoning";
+  /** The text. */
+  text: string;
+}
+
+/** More of a refusal. */
+export interface RefusalModelDelta {
+  /** Tells it from the others. */
+  type: "refusal";
+  /** The text. */
+  text: string;
+}
+
+/** A call begins. */
+export interface ToolCallStartedModelDelta {
+  /** Tells it from the others. */
+  type: "tool_call_started";
+  /** Its place among the calls of this answer, from 0. */
+  index: number;
+  /** The tool's name. */
+  name: string;
+}
+
+/** More of a call's arguments. */
+export interface ToolCallArgumentsModelDelta {
+  /** Tells it from the others. */
+  type: "tool_call_arguments";
+  /** Its place among the calls of this answer, from 0. */
+  index: number;
+  /** The next piece of the JSON text. */
+  json: string;
+}
+
+/** Everything so far is void: the model begins again. */
+export interface RetractedModelDelta {
+  /** Tells it from the others. */
+  type: "retracted";
+  /** Why. */
+  reason: string;
+}
+
+/** What `generate` of a model of the host gives while the answer is under way. */
+export type ModelDelta =
+  | TextModelDelta
+  | ReasoningModelDelta
+  | RefusalModelDelta
+  | ToolCallStartedModelDelta
+  | ToolCallArgumentsModelDelta
+  | RetractedModelDelta;
+
 /** Which model an agent uses, and how. */
 export interface ModelOptions {
   /** `provider/model`, such as `openai/gpt-5-mini`. */
@@ -823,6 +972,20 @@ export interface ModelOptions {
    * `generate_content`.
    */
   wire?: string;
+}
+
+/** What `generate` of a model of the host is given. */
+export interface ModelRequest {
+  /** The conversation, oldest first. Every tool call in it has exactly one result. */
+  messages: Message[];
+  /** What the model may call. */
+  tools: ToolDefinition[];
+  /** JSON Schema that the final answer should match. */
+  output_schema: unknown;
+  /** Sampling and size. */
+  settings: ModelSettings;
+  /** Whether somebody listens while it speaks. */
+  deltas: boolean;
 }
 
 /** Sampling and size of an answer; what is absent is the provider's default. */
@@ -1056,6 +1219,18 @@ export type RunEnd =
   | CancelledRunEnd
   | LimitReachedRunEnd;
 
+/** Which runs to list. */
+export interface RunFilter {
+  /** At most so many; the store's default is 100. */
+  limit?: number;
+  /** Only of this session. */
+  session?: SessionId;
+  /** Only these statuses; all when empty. */
+  statuses?: RunStatus[];
+  /** Only runs that nobody holds a lease of. */
+  unowned?: boolean;
+}
+
 /** One execution of a program: 16 random bytes, written as 32 hexadecimal digits. */
 export type RunId = string;
 
@@ -1103,6 +1278,15 @@ export type RunStatus = "running" | "waiting" | "completed" | "failed" | "cancel
 export type SessionId = string;
 
 /**
+ * What became of a signal.
+ *
+ * - `"delivered"`: The run is being driven, here or elsewhere, and takes it in.
+ * - `"waiting"`: It waits in the inbox; nobody drives the run: resume it.
+ * - `"stopped"`: The run has stopped, and takes nothing in.
+ */
+export type SignalSent = "delivered" | "waiting" | "stopped";
+
+/**
  * What a step is.
  *
  * - `"model"`: A model turn.
@@ -1132,6 +1316,14 @@ export interface ToolCall {
   /** What the provider wants back with it, such as a signature. */
   opaque?: Opaque;
 }
+
+/**
+ * How a model is made to call tools.
+ *
+ * - `"native"`: Through the provider's own `tools`.
+ * - `"constrained"`: Through a JSON Schema on the answer: one of these calls, or an answer.
+ */
+export type ToolCalling = "native" | "constrained";
 
 /** What a model is told of something that it may call. */
 export interface ToolDefinition {
@@ -1261,6 +1453,7 @@ export type ErrorCode =
   | "driver_panicked"
   | "duplicate_name"
   | "embedding_text_empty"
+  | "engine_panicked"
   | "entries_malformed"
   | "entries_missing"
   | "entropy_unavailable"
@@ -1274,6 +1467,10 @@ export type ErrorCode =
   | "field_unknown"
   | "file_not_written"
   | "hasher_mismatch"
+  | "host_closed"
+  | "host_failed"
+  | "host_missing"
+  | "host_value_malformed"
   | "http_connection_lost"
   | "http_redirect_refused"
   | "http_response_invalid"
@@ -1287,6 +1484,7 @@ export type ErrorCode =
   | "inclusion_proof_length"
   | "index_order"
   | "index_out_of_range"
+  | "input_malformed"
   | "input_unreadable"
   | "invalid_address"
   | "invalid_idempotency_key"
@@ -1359,6 +1557,7 @@ export type ErrorCode =
   | "nothing_recorded"
   | "number_not_canonical"
   | "openings_malformed"
+  | "operation_malformed"
   | "origin_mismatch"
   | "output_invalid"
   | "output_mismatch"
@@ -1376,6 +1575,7 @@ export type ErrorCode =
   | "replay_unmatched"
   | "replay_unused"
   | "report_unwritable"
+  | "result_not_json"
   | "root_mismatch"
   | "run_ambiguous"
   | "run_exists"

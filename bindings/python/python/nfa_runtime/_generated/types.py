@@ -60,6 +60,27 @@ class AgentTool(_AgentToolRequired, total=False):
     """Whether it gets a run of its own, with its own journal, instead of a place in this one."""
 
 
+class AnchorRecord(TypedDict):
+    """Where one checkpoint stands with one anchor."""
+
+    log: LogId
+    """The log."""
+    anchor: str
+    """The name of the anchor."""
+    size: int
+    """How many leaves the checkpoint covers."""
+    root: str
+    """Its root, in base64."""
+    state: str
+    """`pending`, `anchored` or `verified`."""
+    ticket: str | None
+    """What the anchor gave for it."""
+    tries: int
+    """How often it was tried."""
+    failure: str | None
+    """Why the last try failed."""
+
+
 AnswerKind: TypeAlias = Literal["approved", "denied", "given"]
 """What a person said.
 
@@ -88,6 +109,17 @@ class Ask(TypedDict):
     """The tool that waits."""
     arguments: str
     """Its arguments, as JSON text."""
+
+
+class BeaconData(TypedDict):
+    """A `Beacon` whose value is in base64."""
+
+    source: str
+    """The chain that it comes from."""
+    height: int
+    """Its height."""
+    value: str
+    """The value, in base64."""
 
 
 class ToolCallDecision(TypedDict):
@@ -253,6 +285,28 @@ Component: TypeAlias = Literal["engine", "runtime", "spec", "model", "tool", "gu
 - `"store"`: A store, its files and keys.
 - `"proof"`: The proof log.
 - `"cli"`: The command line.
+"""
+
+
+ConsistencyProof = TypedDict(
+    "ConsistencyProof",
+    {
+        "origin": "str",
+        "from": "int",
+        "from_root": "str",
+        "to": "int",
+        "to_root": "str",
+        "proof": "list[str]",
+    },
+)
+"""A proof that the first leaves of a log are still what they were.
+
+- `origin`: The name that the log's checkpoints carry.
+- `from`: The older size.
+- `from_root`: The root at the older size, in base64.
+- `to`: The newer size.
+- `to_root`: The root at the newer size, in base64.
+- `proof`: The proof, as RFC 6962 has it, each hash in base64.
 """
 
 
@@ -484,6 +538,19 @@ Entry: TypeAlias = (
 """A durable fact in a run's journal."""
 
 
+class Erased(TypedDict):
+    """What was erased."""
+
+    runs: int
+    """How many runs lost content."""
+    keys: int
+    """How many keys were destroyed."""
+    blobs: int
+    """How many pieces of content and openings were removed."""
+    kept_for: list[KeptField]
+    """Fields for which content of the erased field was kept."""
+
+
 class _ErrorFactRequired(TypedDict):
     component: Component
     """The reporting part."""
@@ -675,6 +742,17 @@ class HistoryPolicy(TypedDict, total=False):
     """The latest so many runs of the session; all when absent, none when 0."""
 
 
+class KeptField(TypedDict):
+    """A field of a leaf whose content was kept."""
+
+    run: RunId
+    """The run."""
+    entry: int
+    """The entry that the leaf is of."""
+    field: int
+    """The number of the field."""
+
+
 class _LeafReceiptRequired(TypedDict):
     log: LogId
     """The log."""
@@ -743,25 +821,20 @@ class LimitsInput(TypedDict, total=False):
     """Time from the start (or the last resume) to the end of a run, in milliseconds."""
 
 
-class _LogCheckRequired(TypedDict):
-    log: LogId
-    """The log."""
+class LogCheck(TypedDict):
+    """What a recomputation of a whole log found."""
+
     origin: str
     """The name that its checkpoints carry."""
     size: int
     """How many leaves it has."""
     checked: int
     """How many of them were recomputed: all, unless something is wrong."""
-    root: list[int]
-    """The root over those, as their bytes give it."""
-
-
-class LogCheck(_LogCheckRequired, total=False):
-    """What a recomputation of a whole log found."""
-
-    checkpoint: str
-    """The newest signed checkpoint."""
-    damage: LogDamage
+    root: str
+    """The root over those, in base64."""
+    holds: bool
+    """Whether nothing is wrong."""
+    damage: LogDamage | None
     """The first thing that is wrong."""
 
 
@@ -782,7 +855,7 @@ class LogDamage(_LogDamageRequired, total=False):
 
 
 class LogExport(TypedDict):
-    """What an export of a log wrote."""
+    """What an export of a log wrote into a folder."""
 
     origin: str
     """The name that the log's checkpoints carry."""
@@ -794,6 +867,8 @@ class LogExport(TypedDict):
     """How many leaves the export had before."""
     size: int
     """How many it has now."""
+    files_written: int
+    """How many files were written."""
 
 
 LogId: TypeAlias = str
@@ -850,6 +925,27 @@ class Message(TypedDict):
     """What is said, in order."""
 
 
+class ModelAbilities(TypedDict, total=False):
+    """What a model of the host can do, as data; what is left out is as in `Capabilities::default`."""
+
+    audio: bool
+    """Whether it can be given audio."""
+    context_tokens: int
+    """Tokens that request and answer may have together."""
+    files: bool
+    """Whether it can be given other files."""
+    images: bool
+    """Whether it can be shown images."""
+    structured_output: bool
+    """Whether it holds to an output schema by itself."""
+    tool_calling: ToolCalling
+    """How it is made to call tools."""
+    tools: bool
+    """Whether it can call tools at all."""
+    video: bool
+    """Whether it can be shown video."""
+
+
 class _ModelAnswerRequired(TypedDict):
     message: Message
     """The assistant's message."""
@@ -886,6 +982,75 @@ class ModelAnswerInput(_ModelAnswerInputRequired, total=False):
     """What it cost."""
 
 
+class TextModelDelta(TypedDict):
+    """More text."""
+
+    type: Literal["text"]
+    """Tells it from the others."""
+    text: str
+    """The text."""
+
+
+class ReasoningModelDelta(TypedDict):
+    """More of what it thinks."""
+
+    type: Literal["reasoning"]
+    """Tells it from the others."""
+    text: str
+    """The text."""
+
+
+class RefusalModelDelta(TypedDict):
+    """More of a refusal."""
+
+    type: Literal["refusal"]
+    """Tells it from the others."""
+    text: str
+    """The text."""
+
+
+class ToolCallStartedModelDelta(TypedDict):
+    """A call begins."""
+
+    type: Literal["tool_call_started"]
+    """Tells it from the others."""
+    index: int
+    """Its place among the calls of this answer, from 0."""
+    name: str
+    """The tool's name."""
+
+
+class ToolCallArgumentsModelDelta(TypedDict):
+    """More of a call's arguments."""
+
+    type: Literal["tool_call_arguments"]
+    """Tells it from the others."""
+    index: int
+    """Its place among the calls of this answer, from 0."""
+    json: str
+    """The next piece of the JSON text."""
+
+
+class RetractedModelDelta(TypedDict):
+    """Everything so far is void: the model begins again."""
+
+    type: Literal["retracted"]
+    """Tells it from the others."""
+    reason: str
+    """Why."""
+
+
+ModelDelta: TypeAlias = (
+    TextModelDelta
+    | ReasoningModelDelta
+    | RefusalModelDelta
+    | ToolCallStartedModelDelta
+    | ToolCallArgumentsModelDelta
+    | RetractedModelDelta
+)
+"""What `generate` of a model of the host gives while the answer is under way."""
+
+
 class _ModelOptionsRequired(TypedDict):
     name: str
     """`provider/model`, such as `openai/gpt-5-mini`."""
@@ -910,6 +1075,21 @@ class ModelOptions(_ModelOptionsRequired, total=False):
     """The provider's protocol, where it speaks several: `chat_completions`, `responses`, `messages` or
     `generate_content`.
     """
+
+
+class ModelRequest(TypedDict):
+    """What `generate` of a model of the host is given."""
+
+    messages: list[Message]
+    """The conversation, oldest first. Every tool call in it has exactly one result."""
+    tools: list[ToolDefinition]
+    """What the model may call."""
+    output_schema: Any
+    """JSON Schema that the final answer should match."""
+    settings: ModelSettings
+    """Sampling and size."""
+    deltas: bool
+    """Whether somebody listens while it speaks."""
 
 
 class ModelSettings(TypedDict, total=False):
@@ -1086,6 +1266,19 @@ RunEnd: TypeAlias = (
 """How a run stopped."""
 
 
+class RunFilter(TypedDict, total=False):
+    """Which runs to list."""
+
+    limit: int
+    """At most so many; the store's default is 100."""
+    session: SessionId
+    """Only of this session."""
+    statuses: list[RunStatus]
+    """Only these statuses; all when empty."""
+    unowned: bool
+    """Only runs that nobody holds a lease of."""
+
+
 RunId: TypeAlias = str
 """One execution of a program: 16 random bytes, written as 32 hexadecimal digits."""
 
@@ -1135,6 +1328,15 @@ SessionId: TypeAlias = str
 """A conversation, named by the caller."""
 
 
+SignalSent: TypeAlias = Literal["delivered", "waiting", "stopped"]
+"""What became of a signal.
+
+- `"delivered"`: The run is being driven, here or elsewhere, and takes it in.
+- `"waiting"`: It waits in the inbox; nobody drives the run: resume it.
+- `"stopped"`: The run has stopped, and takes nothing in.
+"""
+
+
 StepKind: TypeAlias = Literal["model", "tool", "reconcile", "child_run"]
 """What a step is.
 
@@ -1171,6 +1373,14 @@ class ToolCall(_ToolCallRequired, total=False):
 
     opaque: Opaque
     """What the provider wants back with it, such as a signature."""
+
+
+ToolCalling: TypeAlias = Literal["native", "constrained"]
+"""How a model is made to call tools.
+
+- `"native"`: Through the provider's own `tools`.
+- `"constrained"`: Through a JSON Schema on the answer: one of these calls, or an answer.
+"""
 
 
 class ToolDefinition(TypedDict):
@@ -1461,6 +1671,7 @@ ErrorCode: TypeAlias = Literal[
     "driver_panicked",
     "duplicate_name",
     "embedding_text_empty",
+    "engine_panicked",
     "entries_malformed",
     "entries_missing",
     "entropy_unavailable",
@@ -1474,6 +1685,10 @@ ErrorCode: TypeAlias = Literal[
     "field_unknown",
     "file_not_written",
     "hasher_mismatch",
+    "host_closed",
+    "host_failed",
+    "host_missing",
+    "host_value_malformed",
     "http_connection_lost",
     "http_redirect_refused",
     "http_response_invalid",
@@ -1487,6 +1702,7 @@ ErrorCode: TypeAlias = Literal[
     "inclusion_proof_length",
     "index_order",
     "index_out_of_range",
+    "input_malformed",
     "input_unreadable",
     "invalid_address",
     "invalid_idempotency_key",
@@ -1559,6 +1775,7 @@ ErrorCode: TypeAlias = Literal[
     "nothing_recorded",
     "number_not_canonical",
     "openings_malformed",
+    "operation_malformed",
     "origin_mismatch",
     "output_invalid",
     "output_mismatch",
@@ -1576,6 +1793,7 @@ ErrorCode: TypeAlias = Literal[
     "replay_unmatched",
     "replay_unused",
     "report_unwritable",
+    "result_not_json",
     "root_mismatch",
     "run_ambiguous",
     "run_exists",
