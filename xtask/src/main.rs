@@ -9,6 +9,7 @@
 mod args;
 mod demo;
 mod failure;
+mod generated;
 mod model_server;
 mod process;
 mod provision;
@@ -51,6 +52,7 @@ fn execute(command: Command) -> Result<ExitCode> {
         Command::Demo => demo::run()?,
         Command::Test(selection) => return steps::run(&steps::TEST, &selection),
         Command::Check(selection) => return steps::run(&steps::CHECK, &selection),
+        Command::Generate => generated::write()?,
         Command::Bench { arguments } => bench(&arguments)?,
         Command::Crash { rounds } => crash(rounds)?,
         Command::ModelServer { port } => serve(port)?,
