@@ -37,10 +37,13 @@
 //! | `sqlite` | yes | `Runtime::open("sqlite:FILE")` |
 //! | `macros` | yes | `#[tool]` |
 //! | `command-tools` | yes | tools that are programs |
+//! | `host` | no | what bindings for other languages share |
 //! | `http` | yes | exported logs and witnesses over HTTP: `HttpLog`, `HttpWitness` |
 
 #![deny(missing_docs)]
 
+#[cfg(feature = "host")]
+pub mod host;
 #[cfg(feature = "http")]
 mod http;
 mod log_folder;
@@ -50,10 +53,10 @@ mod open;
 pub use http::{HttpLog, HttpWitness};
 pub use log_folder::LogFolder;
 pub use nfa_core::runtime::{
-    Agent, AgentBuilder, AgentState, Ask, Beacon, ConsistencyProof, Decision, Erased, Erasure,
-    Event, LeafReceipt, LogCheck, LogDamage, LogExport, LogInfo, LogKey, ModelProvider, Outcome,
-    OutcomeStatus, OutcomeSummary, Receipt, ReceiptState, ResumeOptions, RunBuilder, RunHandle,
-    SignalSent, ToolProvider, WhenBusy,
+    Agent, AgentBuilder, AgentState, Ask, Beacon, Canceller, ConsistencyProof, Decision, Erased,
+    Erasure, Event, LeafReceipt, LogCheck, LogDamage, LogExport, LogInfo, LogKey, ModelProvider,
+    Outcome, OutcomeStatus, OutcomeSummary, Receipt, ReceiptState, ResumeOptions, RunBuilder,
+    RunHandle, SignalSent, ToolProvider, WhenBusy,
 };
 pub use nfa_core::{
     Category, Component, Error, content, engine, error, ids, memory_store, ports, spec,

@@ -483,7 +483,8 @@ pub struct RunRecord {
 }
 
 /// Which runs to list.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct RunFilter {
     /// Only these statuses; all when empty.
     pub statuses: Vec<RunStatus>,

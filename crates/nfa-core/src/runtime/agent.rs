@@ -196,6 +196,13 @@ impl AgentBuilder {
         self
     }
 
+    /// Offers a model that the spec names, for this agent and those that it defines, without choosing it.
+    #[must_use]
+    pub fn offer_model(mut self, model: Arc<dyn Model>) -> Self {
+        self.code.models.insert(model.name().to_owned(), model);
+        self
+    }
+
     fn offer(&mut self, tool: Arc<dyn Tool>) {
         let name = Arc::clone(&tool.spec().name);
         if let Some(there) = self.code.tools.insert(Arc::clone(&name), Arc::clone(&tool))

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
 use super::event::{Event, OutcomeStatus, OutcomeSummary};
@@ -14,7 +16,7 @@ use crate::error::{Category, Component, Error};
 use crate::ids::{RunId, StepPath};
 
 /// A question that a run waits with.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ask {
     /// The step that waits: what `approve`, `deny` and `answer` name.
     pub step: StepPath,
@@ -26,9 +28,11 @@ pub struct Ask {
     pub arguments: String,
 }
 
-/// How a run ended, with everything that it has.
-#[derive(Clone, Debug)]
+/// How a run ended, with everything that it has. As JSON: the members of [`OutcomeSummary`], `asks` and
+/// `receipt`.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Outcome {
+    #[serde(flatten)]
     pub(super) summary: OutcomeSummary,
     pub(super) asks: Vec<Ask>,
     pub(super) receipt: Receipt,
@@ -155,6 +159,42 @@ impl RunHandle {
         }))
     }
 
+    /// The events that are ready, at least one and at most `limit`; none after the last. Dropping the future
+    /// loses no event.
+    ///
+    /// # Errors
+    /// As [`RunHandle::next`].
+    pub async fn next_batch(&mut self, limit: usize) -> Result<Vec<Event>, Error> {
+        let Some(first) = self.next().await else {
+            return Ok(Vec::new());
+        };
+        let mut batch = vec![first?];
+        self.fill(&mut batch, limit);
+        Ok(batch)
+    }
+
+    /// The events that are ready now, at most `limit`; the last one is only given by [`RunHandle::next_batch`].
+    pub fn ready(&mut self, limit: usize) -> Vec<Event> {
+        let mut batch = Vec::new();
+        self.fill(&mut batch, limit);
+        batch
+    }
+
+    fn fill(&mut self, batch: &mut Vec<Event>, limit: usize) {
+        let Some(events) = self.events.as_mut() else {
+            return;
+        };
+        let before = batch.len();
+        while batch.len() < limit
+            && let Ok(event) = events.try_recv()
+        {
+            batch.push(event);
+        }
+        if batch.len() > before {
+            self.live.room.notify_waiters();
+        }
+    }
+
     async fn pull(&mut self) -> Option<Event> {
         let event = self.events.as_mut()?.recv().await;
         self.live.room.notify_waiters();
@@ -203,6 +243,28 @@ impl RunHandle {
     /// Asks the run to stop. Its outcome tells when it has.
     pub fn cancel(&self) {
         self.live.cancel();
+    }
+
+    /// What can ask the run to stop while somebody else holds the handle.
+    pub fn canceller(&self) -> Canceller {
+        Canceller(Arc::clone(&self.live))
+    }
+}
+
+/// Asks a run to stop, from anywhere. It keeps nothing going.
+#[derive(Clone)]
+pub struct Canceller(Arc<Live>);
+
+impl Canceller {
+    /// As [`RunHandle::cancel`].
+    pub fn cancel(&self) {
+        self.0.cancel();
+    }
+}
+
+impl fmt::Debug for Canceller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Canceller")
     }
 }
 

@@ -88,6 +88,18 @@ impl Runtime {
     /// # Errors
     /// What the store gives; a run that cannot be gone on with is left, and told of in the result.
     pub async fn resume_all(&self) -> Result<Vec<(RunId, Result<RunHandle, Error>)>, Error> {
+        self.resume_all_with(ResumeOptions::default()).await
+    }
+
+    /// The same, with a value of yours for the tools of each.
+    ///
+    /// # Errors
+    /// As [`Runtime::resume_all`].
+    pub async fn resume_all_with(
+        &self,
+        options: impl Into<ResumeOptions>,
+    ) -> Result<Vec<(RunId, Result<RunHandle, Error>)>, Error> {
+        let options = options.into();
         let filter = RunFilter {
             statuses: vec![RunStatus::Running],
             unowned: true,
@@ -99,14 +111,13 @@ impl Runtime {
         for (run, _) in self.shared.store.due_timers(now, 10_000).await? {
             let record = self.shared.store.run(run).await?;
             if record.is_some_and(|record| record.status == RunStatus::Waiting) {
-                let handle = resume(&self.shared, run, ResumeOptions::default(), false, true).await;
+                let handle = resume(&self.shared, run, options.clone(), false, true).await;
                 resumed.push((run, handle));
             }
         }
         for record in self.shared.store.runs(filter).await? {
             let Some((parent, _)) = record.parent else {
-                let options = ResumeOptions::default();
-                let handle = resume(&self.shared, record.run, options, false, true).await;
+                let handle = resume(&self.shared, record.run, options.clone(), false, true).await;
                 resumed.push((record.run, handle));
                 continue;
             };

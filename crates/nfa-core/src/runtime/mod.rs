@@ -38,7 +38,7 @@ pub use bind::{ModelProvider, ToolProvider};
 pub use builder::RuntimeBuilder;
 pub use erase::{Erased, Erasure};
 pub use event::{Event, OutcomeStatus, OutcomeSummary};
-pub use handle::{Ask, Outcome, RunHandle};
+pub use handle::{Ask, Canceller, Outcome, RunHandle};
 pub use lifecycle::Runtime;
 pub(crate) use proof::without_field;
 pub use proof::{

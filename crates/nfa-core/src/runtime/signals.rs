@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::lifecycle::Runtime;
 use super::resume::{ResumeOptions, resume, run_unknown};
 use crate::content::{Content, Sealed};
@@ -11,7 +14,8 @@ use crate::ids::{Address, RunId, StepPath, Subject};
 use crate::ports::InboxItem;
 
 /// What became of a signal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SignalSent {
     /// The run is being driven, here or elsewhere, and takes it in.

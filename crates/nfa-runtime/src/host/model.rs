@@ -1,0 +1,175 @@
+//! Models of the host language.
+
+use std::fmt;
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use nfa_core::content::ModelAnswer;
+use nfa_core::ports::{
+    CallContext, Capabilities, MediaInput, Model, ModelDelta, ModelRequest, ModelStream,
+    ToolCalling,
+};
+use nfa_core::{Component, Error};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::call::HostItem;
+use super::surroundings::HostSurroundings;
+use super::tool::malformed;
+
+/// What a model of the host can do, as data; what is left out is as in [`Capabilities::default`].
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelAbilities {
+    /// How it is made to call tools.
+    pub tool_calling: Option<ToolCalling>,
+    /// Whether it can call tools at all.
+    pub tools: Option<bool>,
+    /// Whether it holds to an output schema by itself.
+    pub structured_output: Option<bool>,
+    /// Whether it can be shown images.
+    pub images: Option<bool>,
+    /// Whether it can be given audio.
+    pub audio: Option<bool>,
+    /// Whether it can be shown video.
+    pub video: Option<bool>,
+    /// Whether it can be given other files.
+    pub files: Option<bool>,
+    /// Tokens that request and answer may have together.
+    pub context_tokens: Option<u64>,
+}
+
+impl From<ModelAbilities> for Capabilities {
+    fn from(given: ModelAbilities) -> Self {
+        let usual = Self::default();
+        let media = MediaInput::default()
+            .with_images(given.images.unwrap_or(usual.media.images))
+            .with_audio(given.audio.unwrap_or(usual.media.audio))
+            .with_video(given.video.unwrap_or(usual.media.video))
+            .with_files(given.files.unwrap_or(usual.media.files));
+        let capabilities = usual
+            .with_tool_calling(given.tool_calling.unwrap_or(usual.tool_calling))
+            .with_tools(given.tools.unwrap_or(usual.tools))
+            .with_structured_output(given.structured_output.unwrap_or(usual.structured_output))
+            .with_media(media);
+        match given.context_tokens {
+            Some(tokens) => capabilities.with_context_tokens(tokens),
+            None => capabilities,
+        }
+    }
+}
+
+/// A model of the host language: `generate` of an object, given `messages`, `tools`, `output_schema`, `settings` and
+/// `deltas`.
+///
+/// It gives a stream of deltas, each an object with a `type`: `text`, `reasoning` and `refusal` with `text`;
+/// `tool_call_started` with `index` and `name`; `tool_call_arguments` with `index` and `json`; `retracted` with
+/// `reason`. The call's own answer is the whole [`ModelAnswer`]; it may come without any delta before it.
+pub struct HostModel<O> {
+    name: String,
+    capabilities: Capabilities,
+    object: O,
+}
+
+impl<O> fmt::Debug for HostModel<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostModel")
+            .field("name", &self.name)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<O> HostModel<O> {
+    /// The model of this name (`provider/model`).
+    pub fn new(name: impl Into<String>, abilities: ModelAbilities, object: O) -> Self {
+        Self {
+            name: name.into(),
+            capabilities: abilities.into(),
+            object,
+        }
+    }
+}
+
+impl<O: Clone + Send + Sync + 'static> Model for HostModel<O> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    fn generate<'a>(
+        &'a self,
+        context: &'a CallContext,
+        request: &'a ModelRequest,
+    ) -> ModelStream<'a> {
+        let surroundings = match HostSurroundings::<O>::of(context) {
+            Ok(surroundings) => surroundings,
+            Err(error) => return Box::pin(stream::once(async { Err(error) })),
+        };
+        let arguments = json!({
+            "messages": request.messages,
+            "tools": request.tools,
+            "output_schema": request.output_schema,
+            "settings": *request.settings,
+            "deltas": request.deltas,
+        });
+        let object = self.object.clone();
+        let items = surroundings
+            .host
+            .stream(object, "generate", Some(context), arguments);
+        Box::pin(
+            items.map(|item| {
+                self.delta(item.map_err(|failure| failure.into_error(Component::Model))?)
+            }),
+        )
+    }
+}
+
+impl<O> HostModel<O> {
+    fn delta(&self, item: HostItem) -> Result<ModelDelta, Error> {
+        let (what, delta) = match item {
+            HostItem::More(value) => (
+                "a delta",
+                serde_json::from_value(value).map(Delta::into_delta),
+            ),
+            HostItem::Last(value) => ("the answer", answer(value)),
+        };
+        delta.map_err(|error| {
+            let of = format!("{what} of model `{}`", self.name);
+            malformed(Component::Model, &of, &error)
+        })
+    }
+}
+
+fn answer(value: Value) -> Result<ModelDelta, serde_json::Error> {
+    let answer: ModelAnswer = serde_json::from_value(value)?;
+    Ok(ModelDelta::Finished(Box::new(answer)))
+}
+
+#[derive(Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+enum Delta {
+    Text { text: String },
+    Reasoning { text: String },
+    Refusal { text: String },
+    ToolCallStarted { index: u32, name: String },
+    ToolCallArguments { index: u32, json: String },
+    Retracted { reason: String },
+}
+
+impl Delta {
+    fn into_delta(self) -> ModelDelta {
+        match self {
+            Self::Text { text } => ModelDelta::Text(text),
+            Self::Reasoning { text } => ModelDelta::Reasoning(text),
+            Self::Refusal { text } => ModelDelta::Refusal(text),
+            Self::ToolCallStarted { index, name } => ModelDelta::ToolCallStarted { index, name },
+            Self::ToolCallArguments { index, json } => {
+                ModelDelta::ToolCallArguments { index, json }
+            }
+            Self::Retracted { reason } => ModelDelta::Retracted { reason },
+        }
+    }
+}
