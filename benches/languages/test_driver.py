@@ -71,6 +71,13 @@ class EndToEnd(unittest.TestCase):
         self.assertEqual(outcome.returncode, 0, outcome.stderr)
         self.assertIn("one model turn, 2 at a time", outcome.stdout)
 
+    def test_nothing_stays_of_some_runs(self):
+        outcome = bench("--smoke", "--installed", *given(), "leaks")
+        if "nfa is not there" in outcome.stderr:
+            self.skipTest("nfa's packages are not built, or not named")
+        self.assertEqual(outcome.returncode, 0, outcome.stderr)
+        self.assertIn("64 runs cancelled", outcome.stdout)
+
     def test_what_is_asked_for_wrongly_is_refused(self):
         outcome = bench("--smoke", "one_trun")
         self.assertEqual(outcome.returncode, 2)

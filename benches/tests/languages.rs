@@ -25,7 +25,7 @@ fn the_bench_of_languages_measures_what_is_installed() {
         .unwrap();
     let words = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{words}");
-    assert!(words.contains("Ran 7 tests"), "{words}");
+    assert!(words.contains("Ran 8 tests"), "{words}");
 }
 
 fn root() -> &'static Path {

@@ -1,5 +1,6 @@
 """nfa: the runtime with its store in memory, and with its proof, as it is when nothing is said."""
 
+import asyncio
 import os
 
 from nfa_runtime import Agent, Runtime, TextDelta, tool
@@ -11,6 +12,23 @@ from . import INSTRUCTIONS, MODEL
 async def add(a: int, b: int) -> int:
     """Adds two integers."""
     return a + b
+
+
+def endless(running, all_running, runs):
+    """A tool that only a cancel ends."""
+
+    @tool(name="add")
+    async def wait(a: int, b: int) -> int:
+        """Adds two integers, never."""
+        running.add(asyncio.current_task())
+        if len(running) == runs:
+            all_running.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            running.discard(asyncio.current_task())
+
+    return wait
 
 
 class Contender:
@@ -33,6 +51,23 @@ class Contender:
 
     async def remember(self, session, question):
         return (await self.runtime.run(self.agent, question, session=session)).text
+
+    async def cancel(self, runs):
+        """Cancels runs whose tools never end; what is left of them, in Python and in Rust."""
+        running, all_running = set(), asyncio.Event()
+        tools = [endless(running, all_running, runs)]
+        agent = Agent("helper", model=f"openai/{MODEL}", instructions=INSTRUCTIONS, tools=tools)
+
+        async def one():
+            return (await self.runtime.run(agent, "Wait.")).text
+
+        tasks = [asyncio.create_task(one()) for _ in range(runs)]
+        await all_running.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        alive = [run for run in await self.runtime.runs() if not run.status.is_over]
+        return {"tools": len(running), "runs": len(alive)}
 
     async def close(self):
         await self.runtime.__aexit__(None, None, None)
