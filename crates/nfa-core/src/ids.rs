@@ -133,7 +133,7 @@ fn nibble(byte: u8) -> Option<u8> {
     }
 }
 
-fn decode_hex(text: &str, out: &mut [u8]) -> bool {
+pub(crate) fn decode_hex(text: &str, out: &mut [u8]) -> bool {
     let text = text.as_bytes();
     if text.len() != out.len() * 2 {
         return false;
@@ -152,7 +152,7 @@ fn decode_hex(text: &str, out: &mut [u8]) -> bool {
         })
 }
 
-fn encode_hex<'a>(bytes: &[u8], out: &'a mut [u8]) -> &'a str {
+pub(crate) fn encode_hex<'a>(bytes: &[u8], out: &'a mut [u8]) -> &'a str {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |value: u8| DIGITS.get(usize::from(value)).copied().unwrap_or(b'0');
     for (pair, byte) in out.chunks_exact_mut(2).zip(bytes) {

@@ -12,6 +12,7 @@ pub mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod hex;
 pub mod ids;
 pub mod memory_store;
 pub mod ports;

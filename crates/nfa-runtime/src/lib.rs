@@ -59,7 +59,7 @@ pub use nfa_core::runtime::{
     RunHandle, SignalSent, ToolProvider, WhenBusy,
 };
 pub use nfa_core::{
-    Category, Component, Error, content, engine, error, ids, memory_store, ports, spec,
+    Category, Component, Error, content, engine, error, hex, ids, memory_store, ports, spec,
 };
 #[cfg(feature = "models")]
 pub use nfa_models as models;

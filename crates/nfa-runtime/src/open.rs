@@ -78,15 +78,12 @@ impl RuntimeOptions {
         self
     }
 
-    /// Opens the store at `url`, as [`Runtime::open`] does.
+    /// Opens with the store and keys that [`RuntimeBuilder::store`] was given, or in memory.
     ///
     /// # Errors
-    /// As [`Runtime::open`].
-    pub async fn open(self, url: &str) -> Result<Runtime, Error> {
+    /// As [`RuntimeBuilder::build`].
+    pub fn build(self) -> Result<Runtime, Error> {
         let mut builder = self.builder;
-        if let Some((store, keys)) = open_store(url).await? {
-            builder = builder.store(store, keys);
-        }
         if let Some(models) = self.models.or_else(built_in_models) {
             builder = builder.models(models);
         }
@@ -95,10 +92,24 @@ impl RuntimeOptions {
         }
         builder.build().map(Runtime)
     }
+
+    /// Opens the store at `url`, as [`Runtime::open`] does.
+    ///
+    /// # Errors
+    /// As [`Runtime::open`].
+    pub async fn open(self, url: &str) -> Result<Runtime, Error> {
+        match open_store(url).await? {
+            Some((store, keys)) => self.with(|builder| builder.store(store, keys)).build(),
+            None => self.build(),
+        }
+    }
 }
 
+/// A store, and who holds its keys.
+pub(crate) type StoreAndKeys = (Arc<dyn Store>, Arc<dyn Keys>);
+
 /// The store at `url`; `None` for the runtime's own, in memory.
-async fn open_store(url: &str) -> Result<Option<(Arc<dyn Store>, Arc<dyn Keys>)>, Error> {
+pub(crate) async fn open_store(url: &str) -> Result<Option<StoreAndKeys>, Error> {
     let (scheme, _) = url.split_once(':').unwrap_or((url, ""));
     match scheme {
         "memory" => Ok(None),

@@ -11,6 +11,7 @@ use aes_gcm::aead::{AeadInOut, KeyInit};
 use aes_gcm::{Aes256Gcm, Nonce};
 use blake3::hazmat::{ContextKey, HasherExt, hash_derive_key_context};
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
 
 use crate::error::{Category, Component, Error};
@@ -61,11 +62,12 @@ pub enum Sealing {
 }
 
 /// A sealed blob and the address that names it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sealed {
     /// BLAKE3 of the plain bytes, keyed by the subject.
     pub address: Address,
     /// The envelope.
+    #[serde(with = "crate::hex")]
     pub envelope: Bytes,
 }
 

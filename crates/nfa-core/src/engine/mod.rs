@@ -11,6 +11,7 @@ mod decide;
 mod entry;
 mod input;
 mod judge;
+mod order;
 mod run;
 
 pub use command::{Changes, Command};
@@ -20,4 +21,5 @@ pub use entry::{
 };
 pub use input::{ContentSink, Input, Stamp};
 pub(crate) use judge::{parse_arguments, parse_output};
+pub(crate) use order::in_canonical_order;
 pub use run::{Begin, Exchange, Run};

@@ -42,20 +42,22 @@ pub trait Anchor: Send + Sync {
 pub type AnchorTicket = Arc<str>;
 
 /// A checkpoint on its way to an anchor.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnchorSubmission {
     /// The log's name, as its checkpoints carry it.
     pub origin: Arc<str>,
     /// How many leaves it has.
     pub size: u64,
     /// Its root over that many leaves.
+    #[serde(with = "crate::hex")]
     pub root: [u8; 32],
     /// The signed checkpoint, as a note.
     pub checkpoint: Arc<str>,
 }
 
 /// What became of what an anchor took.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AnchorStatus {
     /// It is not settled yet.
@@ -98,7 +100,7 @@ pub struct KeccakEvidence {
 }
 
 /// One checkpoint in the outbox of one anchor.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnchorRecord {
     /// The log.
     pub log: LogId,
@@ -119,7 +121,8 @@ pub struct AnchorRecord {
 }
 
 /// Where a checkpoint in an outbox stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AnchorState {
     /// It waits to be submitted, or to be submitted again.
@@ -139,7 +142,7 @@ pub enum AnchorState {
 }
 
 /// What an anchor has before it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnchorBacklog {
     /// Logs whose newest checkpoint is over more leaves than were ever put into the anchor's outbox.
     pub grown: Vec<GrownLog>,
@@ -148,7 +151,7 @@ pub struct AnchorBacklog {
 }
 
 /// A log that grew since it was put into an outbox.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GrownLog {
     /// The log.
     pub log: LogId,
@@ -159,7 +162,7 @@ pub struct GrownLog {
 }
 
 /// Which records of an outbox to take up.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AnchorClaim {
     /// The name of the anchor.
     pub anchor: Arc<str>,

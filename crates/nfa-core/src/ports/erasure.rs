@@ -29,7 +29,8 @@ pub struct ErasureRecord {
 pub struct ErasedKey {
     /// Whose key.
     pub subject: Subject,
-    /// [`SubjectVault::key_id`] of it.
+    /// [`SubjectVault::key_id`] of it; in JSON 16 hexadecimal digits, since it may be any number.
+    #[serde(with = "crate::hex::number")]
     pub key: u64,
 }
 
@@ -47,7 +48,7 @@ pub struct ErasedField {
 }
 
 /// What the openings of a leaf are from now on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReplacedOpenings {
     /// The openings that they replace.
     pub old: Address,

@@ -261,7 +261,7 @@ impl StoreCapabilities {
 }
 
 /// What one append changes, all or nothing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Batch {
     /// The run.
     pub run: RunId,
@@ -292,9 +292,10 @@ pub struct Batch {
 }
 
 /// The birth of a run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Admission {
     /// Its program, and the canonical JSON of it, stored if it is new.
+    #[serde(with = "crate::hex::second")]
     pub program: (ProgramHash, Bytes),
     /// The name of its first agent.
     pub agent: Arc<str>,
@@ -315,11 +316,12 @@ pub struct Admission {
 }
 
 /// A session's part of a batch.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SessionUpdate {
     /// Which session.
     pub id: SessionId,
     /// For a session that does not exist yet: whose content it holds, and what stands for it in leaves.
+    #[serde(with = "crate::hex::maybe_second")]
     pub create: Option<(Subject, [u8; 16])>,
     /// The number of items before this batch.
     pub expected_length: u64,
@@ -339,6 +341,7 @@ pub struct SessionUpdate {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContextHead {
     /// The chain's head.
+    #[serde(with = "crate::hex")]
     pub head: [u8; 32],
     /// How many messages it covers, from the session's first.
     pub messages: u64,
@@ -381,6 +384,7 @@ pub struct SessionHead {
     /// Whose content it holds.
     pub subject: Subject,
     /// What stands for it in leaves.
+    #[serde(with = "crate::hex")]
     pub pseudonym: [u8; 16],
     /// The number of its items.
     pub length: u64,
@@ -393,7 +397,8 @@ pub struct SessionHead {
 }
 
 /// A timer set or cleared.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TimerChange {
     /// Wake the run at this time.
     Set {
@@ -436,7 +441,8 @@ impl RunStatus {
 }
 
 /// What becomes of a lease.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LeaseChange {
     /// The writer keeps it.
     Keep,
@@ -445,7 +451,7 @@ pub enum LeaseChange {
 }
 
 /// A lease that was taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
     /// Fences off every earlier holder.
     pub epoch: u64,
@@ -510,7 +516,8 @@ pub struct InboxItem {
 }
 
 /// What became of a posted signal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Posted {
     /// It waits for the lease holder.
     New,
@@ -519,7 +526,7 @@ pub enum Posted {
 }
 
 /// A leaf that waits for its index, stored with the entry that it is a projection of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LeafDraft {
     /// The agent's log.
     pub log: LogId,
@@ -528,26 +535,28 @@ pub struct LeafDraft {
     /// The entry; the number given to [`Store::draft`] for a leaf that belongs to no run.
     pub entry: u64,
     /// The canonical bytes of the leaf.
+    #[serde(with = "crate::hex")]
     pub leaf: Bytes,
     /// The blob with salts and the places of values, under the run's subject.
     pub openings: Address,
 }
 
 /// A leaf that belongs to no run: something that befell the agent or its log.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LogDraft {
     /// The agent's log.
     pub log: LogId,
     /// How many such leaves the log has before it.
     pub number: u64,
     /// The canonical bytes of the leaf.
+    #[serde(with = "crate::hex")]
     pub leaf: Bytes,
     /// Its openings, stored with it.
     pub openings: (Subject, Sealed),
 }
 
 /// Indices for drafts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct SequencedBatch {
     /// The log.
     pub log: LogId,
@@ -562,7 +571,7 @@ pub struct SequencedBatch {
 }
 
 /// A draft that gets its index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SequencedLeaf {
     /// The draft's number, as [`Store::unsequenced`] gave it.
     pub draft: u64,
@@ -571,29 +580,31 @@ pub struct SequencedLeaf {
 }
 
 /// A node of a complete subtree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NodeRecord {
     /// 0 for leaf hashes.
     pub level: u8,
     /// Its place in that level.
     pub index: u64,
     /// Its hash.
+    #[serde(with = "crate::hex")]
     pub hash: [u8; 32],
 }
 
 /// A checkpoint as stored.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckpointRecord {
     /// The log's size.
     pub size: u64,
     /// The root over that many leaves.
+    #[serde(with = "crate::hex")]
     pub root: [u8; 32],
     /// The signed note.
     pub note: Arc<str>,
 }
 
 /// Where a log stands.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogHead {
     /// The number of sequenced leaves.
     pub size: u64,

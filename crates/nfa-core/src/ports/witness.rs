@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::BoxFuture;
 use crate::error::Error;
 
@@ -18,18 +20,20 @@ pub trait Witness: Send + Sync {
 }
 
 /// What a witness is asked to sign.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WitnessRequest {
     /// The size that the log believes the witness signed last; 0 for none.
     pub old_size: u64,
     /// The consistency proof from that size to the checkpoint's; empty from 0.
+    #[serde(with = "crate::hex::each")]
     pub proof: Vec<[u8; 32]>,
     /// The signed checkpoint, as a note.
     pub checkpoint: Arc<str>,
 }
 
 /// What a witness says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum WitnessAnswer {
     /// Its signature lines, as they stand in a signed note.

@@ -11,6 +11,7 @@ mod background;
 mod bind;
 mod builder;
 mod cache;
+mod canonical;
 mod child;
 mod commits;
 mod context;

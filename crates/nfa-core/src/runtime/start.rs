@@ -99,6 +99,15 @@ impl RunBuilder {
         self.admit(true).await
     }
 
+    /// As [`RunBuilder::start`], for a caller that only wants the outcome: the handle gives no events but the last,
+    /// and the model may answer on the cheaper wire.
+    ///
+    /// # Errors
+    /// As [`RunBuilder::start`].
+    pub async fn start_unheard(self) -> Result<RunHandle, Error> {
+        self.admit(false).await
+    }
+
     /// Admits the run and waits for its end. Nobody listens to its deltas, so the model may answer on the
     /// cheaper wire.
     ///

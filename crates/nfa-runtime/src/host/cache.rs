@@ -3,17 +3,18 @@
 use std::fmt;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use nfa_core::hex::Hex;
 use nfa_core::ports::{BoxResult, Cache, CacheKey};
-use nfa_core::{Category, Component, Error};
+use nfa_core::{Component, Error};
 use serde_json::{Value, json};
 
 use super::host_loop::HostLoop;
+use super::tool::malformed;
 
-/// A cache of the host language: `get` of an object, given `{"key": HEX}`, gives the value in base64 or `null`;
-/// `put` is given `{"key": HEX, "value": BASE64, "ttl_ms": N}`.
+/// A cache of the host language: `get` of an object, given `{"key": …}`, gives the value or `null`;
+/// `put` is given `{"key": …, "value": …, "ttl_ms": N}`. Keys and
+/// values are lower-case hexadecimal.
 pub struct HostCache<O> {
     limit_bytes: Option<u64>,
     host: HostLoop<O>,
@@ -49,22 +50,17 @@ impl<O: Clone + Send + Sync + 'static> HostCache<O> {
 impl<O: Clone + Send + Sync + 'static> Cache for HostCache<O> {
     fn get<'a>(&'a self, key: &'a CacheKey) -> BoxResult<'a, Option<Bytes>> {
         Box::pin(async move {
-            match self.ask("get", json!({ "key": hex(key) })).await? {
-                Value::Null => Ok(None),
-                Value::String(text) => match STANDARD.decode(text) {
-                    Ok(bytes) => Ok(Some(bytes.into())),
-                    Err(error) => Err(no_value(&error.to_string())),
-                },
-                _ => Err(no_value("it is neither text nor null")),
-            }
+            let value = self.ask("get", json!({ "key": Hex(&key.0) })).await?;
+            let value: Option<Hex<Bytes>> = serde_json::from_value(value)
+                .map_err(|error| malformed(Component::Store, "`get` of a cache", &error))?;
+            Ok(value.map(|hex| hex.0))
         })
     }
 
     fn put<'a>(&'a self, key: &'a CacheKey, value: Bytes, ttl: Duration) -> BoxResult<'a, ()> {
         Box::pin(async move {
             let ttl = u64::try_from(ttl.as_millis()).unwrap_or(u64::MAX);
-            let value = STANDARD.encode(&value);
-            let arguments = json!({ "key": hex(key), "value": value, "ttl_ms": ttl });
+            let arguments = json!({ "key": Hex(&key.0), "value": Hex(&value), "ttl_ms": ttl });
             self.ask("put", arguments).await.map(|_| ())
         })
     }
@@ -72,17 +68,4 @@ impl<O: Clone + Send + Sync + 'static> Cache for HostCache<O> {
     fn limit_bytes(&self) -> Option<u64> {
         self.limit_bytes
     }
-}
-
-fn hex(key: &CacheKey) -> String {
-    nfa_core::ids::Address(key.0).to_string()
-}
-
-fn no_value(why: &str) -> Error {
-    Error::new(
-        Component::Store,
-        Category::Input,
-        "host_value_malformed",
-        format!("`get` of a cache gave no value in base64: {why}"),
-    )
 }

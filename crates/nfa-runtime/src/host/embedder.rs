@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::host_loop::HostLoop;
+use super::patience::while_wanted;
 use super::tool::malformed;
 
 /// An embedder of the host language: `embed` of an object, given `{"texts": […]}`, gives
@@ -71,8 +72,8 @@ impl<O: Clone + Send + Sync + 'static> Embedder for HostEmbedder<O> {
             let arguments = json!({ "texts": texts });
             let object = self.object.clone();
             let answer = self.host.call(object, "embed", Some(context), arguments);
-            let value = answer
-                .await
+            let value = while_wanted(context, answer)
+                .await?
                 .map_err(|failure| failure.into_error(Component::Model))?;
             let of = format!("embedder `{}`", self.name);
             let given: Given = serde_json::from_value(value)

@@ -13,7 +13,8 @@ use nfa_core::{Component, Error};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::call::HostItem;
+use super::call::{HostFailure, HostItem};
+use super::patience::while_wanted;
 use super::surroundings::HostSurroundings;
 use super::tool::malformed;
 
@@ -119,16 +120,21 @@ impl<O: Clone + Send + Sync + 'static> Model for HostModel<O> {
         let items = surroundings
             .host
             .stream(object, "generate", Some(context), arguments);
-        Box::pin(
-            items.map(|item| {
-                self.delta(item.map_err(|failure| failure.into_error(Component::Model))?)
-            }),
-        )
+        Box::pin(stream::unfold(Some(items), move |items| async move {
+            let mut items = items?;
+            let item = match while_wanted(context, items.next()).await {
+                Ok(item) => self.delta(item?),
+                Err(error) => Err(error),
+            };
+            let goes_on = matches!(&item, Ok(delta) if !matches!(delta, ModelDelta::Finished(_)));
+            Some((item, goes_on.then_some(items)))
+        }))
     }
 }
 
 impl<O> HostModel<O> {
-    fn delta(&self, item: HostItem) -> Result<ModelDelta, Error> {
+    fn delta(&self, item: Result<HostItem, HostFailure>) -> Result<ModelDelta, Error> {
+        let item = item.map_err(|failure| failure.into_error(Component::Model))?;
         let (what, delta) = match item {
             HostItem::More(value) => (
                 "a delta",

@@ -27,7 +27,6 @@ pub enum Operation {
     Decide {
         run: RunId,
         step: StepPath,
-        #[serde(flatten)]
         decision: DecisionData,
         /// Who decides.
         #[serde(default)]
@@ -44,6 +43,8 @@ pub enum Operation {
     },
     /// The journal of a run.
     Journal { run: RunId },
+    /// The journal of a run, as text that is the same wherever the same thing happened.
+    CanonicalJournal { run: RunId },
     /// Content that a run's entries name, opened.
     Content { run: RunId, address: Address },
     /// Where the leaves of a run stand.
@@ -110,15 +111,12 @@ pub enum Operation {
         beacon: Option<BeaconData>,
     },
     /// Erases content.
-    Erase {
-        #[serde(flatten)]
-        what: ErasureData,
-    },
+    Erase { what: ErasureData },
 }
 
 /// A decision, by its kind.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(tag = "decision", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum DecisionData {
     /// Yes.
@@ -138,7 +136,7 @@ pub enum DecisionData {
 
 /// What is erased, by its kind.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum ErasureData {
     /// Everything said in a session.
@@ -230,6 +228,9 @@ impl Runtime {
             Operation::RunRecord { run } => to_json(&self.run_record(run).await?),
             Operation::Runs { filter } => to_json(&self.runs(filter).await?),
             Operation::Journal { run } => to_json(&self.journal(run).await?),
+            Operation::CanonicalJournal { run } => {
+                Ok(Value::String(self.canonical_journal(run).await?))
+            }
             Operation::Content { run, address } => to_json(&self.content(run, address).await?),
             Operation::Receipt { run } => to_json(&self.receipt(run).await?),
             Operation::Checkpointed { run } => to_json(&self.checkpointed(run).await?),

@@ -1,17 +1,20 @@
 //! The fake LLM server as a process of its own, for benchmarks and for trying a client by hand.
 //!
-//! `fake-llm [one | tools:N | stream:N | echo:N] [--port P] [--judge]` prints its base URL and serves until it
-//! is killed: one turn of text, N rounds of the tool `add` before the text, N chunks of text, or `answer to`
-//! and what the last message said, N characters of it. It runs on one thread, and neither judges nor keeps
-//! requests unless `--judge` is given.
+//! `fake-llm [one | tools:N | stream:N | echo:N] [--script FILE] [--port P] [--judge] [--until-eof]` prints its
+//! base URL and serves until it is killed: one turn of text, N rounds of the tool `add` before the text, N chunks
+//! of text, or `answer to` and what the last message said, N characters of it; or the turns of a scenario's file,
+//! or of a file that is a list of them. It runs on one thread, and neither judges nor keeps requests unless
+//! `--judge` is given. With `--until-eof` it ends when its standard input does: with the process that started it.
 
 #![deny(missing_docs)]
 
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use nfa_testkit::scenario::ScriptedTurn;
 use nfa_testkit::server::{FakeServer, Reply, Request, Script};
 use serde_json::Value;
+use tokio::io::AsyncReadExt as _;
 
 fn main() -> ExitCode {
     match run() {
@@ -27,10 +30,16 @@ fn run() -> Result<(), String> {
     let mut script = None;
     let mut builder = FakeServer::builder();
     let mut judging = false;
+    let mut until_eof = false;
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--judge" => judging = true,
+            "--until-eof" => until_eof = true,
+            "--script" => {
+                let file = arguments.next().ok_or("expected a file after --script")?;
+                script = Some(script_in(&file)?);
+            }
             "--port" => {
                 let port = arguments.next().and_then(|port| port.parse().ok());
                 builder = builder.port(port.ok_or("expected a port number after --port")?);
@@ -55,9 +64,26 @@ fn run() -> Result<(), String> {
         writeln!(out, "{}", server.url())
             .and_then(|()| out.flush())
             .map_err(|error| error.to_string())?;
-        std::future::pending::<()>().await;
+        if !until_eof {
+            std::future::pending::<()>().await;
+        }
+        let mut input = tokio::io::stdin();
+        let mut bytes = [0; 64];
+        while input.read(&mut bytes).await.is_ok_and(|read| read > 0) {}
         Ok(())
     })
+}
+
+/// The script in a file: a scenario, or its list of turns alone.
+fn script_in(file: &str) -> Result<Script, String> {
+    let wrong = |error: &dyn std::fmt::Display| format!("{file}: {error}");
+    let text = std::fs::read_to_string(file).map_err(|error| wrong(&error))?;
+    let mut value: Value = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
+    if let Some(turns) = value.get_mut("model") {
+        value = turns.take();
+    }
+    let turns: Vec<ScriptedTurn> = serde_json::from_value(value).map_err(|error| wrong(&error))?;
+    Ok(Script::turns(turns))
 }
 
 fn script_of(mode: &str) -> Result<Script, String> {
