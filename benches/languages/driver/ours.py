@@ -4,7 +4,7 @@ import dataclasses
 import os
 from pathlib import Path
 
-from .cache import ROOT, run
+from .cache import ROOT, npm_of, run
 
 
 @dataclasses.dataclass
@@ -62,4 +62,11 @@ def node(interpreters, missing):
     if not (package / "package.json").is_file():
         missing["node"] = "there is no bindings/node"
         return None
+    if interpreters.node is None:
+        missing["node"] = "no Node was found"
+        return None
+    if not (package / "node_modules").is_dir():
+        npm = npm_of(interpreters.node)
+        run([*npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], cwd=package)
+    run([interpreters.node, "scripts/build.mjs", "--release"], cwd=package)
     return package

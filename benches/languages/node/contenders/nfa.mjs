@@ -12,6 +12,23 @@ const add = tool({
   run: async ({ a, b }) => a + b,
 });
 
+/** A tool that only a cancel ends. */
+const endless = (running, runs, allRunning) =>
+  tool({
+    name: "add",
+    description: "Adds two integers, never.",
+    input: z.object({ a: z.number().int(), b: z.number().int() }),
+    run: (_, { signal }) =>
+      new Promise((_, reject) => {
+        running.add(signal);
+        if (running.size === runs) allRunning();
+        signal.addEventListener("abort", () => {
+          running.delete(signal);
+          reject(signal.reason);
+        });
+      }),
+  });
+
 export class Contender {
   async open(workload) {
     this.runtime = await Runtime.open(process.env.NFA_BENCH_STORE ?? "memory:");
@@ -42,6 +59,28 @@ export class Contender {
 
   async remember(session, question) {
     return (await this.runtime.run(this.agent, question, { session }).outcome()).text;
+  }
+
+  /** Cancels runs whose tools never end; what is left of them, in JavaScript and in Rust. */
+  async cancel(runs) {
+    const running = new Set();
+    let wait;
+    const allRunning = new Promise((resolve) => {
+      wait = agent({
+        name: "helper",
+        model: `openai/${MODEL}`,
+        instructions: INSTRUCTIONS,
+        tools: [endless(running, runs, resolve)],
+      });
+    });
+    const aborter = new AbortController();
+    const started = Array.from({ length: runs }, () => this.runtime.run(wait, "Wait.", { signal: aborter.signal }));
+    const outcomes = Promise.all(started.map((run) => run.outcome()));
+    await allRunning;
+    aborter.abort();
+    await outcomes;
+    const stopped = await this.runtime.runs({ statuses: ["cancelled"], limit: runs });
+    return { tools: running.size, runs: runs - stopped.length };
   }
 
   async close() {

@@ -59,15 +59,15 @@ class Contender:
         agent = Agent("helper", model=f"openai/{MODEL}", instructions=INSTRUCTIONS, tools=tools)
 
         async def one():
-            return (await self.runtime.run(agent, "Wait.")).text
+            await self.runtime.run(agent, "Wait.")
 
         tasks = [asyncio.create_task(one()) for _ in range(runs)]
         await all_running.wait()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        alive = [run for run in await self.runtime.runs() if not run.status.is_over]
-        return {"tools": len(running), "runs": len(alive)}
+        stopped = await self.runtime.runs(statuses=["cancelled"], limit=runs)
+        return {"tools": len(running), "runs": runs - len(stopped)}
 
     async def close(self):
         await self.runtime.__aexit__(None, None, None)
