@@ -170,11 +170,11 @@ export function agent<
 
 /** The code that the spec of an agent, and of those that it names, needs. @internal */
 export class Code {
-  readonly tools = new Map<string, Tool<any, any, any>>();
+  readonly tools = new Map<string, Tool<any, never, unknown>>();
   readonly models = new Map<string, HostModel>();
   readonly agents = new Map<string, Agent<any, any>>();
 
-  addTool(tool: Tool<any, any, any>): void {
+  addTool(tool: Tool<any, never, unknown>): void {
     addTo(this.tools, tool.name, tool, "tools");
   }
 

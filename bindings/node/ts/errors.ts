@@ -75,6 +75,20 @@ export class NfaError extends Error {
     this.retryAfter = options.retryAfter;
     this.details = options.details;
   }
+
+  /** The error as data. */
+  toReport(): ErrorReport {
+    const { component, category, code, message, retryable, retryAfter, details } = this;
+    return {
+      component,
+      category,
+      code,
+      message,
+      retryable,
+      ...(retryAfter === undefined ? {} : { retry_after_ms: retryAfter }),
+      ...(details === undefined ? {} : { details }),
+    };
+  }
 }
 
 /** Fix what was passed in. */

@@ -4,16 +4,11 @@
  * @module
  */
 
-/** A value that JSON cannot hold. */
-export class NotJson extends TypeError {
-  override readonly name = "NotJson";
-}
-
 /**
  * JSON text of a value. `undefined` becomes `null`; what JSON would drop or refuse (functions, symbols, BigInt,
  * cycles) is an error.
  *
- * @throws NotJson
+ * @throws TypeError
  */
 export function toJson(value: unknown): string {
   if (value === undefined) {
@@ -23,10 +18,10 @@ export function toJson(value: unknown): string {
   try {
     text = JSON.stringify(value);
   } catch (cause) {
-    throw new NotJson(cause instanceof Error ? cause.message : String(cause));
+    throw new TypeError(cause instanceof Error ? cause.message : String(cause), { cause });
   }
   if (text === undefined) {
-    throw new NotJson(`a ${typeof value} has no JSON`);
+    throw new TypeError(`a ${typeof value} has no JSON`);
   }
   return text;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { HostObject } from "./bridge.js";
 import { InputError } from "./errors.js";
 import type { ToolContext } from "./context.js";
 import { toJson } from "./json.js";
@@ -24,9 +25,9 @@ export type Approval = "never" | "always";
 
 /** What became of a call that a crash interrupted. */
 export type Reconciled<Out = unknown> =
-  | { readonly outcome: "done"; readonly output: Out }
-  | { readonly outcome: "not_done" }
-  | { readonly outcome: "unknown" };
+  | { readonly status: "done"; readonly output: Out }
+  | { readonly status: "not_done" }
+  | { readonly status: "unknown" };
 
 /** A tool's name, description, schema and function. */
 export interface ToolOptions<In extends Schema | undefined, Out, Deps> {
@@ -122,18 +123,18 @@ export class Tool<Deps = unknown, Input = unknown, Out = unknown> {
   async reconcile(args: unknown, context: ToolContext<Deps>): Promise<string> {
     const { reconcile } = this.#options;
     if (reconcile === undefined) {
-      return '{"outcome":"unknown"}';
+      return '{"status":"unknown"}';
     }
     const found = (await reconcile((await this.#input(args)) as never, context)) as Reconciled | undefined;
-    switch (found?.outcome) {
+    switch (found?.status) {
       case "done":
-        return `{"outcome":"done","output":${await this.#json(found.output as Out)}}`;
+        return `{"status":"done","output":${await this.#json(found.output as Out)}}`;
       case "not_done":
       case "unknown":
-        return `{"outcome":"${found.outcome}"}`;
+        return `{"status":"${found.status}"}`;
       default:
         throw new TypeError(
-          `\`reconcile\` of tool \`${this.name}\` gives { outcome: "done", output }, { outcome: "not_done" } or { outcome: "unknown" }`,
+          `\`reconcile\` of tool \`${this.name}\` gives { status: "done", output }, { status: "not_done" } or { status: "unknown" }`,
         );
     }
   }
@@ -181,6 +182,20 @@ export function tool<In extends Schema | undefined = undefined, Out = unknown, D
   options: ToolOptions<In, Out, Deps>,
 ): Tool<Deps, InputOf<In>, Out> {
   return new Tool(options as unknown as ToolOptions<Schema | undefined, Out, Deps>);
+}
+
+/** A tool as the engine calls it. @internal */
+export function toolObject(tool: Tool<any, never, unknown>): HostObject {
+  return {
+    methods: {
+      call: (args, context) => tool.call(args, context as ToolContext<any>),
+      reconcile: (args, context) => tool.reconcile(args, context as ToolContext<any>),
+    },
+    stated: (thrown) =>
+      thrown instanceof FatalToolError
+        ? { component: "tool", category: "internal", code: "tool_failed", message: thrown.message, retryable: false }
+        : undefined,
+  };
 }
 
 function specOf<Out, Deps>(options: ToolOptions<Schema | undefined, Out, Deps>): ToolSpec {

@@ -105,98 +105,112 @@ class InternalError(NfaError):
 
 
 class RunUnknownError(InputError):
-    """no such run in this store.
+    """No such run in this store.
 
     Codes: `run_unknown`.
     """
 
 
 class OutputMismatchError(InputError):
-    """the answer matches the schema, but is no value of your type.
+    """The answer matches the schema, but is no value of your type.
 
     Codes: `output_mismatch`.
     """
 
 
 class ContextLengthError(InputError):
-    """the conversation does not fit the model.
+    """The conversation does not fit the model.
 
     Codes: `model_context_length`.
     """
 
 
 class RateLimitError(TransientError):
-    """too many requests or tokens for now.
+    """Too many requests or tokens for now.
 
     Codes: `model_rate_limited`, `model_rate_limit_wait`.
     """
 
 
 class ModelTimeoutError(TransientError):
-    """the model did not answer in time.
+    """The model did not answer in time.
 
     Codes: `model_timeout_connect`, `model_timeout_headers`, `model_timeout_first_token`, `model_timeout_gap`, `model_timeout_total`.
     """
 
 
 class OutputInvalidError(TransientError):
-    """the model's answers did not match the output schema.
+    """The model's answers did not match the output schema.
 
     Codes: `output_invalid`.
     """
 
 
 class AuthenticationError(ConfigurationError):
-    """the provider's key is missing or not accepted.
+    """The provider's key is missing or not accepted.
 
     Codes: `model_auth`, `model_key_missing`, `model_key_invalid`.
     """
 
 
 class NotRegisteredError(ConfigurationError):
-    """this process lacks the code of a tool or model of the run.
+    """This process lacks the code of a tool or model of the run.
 
     Codes: `not_registered`.
     """
 
 
 class SessionBusyError(ConflictError):
-    """the session has an open run.
+    """The session has an open run.
 
     Codes: `session_busy`.
     """
 
 
 class LeaseHeldError(ConflictError):
-    """another process drives the run or sequences the log.
+    """Another process drives the run or sequences the log.
 
     Codes: `lease_held`.
     """
 
 
 class AgentPausedError(ConflictError):
-    """the agent takes no new runs until it is resumed.
+    """The agent takes no new runs until it is resumed.
 
     Codes: `agent_paused`.
     """
 
 
 class ProgramMismatchError(ConflictError):
-    """the run is pinned to another program.
+    """The run is pinned to another program.
 
     Codes: `program_mismatch`.
     """
 
 
 class ContentErasedError(ConflictError):
-    """the content, or its key, was erased.
+    """The content, or its key, was erased.
 
     Codes: `content_erased`.
     """
 
 
+class HostClosedError(TransientError):
+    """The event loop that serves a run's tools and models has ended.
+
+    Codes: `host_closed`.
+    """
+
+
+class ProofInvalidError(InputError):
+    """The proof does not hold, or not for the keys that were asked for; `details.verdict` says which.
+
+    Codes: those that checking a proof gives.
+    """
+
+
 class ToolFailedError(InternalError):
-    """a tool says that the run must stop.
+    """A tool says that the run must stop.
 
     Codes: `tool_failed`.
     """
@@ -233,9 +247,63 @@ BY_CODE: dict[str, type[NfaError]] = {
     "agent_paused": AgentPausedError,
     "program_mismatch": ProgramMismatchError,
     "content_erased": ContentErasedError,
+    "host_closed": HostClosedError,
+    "leaf_encoding": ProofInvalidError,
+    "leaf_version": ProofInvalidError,
+    "leaf_domain": ProofInvalidError,
+    "leaf_kind": ProofInvalidError,
+    "leaf_algorithm": ProofInvalidError,
+    "note_malformed": ProofInvalidError,
+    "key_malformed": ProofInvalidError,
+    "checkpoint_malformed": ProofInvalidError,
+    "checkpoint_missing": ProofInvalidError,
+    "checkpoints_malformed": ProofInvalidError,
+    "tile_missing": ProofInvalidError,
+    "tile_malformed": ProofInvalidError,
+    "entries_missing": ProofInvalidError,
+    "entries_malformed": ProofInvalidError,
+    "keys_malformed": ProofInvalidError,
+    "bundle_too_large": ProofInvalidError,
+    "bundle_json": ProofInvalidError,
+    "bundle_format": ProofInvalidError,
+    "bundle_version": ProofInvalidError,
+    "bundle_not_canonical": ProofInvalidError,
+    "bundle_limits": ProofInvalidError,
+    "bundle_order": ProofInvalidError,
+    "anchor_malformed": ProofInvalidError,
+    "index_out_of_range": ProofInvalidError,
+    "index_order": ProofInvalidError,
+    "inclusion_proof_length": ProofInvalidError,
+    "inclusion_mismatch": ProofInvalidError,
+    "consistency_sizes": ProofInvalidError,
+    "consistency_proof_length": ProofInvalidError,
+    "consistency_mismatch": ProofInvalidError,
+    "root_mismatch": ProofInvalidError,
+    "tile_mismatch": ProofInvalidError,
+    "checkpoint_conflict": ProofInvalidError,
+    "checkpoint_rollback": ProofInvalidError,
+    "signature_invalid": ProofInvalidError,
+    "bundle_digest": ProofInvalidError,
+    "origin_mismatch": ProofInvalidError,
+    "hasher_mismatch": ProofInvalidError,
+    "field_unknown": ProofInvalidError,
+    "field_erased_and_disclosed": ProofInvalidError,
+    "commitment_mismatch": ProofInvalidError,
+    "context_not_disclosed": ProofInvalidError,
+    "context_mismatch": ProofInvalidError,
+    "sequence_conflict": ProofInvalidError,
+    "sequence_gap": ProofInvalidError,
+    "leaf_duplicate": ProofInvalidError,
+    "key_event_invalid": ProofInvalidError,
+    "anchor_mismatch": ProofInvalidError,
+    "log_key_unknown": ProofInvalidError,
+    "log_signature_missing": ProofInvalidError,
+    "log_key_cut_off": ProofInvalidError,
+    "key_event_hidden": ProofInvalidError,
+    "witnesses_missing": ProofInvalidError,
     "tool_failed": ToolFailedError,
 }
-"""The codes that have a class of their own."""
+"""The codes that have a class of their own, which counts where the error is of its category."""
 
 CODES: dict[str, tuple[type[NfaError], tuple[Category, ...], Component]] = {
     "agent_file_invalid": (InputError, ("input",), "cli"),
@@ -246,49 +314,50 @@ CODES: dict[str, tuple[type[NfaError], tuple[Category, ...], Component]] = {
     "agent_terminated": (InputError, ("input",), "runtime"),
     "anchor_answers": (InternalError, ("internal",), "proof"),
     "anchor_conflict": (ConflictError, ("conflict",), "proof"),
-    "anchor_empty": (NfaError, (), "proof"),
-    "anchor_malformed": (NfaError, (), "proof"),
-    "anchor_mismatch": (NfaError, (), "proof"),
+    "anchor_empty": (InputError, ("input",), "proof"),
+    "anchor_malformed": (ProofInvalidError, ("input",), "proof"),
+    "anchor_mismatch": (ProofInvalidError, ("input",), "proof"),
     "anchor_timeout": (TransientError, ("transient",), "proof"),
     "anchor_unreachable": (TransientError, ("transient",), "proof"),
     "arguments_not_json": (InternalError, ("internal",), "engine"),
     "batch_malformed": (InternalError, ("internal",), "store"),
-    "bundle_digest": (NfaError, (), "proof"),
-    "bundle_format": (NfaError, (), "proof"),
-    "bundle_json": (NfaError, (), "proof"),
-    "bundle_limits": (NfaError, (), "proof"),
-    "bundle_not_canonical": (NfaError, (), "proof"),
-    "bundle_order": (NfaError, (), "proof"),
-    "bundle_too_large": (NfaError, (), "proof"),
+    "bundle_digest": (ProofInvalidError, ("input",), "proof"),
+    "bundle_format": (ProofInvalidError, ("input",), "proof"),
+    "bundle_json": (ProofInvalidError, ("input",), "proof"),
+    "bundle_limits": (ProofInvalidError, ("input",), "proof"),
+    "bundle_not_canonical": (ProofInvalidError, ("input",), "proof"),
+    "bundle_order": (ProofInvalidError, ("input",), "proof"),
+    "bundle_too_large": (ProofInvalidError, ("input",), "proof"),
     "bundle_unreadable": (InputError, ("input",), "cli"),
-    "bundle_version": (NfaError, (), "proof"),
+    "bundle_version": (ProofInvalidError, ("input",), "proof"),
     "cancelled": (RunCancelledError, ("cancelled",), "tool"),
-    "checkpoint_conflict": (ConflictError, ("conflict",), "store"),
-    "checkpoint_malformed": (NfaError, (), "proof"),
-    "checkpoint_missing": (NfaError, (), "proof"),
-    "checkpoint_rollback": (NfaError, (), "proof"),
+    "checkpoint_conflict": (NfaError, ("conflict", "input"), "store"),
+    "checkpoint_malformed": (ProofInvalidError, ("input",), "proof"),
+    "checkpoint_missing": (ProofInvalidError, ("input",), "proof"),
+    "checkpoint_rollback": (ProofInvalidError, ("input",), "proof"),
     "checkpoint_unreadable": (InputError, ("input",), "cli"),
-    "checkpoints_malformed": (NfaError, (), "proof"),
+    "checkpoints_malformed": (ProofInvalidError, ("input",), "proof"),
     "close_failed": (InternalError, ("internal",), "cli"),
     "command_failed": (InternalError, ("internal",), "tool"),
     "command_not_executable": (ConfigurationError, ("configuration",), "tool"),
     "command_not_found": (ConfigurationError, ("configuration",), "tool"),
     "command_not_started": (TransientError, ("transient",), "tool"),
-    "commitment_mismatch": (NfaError, (), "proof"),
-    "consistency_mismatch": (NfaError, (), "proof"),
-    "consistency_proof_length": (NfaError, (), "proof"),
-    "consistency_sizes": (NfaError, (), "proof"),
+    "commitment_mismatch": (ProofInvalidError, ("input",), "proof"),
+    "consistency_mismatch": (ProofInvalidError, ("input",), "proof"),
+    "consistency_proof_length": (ProofInvalidError, ("input",), "proof"),
+    "consistency_sizes": (ProofInvalidError, ("input",), "proof"),
     "content_erased": (ContentErasedError, ("conflict",), "runtime"),
     "content_not_json": (InternalError, ("internal",), "runtime"),
     "content_unknown": (ConfigurationError, ("configuration",), "runtime"),
-    "context_mismatch": (NfaError, (), "proof"),
-    "context_not_disclosed": (NfaError, (), "proof"),
+    "context_mismatch": (ProofInvalidError, ("input",), "proof"),
+    "context_not_disclosed": (ProofInvalidError, ("input",), "proof"),
     "driver_gone": (TransientError, ("transient",), "runtime"),
     "driver_panicked": (InternalError, ("internal",), "runtime"),
     "duplicate_name": (InputError, ("input",), "spec"),
     "embedding_text_empty": (InputError, ("input",), "model"),
-    "entries_malformed": (NfaError, (), "proof"),
-    "entries_missing": (NfaError, (), "proof"),
+    "engine_panicked": (InternalError, ("internal",), "runtime"),
+    "entries_malformed": (ProofInvalidError, ("input",), "proof"),
+    "entries_missing": (ProofInvalidError, ("input",), "proof"),
     "entropy_unavailable": (ConfigurationError, ("configuration",), "store"),
     "entry_too_large": (InputError, ("input",), "store"),
     "envelope_corrupt": (InternalError, ("internal",), "store"),
@@ -296,10 +365,14 @@ CODES: dict[str, tuple[type[NfaError], tuple[Category, ...], Component]] = {
     "erasure_busy": (ConflictError, ("conflict",), "runtime"),
     "erasure_unsupported": (ConfigurationError, ("configuration",), "store"),
     "export_failed": (ConfigurationError, ("configuration",), "store"),
-    "field_erased_and_disclosed": (NfaError, (), "proof"),
-    "field_unknown": (InputError, ("input",), "proof"),
+    "field_erased_and_disclosed": (ProofInvalidError, ("input",), "proof"),
+    "field_unknown": (ProofInvalidError, ("input",), "proof"),
     "file_not_written": (InputError, ("input",), "cli"),
-    "hasher_mismatch": (NfaError, (), "proof"),
+    "hasher_mismatch": (ProofInvalidError, ("input",), "proof"),
+    "host_closed": (HostClosedError, ("transient",), "runtime"),
+    "host_failed": (InternalError, ("internal",), "runtime"),
+    "host_missing": (ConfigurationError, ("configuration",), "runtime"),
+    "host_value_malformed": (InputError, ("input",), "runtime"),
     "http_connection_lost": (TransientError, ("transient",), "proof"),
     "http_redirect_refused": (ConfigurationError, ("configuration",), "proof"),
     "http_response_invalid": (ConfigurationError, ("configuration",), "proof"),
@@ -309,10 +382,11 @@ CODES: dict[str, tuple[type[NfaError], tuple[Category, ...], Component]] = {
     "http_tls": (ConfigurationError, ("configuration",), "proof"),
     "http_unreachable": (TransientError, ("transient",), "proof"),
     "http_url_invalid": (InputError, ("input",), "proof"),
-    "inclusion_mismatch": (NfaError, (), "proof"),
-    "inclusion_proof_length": (NfaError, (), "proof"),
-    "index_order": (NfaError, (), "proof"),
-    "index_out_of_range": (NfaError, (), "proof"),
+    "inclusion_mismatch": (ProofInvalidError, ("input",), "proof"),
+    "inclusion_proof_length": (ProofInvalidError, ("input",), "proof"),
+    "index_order": (ProofInvalidError, ("input",), "proof"),
+    "index_out_of_range": (ProofInvalidError, ("input",), "proof"),
+    "input_malformed": (InputError, ("input",), "runtime"),
     "input_unreadable": (InputError, ("input",), "cli"),
     "invalid_address": (InputError, ("input",), "store"),
     "invalid_idempotency_key": (InputError, ("input",), "store"),
@@ -321,30 +395,30 @@ CODES: dict[str, tuple[type[NfaError], tuple[Category, ...], Component]] = {
     "invalid_run_id": (InputError, ("input",), "store"),
     "invalid_step_path": (InputError, ("input",), "store"),
     "journal_malformed": (InternalError, ("internal",), "engine"),
-    "key_event_hidden": (NfaError, (), "proof"),
-    "key_event_invalid": (NfaError, (), "proof"),
-    "key_malformed": (NfaError, (), "proof"),
+    "key_event_hidden": (ProofInvalidError, ("input",), "proof"),
+    "key_event_invalid": (ProofInvalidError, ("input",), "proof"),
+    "key_malformed": (ProofInvalidError, ("input",), "proof"),
     "keys_exposed": (ConfigurationError, ("configuration",), "store"),
-    "keys_malformed": (NfaError, (), "proof"),
+    "keys_malformed": (ProofInvalidError, ("input",), "proof"),
     "keys_missing": (ConfigurationError, ("configuration",), "store"),
-    "leaf_algorithm": (NfaError, (), "proof"),
-    "leaf_domain": (NfaError, (), "proof"),
-    "leaf_duplicate": (NfaError, (), "proof"),
-    "leaf_encoding": (NfaError, (), "proof"),
-    "leaf_fields": (NfaError, (), "proof"),
-    "leaf_kind": (NfaError, (), "proof"),
-    "leaf_version": (NfaError, (), "proof"),
+    "leaf_algorithm": (ProofInvalidError, ("input",), "proof"),
+    "leaf_domain": (ProofInvalidError, ("input",), "proof"),
+    "leaf_duplicate": (ProofInvalidError, ("input",), "proof"),
+    "leaf_encoding": (ProofInvalidError, ("input",), "proof"),
+    "leaf_fields": (InputError, ("input",), "proof"),
+    "leaf_kind": (ProofInvalidError, ("input",), "proof"),
+    "leaf_version": (ProofInvalidError, ("input",), "proof"),
     "lease_held": (LeaseHeldError, ("conflict",), "store"),
     "lease_lapsed": (ConflictError, ("conflict",), "runtime"),
     "log_corrupt": (InternalError, ("internal",), "proof"),
     "log_damaged": (ConfigurationError, ("configuration",), "proof"),
-    "log_key_cut_off": (NfaError, (), "proof"),
+    "log_key_cut_off": (ProofInvalidError, ("input",), "proof"),
     "log_key_foreign": (InputError, ("input",), "proof"),
     "log_key_missing": (ConfigurationError, ("configuration",), "proof"),
     "log_key_newest": (ConflictError, ("conflict",), "proof"),
-    "log_key_unknown": (NfaError, (), "proof"),
+    "log_key_unknown": (ProofInvalidError, ("input",), "proof"),
     "log_rolled_back": (NfaError, ("configuration", "conflict"), "proof"),
-    "log_signature_missing": (NfaError, (), "proof"),
+    "log_signature_missing": (ProofInvalidError, ("input",), "proof"),
     "log_unknown": (InputError, ("input",), "store"),
     "log_unreadable": (InputError, ("input",), "cli"),
     "model_auth": (AuthenticationError, ("configuration",), "model"),
@@ -378,14 +452,15 @@ CODES: dict[str, tuple[type[NfaError], tuple[Category, ...], Component]] = {
     "model_unknown_provider": (ConfigurationError, ("configuration",), "model"),
     "no_anchor": (ConfigurationError, ("configuration",), "proof"),
     "no_tokio_runtime": (InputError, ("input",), "runtime"),
-    "node_missing": (NfaError, (), "proof"),
+    "node_missing": (InputError, ("input",), "proof"),
     "not_checkpointed": (TransientError, ("transient",), "proof"),
     "not_registered": (NotRegisteredError, ("configuration",), "runtime"),
-    "note_malformed": (NfaError, (), "proof"),
+    "note_malformed": (ProofInvalidError, ("input",), "proof"),
     "nothing_recorded": (InputError, ("input",), "proof"),
     "number_not_canonical": (InputError, ("input",), "spec"),
     "openings_malformed": (InternalError, ("internal",), "proof"),
-    "origin_mismatch": (NfaError, (), "proof"),
+    "operation_malformed": (InputError, ("input",), "runtime"),
+    "origin_mismatch": (ProofInvalidError, ("input",), "proof"),
     "output_invalid": (OutputInvalidError, ("transient",), "engine"),
     "output_mismatch": (OutputMismatchError, ("input",), "runtime"),
     "output_missing": (InputError, ("input",), "runtime"),
@@ -402,7 +477,8 @@ CODES: dict[str, tuple[type[NfaError], tuple[Category, ...], Component]] = {
     "replay_unmatched": (InputError, ("input",), "model"),
     "replay_unused": (InputError, ("input",), "model"),
     "report_unwritable": (InternalError, ("internal",), "proof"),
-    "root_mismatch": (NfaError, (), "proof"),
+    "result_not_json": (InternalError, ("internal",), "runtime"),
+    "root_mismatch": (ProofInvalidError, ("input",), "proof"),
     "run_ambiguous": (InputError, ("input",), "cli"),
     "run_exists": (ConflictError, ("conflict",), "store"),
     "run_stopped": (ConflictError, ("conflict",), "cli"),
@@ -411,13 +487,13 @@ CODES: dict[str, tuple[type[NfaError], tuple[Category, ...], Component]] = {
     "schema_invalid": (InputError, ("input",), "spec"),
     "script_exhausted": (InputError, ("input",), "model"),
     "seal_failed": (InputError, ("input",), "store"),
-    "sequence_conflict": (NfaError, (), "proof"),
-    "sequence_gap": (NfaError, (), "proof"),
+    "sequence_conflict": (ProofInvalidError, ("input",), "proof"),
+    "sequence_gap": (ProofInvalidError, ("input",), "proof"),
     "session_busy": (SessionBusyError, ("conflict",), "runtime"),
     "session_moved_on": (ConflictError, ("conflict",), "runtime"),
     "session_unknown": (InputError, ("input",), "cli"),
     "signals_unavailable": (ConfigurationError, ("configuration",), "cli"),
-    "signature_invalid": (NfaError, (), "proof"),
+    "signature_invalid": (ProofInvalidError, ("input",), "proof"),
     "stale_writer": (ConflictError, ("conflict",), "store"),
     "step_not_asked": (InputError, ("input",), "cli"),
     "store_busy": (TransientError, ("transient",), "store"),
@@ -429,15 +505,15 @@ CODES: dict[str, tuple[type[NfaError], tuple[Category, ...], Component]] = {
     "store_too_new": (ConfigurationError, ("configuration",), "store"),
     "store_url_invalid": (InputError, ("input",), "store"),
     "stream_truncated": (TransientError, ("transient",), "model"),
-    "tile_malformed": (NfaError, (), "proof"),
-    "tile_mismatch": (NfaError, (), "proof"),
-    "tile_missing": (NfaError, (), "proof"),
+    "tile_malformed": (ProofInvalidError, ("input",), "proof"),
+    "tile_mismatch": (ProofInvalidError, ("input",), "proof"),
+    "tile_missing": (ProofInvalidError, ("input",), "proof"),
     "tool_failed": (ToolFailedError, ("internal",), "tool"),
     "tool_invalid": (InputError, ("input",), "spec"),
     "tool_needs_code": (InputError, ("input",), "cli"),
     "tool_not_transactional": (ConfigurationError, ("configuration",), "runtime"),
     "tool_output_not_json": (InternalError, ("internal",), "tool"),
-    "tree_size": (NfaError, (), "proof"),
+    "tree_size": (InputError, ("input",), "proof"),
     "turn_limit": (InputError, ("input",), "engine"),
     "unknown_agent": (InputError, ("input",), "spec"),
     "unknown_entry": (ConfigurationError, ("configuration",), "engine"),
@@ -447,15 +523,18 @@ CODES: dict[str, tuple[type[NfaError], tuple[Category, ...], Component]] = {
     "witness_log_unknown": (ConflictError, ("conflict",), "proof"),
     "witness_malformed": (InputError, ("input",), "cli"),
     "witness_refused": (ConflictError, ("conflict",), "proof"),
-    "witnesses_missing": (TransientError, ("transient",), "proof"),
+    "witnesses_missing": (NfaError, ("input", "transient"), "proof"),
 }
 """Every code: its class (`NfaError` where the category of the error at hand decides), the categories that it
-comes with (none for one of the verifier of proofs), and the part that it is listed under."""
+comes with, and the part that it is listed under."""
 
 
 def error_class(code: str, category: str) -> type[NfaError]:
     """The class of an error with this code and category; a code that is not known has its category's."""
-    return BY_CODE.get(code) or BY_CATEGORY.get(category, NfaError)
+    own = BY_CODE.get(code)
+    if own is not None and own.category == category:
+        return own
+    return BY_CATEGORY.get(category, NfaError)
 
 
 def error_from(report: Mapping[str, Any]) -> NfaError:

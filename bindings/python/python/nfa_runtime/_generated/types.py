@@ -5,9 +5,10 @@ Generated from the JSON Schemas of the Rust types by `cargo xtask generate`: do 
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias, TypedDict, Union
+from typing import Any, Literal, TypeAlias, TypedDict
 
 Address: TypeAlias = str
+"""The address of a blob: BLAKE3 keyed by its subject."""
 
 
 class _AgentSpecRequired(TypedDict):
@@ -37,6 +38,7 @@ class AgentSpec(_AgentSpecRequired, total=False):
     tools: list[ToolRef]
     """What the agent may call."""
 
+
 AgentState: TypeAlias = Literal["active", "paused", "terminated"]
 """Where an agent stands.
 
@@ -57,6 +59,28 @@ class AgentTool(_AgentToolRequired, total=False):
     own_run: bool
     """Whether it gets a run of its own, with its own journal, instead of a place in this one."""
 
+
+class AnchorRecord(TypedDict):
+    """Where one checkpoint stands with one anchor."""
+
+    log: LogId
+    """The log."""
+    anchor: str
+    """The name of the anchor."""
+    size: int
+    """How many leaves the checkpoint covers."""
+    root: str
+    """Its root, in base64."""
+    state: str
+    """`pending`, `anchored` or `verified`."""
+    ticket: str | None
+    """What the anchor gave for it."""
+    tries: int
+    """How often it was tried."""
+    failure: str | None
+    """Why the last try failed."""
+
+
 AnswerKind: TypeAlias = Literal["approved", "denied", "given"]
 """What a person said.
 
@@ -64,6 +88,7 @@ AnswerKind: TypeAlias = Literal["approved", "denied", "given"]
 - `"denied"`: No.
 - `"given"`: This is its result.
 """
+
 
 Approval: TypeAlias = Literal["never", "always"]
 """Whether a person is asked before a tool runs.
@@ -86,10 +111,22 @@ class Ask(TypedDict):
     """Its arguments, as JSON text."""
 
 
+class BeaconData(TypedDict):
+    """A `Beacon` whose value is in base64."""
+
+    source: str
+    """The chain that it comes from."""
+    height: int
+    """Its height."""
+    value: str
+    """The value, in base64."""
+
+
 class ToolCallDecision(TypedDict):
     """Call the tool."""
 
     do: Literal["tool"]
+    """Tells it from the others."""
     tool: str
     """Its name."""
 
@@ -98,6 +135,7 @@ class ApproveCallDecision(TypedDict):
     """Ask a person first, then call the tool."""
 
     do: Literal["approve"]
+    """Tells it from the others."""
     tool: str
     """Its name."""
 
@@ -106,6 +144,7 @@ class AgentCallDecision(TypedDict):
     """Let another agent answer, inside this run."""
 
     do: Literal["agent"]
+    """Tells it from the others."""
     agent: str
     """Its name."""
     input: Address
@@ -116,6 +155,7 @@ class ChildRunCallDecision(TypedDict):
     """Let another agent answer, in a run of its own."""
 
     do: Literal["child_run"]
+    """Tells it from the others."""
     agent: str
     """Its name."""
     input: Address
@@ -126,6 +166,7 @@ class HandOverCallDecision(TypedDict):
     """Hand the conversation over once the other calls are done."""
 
     do: Literal["hand_over"]
+    """Tells it from the others."""
     agent: str
     """To whom."""
     result: Address
@@ -136,6 +177,7 @@ class RejectCallDecision(TypedDict):
     """Not performed: the model is told why."""
 
     do: Literal["reject"]
+    """Tells it from the others."""
     code: str
     """`unknown_tool`, `arguments_not_json`, `arguments_invalid`, `too_many_calls`, `too_deep`,
     `second_handoff`, `answer_cut_off`.
@@ -144,15 +186,16 @@ class RejectCallDecision(TypedDict):
     """What the model is told."""
 
 
-CallDecision: TypeAlias = Union[
-    ToolCallDecision,
-    ApproveCallDecision,
-    AgentCallDecision,
-    ChildRunCallDecision,
-    HandOverCallDecision,
-    RejectCallDecision,
-]
+CallDecision: TypeAlias = (
+    ToolCallDecision
+    | ApproveCallDecision
+    | AgentCallDecision
+    | ChildRunCallDecision
+    | HandOverCallDecision
+    | RejectCallDecision
+)
 """What becomes of a call that a model asked for."""
+
 
 CallStatus: TypeAlias = Literal["ok", "error", "denied", "cancelled", "unknown"]
 """How a call went.
@@ -163,6 +206,7 @@ CallStatus: TypeAlias = Literal["ok", "error", "denied", "cancelled", "unknown"]
 - `"cancelled"`: It was cancelled; whether it had an effect is not known.
 - `"unknown"`: It was interrupted and is not repeated; whether it had an effect is not known.
 """
+
 
 Category: TypeAlias = Literal["input", "transient", "configuration", "conflict", "cancelled", "internal"]
 """What a caller should do about an error.
@@ -189,19 +233,6 @@ class Citation(TypedDict, total=False):
     """The page or document."""
 
 
-class CitationInput(TypedDict, total=False):
-    """Where a model says that it has something from."""
-
-    opaque: Opaque | None
-    """The provider's own form of it, with the places that it means."""
-    quote: str | None
-    """The words there."""
-    title: str | None
-    """Its title."""
-    url: str | None
-    """The page or document."""
-
-
 class _CommandSpecRequired(TypedDict):
     argv: list[str]
     """The program and its arguments; no shell is involved."""
@@ -212,7 +243,7 @@ class CommandSpec(_CommandSpecRequired, total=False):
 
     env: list[str]
     """Names of environment variables that the program may see, besides `PATH`."""
-    max_output_bytes: int | None
+    max_output_bytes: int
     """Bytes of output after which the program is stopped. Default: 1 MiB."""
 
 
@@ -234,12 +265,13 @@ class CommandTool(_CommandToolRequired, total=False):
     """What repeating a call means; default: it must not run twice."""
     env: list[str]
     """Names of environment variables that it may see, besides `PATH`."""
-    max_output_bytes: int | None
+    max_output_bytes: int
     """Bytes of output after which it is stopped; default 1 MiB."""
     parameters: Any
     """JSON Schema of its input; default: an object without properties."""
-    timeout_ms: int | None
+    timeout_ms: int
     """Wall time of one call, in milliseconds; default 60 seconds."""
+
 
 Component: TypeAlias = Literal["engine", "runtime", "spec", "model", "tool", "guardrail", "store", "proof", "cli"]
 """The part of nfa that reports an error.
@@ -254,6 +286,29 @@ Component: TypeAlias = Literal["engine", "runtime", "spec", "model", "tool", "gu
 - `"proof"`: The proof log.
 - `"cli"`: The command line.
 """
+
+
+ConsistencyProof = TypedDict(
+    "ConsistencyProof",
+    {
+        "origin": "str",
+        "from": "int",
+        "from_root": "str",
+        "to": "int",
+        "to_root": "str",
+        "proof": "list[str]",
+    },
+)
+"""A proof that the first leaves of a log are still what they were.
+
+- `origin`: The name that the log's checkpoints carry.
+- `from`: The older size.
+- `from_root`: The root at the older size, in base64.
+- `to`: The newer size.
+- `to_root`: The root at the newer size, in base64.
+- `proof`: The proof, as RFC 6962 has it, each hash in base64.
+"""
+
 
 Effect: TypeAlias = Literal["pure", "idempotent", "keyed", "transactional", "at_most_once"]
 """What repeating a call means (law L4).
@@ -281,6 +336,7 @@ class EntryBase(TypedDict):
 
 class _RunStartedEntryRequired(EntryBase):
     type: Literal["run_started"]
+    """Tells it from the others."""
     fold: int
     """How its entries are folded."""
     run: RunId
@@ -306,6 +362,7 @@ class StepStartedEntry(EntryBase):
     """A step is about to touch the world: the intent, durable before the effect (law L3)."""
 
     type: Literal["step_started"]
+    """Tells it from the others."""
     step: StepPath
     """The step."""
     attempt: int
@@ -318,12 +375,14 @@ class StepReleasedEntry(EntryBase):
     """A started step was certainly not performed, and is owed again."""
 
     type: Literal["step_released"]
+    """Tells it from the others."""
     step: StepPath
     """The step."""
 
 
 class _ModelFinishedEntryRequired(EntryBase):
     type: Literal["model_finished"]
+    """Tells it from the others."""
     step: StepPath
     """The step."""
     answer: Address
@@ -345,6 +404,7 @@ class ModelFinishedEntry(_ModelFinishedEntryRequired, total=False):
 
 class _ModelFailedEntryRequired(EntryBase):
     type: Literal["model_failed"]
+    """Tells it from the others."""
     step: StepPath
     """The step."""
     error: ErrorFact
@@ -362,6 +422,7 @@ class CallFinishedEntry(EntryBase):
     """A call of a tool, sub-agent or child run has its result."""
 
     type: Literal["call_finished"]
+    """Tells it from the others."""
     step: StepPath
     """The step."""
     status: CallStatus
@@ -374,6 +435,7 @@ class CallFailedEntry(EntryBase):
     """A tool failed in a way that stops the run."""
 
     type: Literal["call_failed"]
+    """Tells it from the others."""
     step: StepPath
     """The step."""
     error: ErrorFact
@@ -384,6 +446,7 @@ class AskedEntry(EntryBase):
     """A person is asked."""
 
     type: Literal["asked"]
+    """Tells it from the others."""
     step: StepPath
     """The step that waits."""
     question: Question
@@ -392,6 +455,7 @@ class AskedEntry(EntryBase):
 
 class _AnsweredEntryRequired(EntryBase):
     type: Literal["answered"]
+    """Tells it from the others."""
     step: StepPath
     """The step that waited."""
     answer: AnswerKind
@@ -411,6 +475,7 @@ class HandedOverEntry(EntryBase):
     """The conversation goes on with another agent."""
 
     type: Literal["handed_over"]
+    """Tells it from the others."""
     frame: StepPath
     """The frame."""
     to: str
@@ -419,6 +484,7 @@ class HandedOverEntry(EntryBase):
 
 class _CancelRequestedEntryRequired(EntryBase):
     type: Literal["cancel_requested"]
+    """Tells it from the others."""
 
 
 class CancelRequestedEntry(_CancelRequestedEntryRequired, total=False):
@@ -430,6 +496,7 @@ class CancelRequestedEntry(_CancelRequestedEntryRequired, total=False):
 
 class _RunFinishedEntryRequired(EntryBase):
     type: Literal["run_finished"]
+    """Tells it from the others."""
     end: RunEnd
     """How."""
 
@@ -443,6 +510,7 @@ class RunFinishedEntry(_RunFinishedEntryRequired, total=False):
 
 class _RunResumedEntryRequired(EntryBase):
     type: Literal["run_resumed"]
+    """Tells it from the others."""
 
 
 class RunResumedEntry(_RunResumedEntryRequired, total=False):
@@ -452,22 +520,35 @@ class RunResumedEntry(_RunResumedEntryRequired, total=False):
     """Limits that replace the program's from here on."""
 
 
-Entry: TypeAlias = Union[
-    RunStartedEntry,
-    StepStartedEntry,
-    StepReleasedEntry,
-    ModelFinishedEntry,
-    ModelFailedEntry,
-    CallFinishedEntry,
-    CallFailedEntry,
-    AskedEntry,
-    AnsweredEntry,
-    HandedOverEntry,
-    CancelRequestedEntry,
-    RunFinishedEntry,
-    RunResumedEntry,
-]
+Entry: TypeAlias = (
+    RunStartedEntry
+    | StepStartedEntry
+    | StepReleasedEntry
+    | ModelFinishedEntry
+    | ModelFailedEntry
+    | CallFinishedEntry
+    | CallFailedEntry
+    | AskedEntry
+    | AnsweredEntry
+    | HandedOverEntry
+    | CancelRequestedEntry
+    | RunFinishedEntry
+    | RunResumedEntry
+)
 """A durable fact in a run's journal."""
+
+
+class Erased(TypedDict):
+    """What was erased."""
+
+    runs: int
+    """How many runs lost content."""
+    keys: int
+    """How many keys were destroyed."""
+    blobs: int
+    """How many pieces of content and openings were removed."""
+    kept_for: list[KeptField]
+    """Fields for which content of the erased field was kept."""
 
 
 class _ErrorFactRequired(TypedDict):
@@ -512,6 +593,7 @@ class TextDeltaEvent(TypedDict):
     """More text of the agent."""
 
     type: Literal["text_delta"]
+    """Tells it from the others."""
     step: StepPath
     """The step."""
     attempt: int
@@ -524,6 +606,7 @@ class ReasoningDeltaEvent(TypedDict):
     """More of what the model thinks."""
 
     type: Literal["reasoning_delta"]
+    """Tells it from the others."""
     step: StepPath
     """The step."""
     attempt: int
@@ -534,6 +617,7 @@ class ReasoningDeltaEvent(TypedDict):
 
 class _ToolCallDeltaEventRequired(TypedDict):
     type: Literal["tool_call_delta"]
+    """Tells it from the others."""
     step: StepPath
     """The model's step."""
     attempt: int
@@ -555,6 +639,7 @@ class RetractedEvent(TypedDict):
     """Every delta of this try is void; another try follows, or an error."""
 
     type: Literal["retracted"]
+    """Tells it from the others."""
     step: StepPath
     """The step."""
     attempt: int
@@ -567,6 +652,7 @@ class ToolStartedEvent(TypedDict):
     """A call is about to run."""
 
     type: Literal["tool_started"]
+    """Tells it from the others."""
     step: StepPath
     """The step."""
     attempt: int
@@ -581,6 +667,7 @@ class ToolFinishedEvent(TypedDict):
     """A call has its result."""
 
     type: Literal["tool_finished"]
+    """Tells it from the others."""
     step: StepPath
     """The step."""
     status: CallStatus
@@ -593,6 +680,7 @@ class AskedEvent(TypedDict):
     """The run waits for a person."""
 
     type: Literal["asked"]
+    """Tells it from the others."""
     step: StepPath
     """The step that waits."""
     question: Question
@@ -607,6 +695,7 @@ class EntryEvent(TypedDict):
     """A durable fact."""
 
     type: Literal["entry"]
+    """Tells it from the others."""
     entry: Entry
     """The entry."""
 
@@ -615,22 +704,24 @@ class FinishedEvent(TypedDict):
     """The run stopped, or waits and has left memory. Nothing follows."""
 
     type: Literal["finished"]
+    """Tells it from the others."""
     outcome: OutcomeSummary
     """How."""
 
 
-Event: TypeAlias = Union[
-    TextDeltaEvent,
-    ReasoningDeltaEvent,
-    ToolCallDeltaEvent,
-    RetractedEvent,
-    ToolStartedEvent,
-    ToolFinishedEvent,
-    AskedEvent,
-    EntryEvent,
-    FinishedEvent,
-]
+Event: TypeAlias = (
+    TextDeltaEvent
+    | ReasoningDeltaEvent
+    | ToolCallDeltaEvent
+    | RetractedEvent
+    | ToolStartedEvent
+    | ToolFinishedEvent
+    | AskedEvent
+    | EntryEvent
+    | FinishedEvent
+)
 """One event of a run."""
+
 
 FinishReason: TypeAlias = Literal["stop", "tool_calls", "length", "content_filter", "refusal", "other"]
 """Why a model stopped.
@@ -647,8 +738,19 @@ FinishReason: TypeAlias = Literal["stop", "tool_calls", "length", "content_filte
 class HistoryPolicy(TypedDict, total=False):
     """Which earlier turns of a session are sent."""
 
-    runs: int | None
+    runs: int
     """The latest so many runs of the session; all when absent, none when 0."""
+
+
+class KeptField(TypedDict):
+    """A field of a leaf whose content was kept."""
+
+    run: RunId
+    """The run."""
+    entry: int
+    """The entry that the leaf is of."""
+    field: int
+    """The number of the field."""
 
 
 class _LeafReceiptRequired(TypedDict):
@@ -665,6 +767,7 @@ class LeafReceipt(_LeafReceiptRequired, total=False):
 
     index: int
     """Its index, once it has one."""
+
 
 Limit: TypeAlias = Literal["turns", "tokens", "cost", "wall_time", "output_tokens"]
 """A limit that can stop a run.
@@ -702,7 +805,7 @@ class Limits(_LimitsRequired, total=False):
 class LimitsInput(TypedDict, total=False):
     """Where a run stops; each limit is an outcome, not an error."""
 
-    cost_micro_usd: int | None
+    cost_micro_usd: int
     """Cost of one run, in millionths of a US dollar, where prices are known."""
     depth: int
     """Agents inside agents."""
@@ -710,33 +813,28 @@ class LimitsInput(TypedDict, total=False):
     """Times that an answer which does not match the output schema goes back to the model."""
     parallel_calls: int
     """Tool calls that one answer may hold."""
-    tokens: int | None
+    tokens: int
     """Tokens read and written by one run."""
     turns: int
     """Model calls of one run, sub-agents included."""
-    wall_time_ms: int | None
+    wall_time_ms: int
     """Time from the start (or the last resume) to the end of a run, in milliseconds."""
 
 
-class _LogCheckRequired(TypedDict):
-    log: LogId
-    """The log."""
+class LogCheck(TypedDict):
+    """What a recomputation of a whole log found."""
+
     origin: str
     """The name that its checkpoints carry."""
     size: int
     """How many leaves it has."""
     checked: int
     """How many of them were recomputed: all, unless something is wrong."""
-    root: list[int]
-    """The root over those, as their bytes give it."""
-
-
-class LogCheck(_LogCheckRequired, total=False):
-    """What a recomputation of a whole log found."""
-
-    checkpoint: str
-    """The newest signed checkpoint."""
-    damage: LogDamage
+    root: str
+    """The root over those, in base64."""
+    holds: bool
+    """Whether nothing is wrong."""
+    damage: LogDamage | None
     """The first thing that is wrong."""
 
 
@@ -757,7 +855,7 @@ class LogDamage(_LogDamageRequired, total=False):
 
 
 class LogExport(TypedDict):
-    """What an export of a log wrote."""
+    """What an export of a log wrote into a folder."""
 
     origin: str
     """The name that the log's checkpoints carry."""
@@ -769,8 +867,12 @@ class LogExport(TypedDict):
     """How many leaves the export had before."""
     size: int
     """How many it has now."""
+    files_written: int
+    """How many files were written."""
+
 
 LogId: TypeAlias = str
+"""The proof log of one agent: 16 random bytes that stand for the agent in leaves."""
 
 
 class _LogInfoRequired(TypedDict):
@@ -823,13 +925,25 @@ class Message(TypedDict):
     """What is said, in order."""
 
 
-class MessageInput(TypedDict):
-    """One message of a conversation."""
+class ModelAbilities(TypedDict, total=False):
+    """What a model of the host can do, as data; what is left out is as in `Capabilities::default`."""
 
-    role: Role
-    """Who says it."""
-    parts: list[PartInput]
-    """What is said, in order."""
+    audio: bool
+    """Whether it can be given audio."""
+    context_tokens: int
+    """Tokens that request and answer may have together."""
+    files: bool
+    """Whether it can be given other files."""
+    images: bool
+    """Whether it can be shown images."""
+    structured_output: bool
+    """Whether it holds to an output schema by itself."""
+    tool_calling: ToolCalling
+    """How it is made to call tools."""
+    tools: bool
+    """Whether it can call tools at all."""
+    video: bool
+    """Whether it can be shown video."""
 
 
 class _ModelAnswerRequired(TypedDict):
@@ -851,7 +965,7 @@ class ModelAnswer(_ModelAnswerRequired, total=False):
 
 
 class _ModelAnswerInputRequired(TypedDict):
-    message: MessageInput
+    message: Message
     """The assistant's message."""
     finish: FinishReason
     """Why it stopped."""
@@ -862,10 +976,79 @@ class ModelAnswerInput(_ModelAnswerInputRequired, total=False):
 
     model: str
     """The model that answered, as the provider names it."""
-    response_id: str | None
+    response_id: str
     """The provider's id of the answer."""
     usage: UsageInput
     """What it cost."""
+
+
+class TextModelDelta(TypedDict):
+    """More text."""
+
+    type: Literal["text"]
+    """Tells it from the others."""
+    text: str
+    """The text."""
+
+
+class ReasoningModelDelta(TypedDict):
+    """More of what it thinks."""
+
+    type: Literal["reasoning"]
+    """Tells it from the others."""
+    text: str
+    """The text."""
+
+
+class RefusalModelDelta(TypedDict):
+    """More of a refusal."""
+
+    type: Literal["refusal"]
+    """Tells it from the others."""
+    text: str
+    """The text."""
+
+
+class ToolCallStartedModelDelta(TypedDict):
+    """A call begins."""
+
+    type: Literal["tool_call_started"]
+    """Tells it from the others."""
+    index: int
+    """Its place among the calls of this answer, from 0."""
+    name: str
+    """The tool's name."""
+
+
+class ToolCallArgumentsModelDelta(TypedDict):
+    """More of a call's arguments."""
+
+    type: Literal["tool_call_arguments"]
+    """Tells it from the others."""
+    index: int
+    """Its place among the calls of this answer, from 0."""
+    json: str
+    """The next piece of the JSON text."""
+
+
+class RetractedModelDelta(TypedDict):
+    """Everything so far is void: the model begins again."""
+
+    type: Literal["retracted"]
+    """Tells it from the others."""
+    reason: str
+    """Why."""
+
+
+ModelDelta: TypeAlias = (
+    TextModelDelta
+    | ReasoningModelDelta
+    | RefusalModelDelta
+    | ToolCallStartedModelDelta
+    | ToolCallArgumentsModelDelta
+    | RetractedModelDelta
+)
+"""What `generate` of a model of the host gives while the answer is under way."""
 
 
 class _ModelOptionsRequired(TypedDict):
@@ -876,9 +1059,9 @@ class _ModelOptionsRequired(TypedDict):
 class ModelOptions(_ModelOptionsRequired, total=False):
     """Which model an agent uses, and how."""
 
-    api_key_env: str | None
+    api_key_env: str
     """The environment variable that holds the key; never the key itself."""
-    base_url: str | None
+    base_url: str
     """Where the provider is, when it is not its usual place."""
     fallback: list[ModelSpec]
     """Models that are asked in turn when this one cannot answer."""
@@ -886,12 +1069,27 @@ class ModelOptions(_ModelOptionsRequired, total=False):
     """More headers of every request; never a secret, since the spec is stored."""
     settings: ModelSettings
     """Sampling and size."""
-    tool_calling: str | None
+    tool_calling: str
     """`native` or `constrained`; decided by the provider's capabilities when absent."""
-    wire: str | None
+    wire: str
     """The provider's protocol, where it speaks several: `chat_completions`, `responses`, `messages` or
     `generate_content`.
     """
+
+
+class ModelRequest(TypedDict):
+    """What `generate` of a model of the host is given."""
+
+    messages: list[Message]
+    """The conversation, oldest first. Every tool call in it has exactly one result."""
+    tools: list[ToolDefinition]
+    """What the model may call."""
+    output_schema: Any
+    """JSON Schema that the final answer should match."""
+    settings: ModelSettings
+    """Sampling and size."""
+    deltas: bool
+    """Whether somebody listens while it speaks."""
 
 
 class ModelSettings(TypedDict, total=False):
@@ -899,24 +1097,26 @@ class ModelSettings(TypedDict, total=False):
 
     extra: dict[str, Any]
     """Fields of the provider's request that we don't name, sent as they are."""
-    max_output_tokens: int | None
+    max_output_tokens: int
     """Tokens that one answer may have."""
-    parallel_tool_calls: bool | None
+    parallel_tool_calls: bool
     """Whether one answer may hold several calls."""
-    prompt_cache: PromptCache | None
+    prompt_cache: PromptCache
     """How long the provider is to keep the beginning of the conversation in its cache, where it asks."""
-    reasoning_effort: ReasoningEffort | None
+    reasoning_effort: ReasoningEffort
     """How long the model may think before it answers."""
-    seed: int | None
+    seed: int
     """Seed, where the provider takes one."""
     stop: list[str]
     """Texts at which the model stops."""
-    temperature: float | None
+    temperature: float
     """Randomness, 0 to 2."""
-    top_p: float | None
+    top_p: float
     """Nucleus sampling, 0 to 1."""
 
-ModelSpec: TypeAlias = Union[str, ModelOptions]
+
+ModelSpec: TypeAlias = str | ModelOptions
+"""Which model an agent uses, and how."""
 
 
 class Opaque(TypedDict):
@@ -926,6 +1126,7 @@ class Opaque(TypedDict):
     """Which provider it belongs to; no other is sent it."""
     value: Any
     """The provider's JSON."""
+
 
 OutcomeStatus: TypeAlias = Literal["completed", "failed", "cancelled", "limit_reached", "waiting", "interrupted"]
 """How a run ended, for callers.
@@ -960,7 +1161,10 @@ class OutcomeSummary(_OutcomeSummaryRequired, total=False):
     output: Any
     """The final answer as JSON, where the agent has an output schema."""
 
+
 ProgramHash: TypeAlias = str
+"""The content address of a validated program: BLAKE3 of its canonical JSON."""
+
 
 PromptCache: TypeAlias = Literal["short", "long"]
 """How long a provider keeps the beginning of a conversation in its cache.
@@ -969,12 +1173,14 @@ PromptCache: TypeAlias = Literal["short", "long"]
 - `"long"`: An hour or more, for a higher price.
 """
 
+
 Question: TypeAlias = Literal["approval", "interrupted"]
 """What a person is asked.
 
 - `"approval"`: May this call run?
 - `"interrupted"`: A call that must not run twice was interrupted: run it again (approve), give its result (answer), or leave it (deny)?
 """
+
 
 ReasoningEffort: TypeAlias = Literal["none", "minimal", "low", "medium", "high"]
 """How much a model thinks before it answers. Each provider has its own name or number for it.
@@ -997,6 +1203,7 @@ class Receipt(TypedDict):
     leaves: list[LeafReceipt]
     """Its leaves, in the order of their entries."""
 
+
 ReceiptState: TypeAlias = Literal["none", "recorded", "sequenced", "checkpointed", "anchored"]
 """Where a leaf stands. Later states include the earlier ones.
 
@@ -1006,6 +1213,7 @@ ReceiptState: TypeAlias = Literal["none", "recorded", "sequenced", "checkpointed
 - `"checkpointed"`: A signed checkpoint covers it.
 - `"anchored"`: An anchor keeps a checkpoint that covers it.
 """
+
 
 Role: TypeAlias = Literal["system", "user", "assistant", "tool"]
 """Who says a message.
@@ -1021,12 +1229,14 @@ class CompletedRunEnd(TypedDict):
     """With an answer."""
 
     how: Literal["completed"]
+    """Tells it from the others."""
 
 
 class FailedRunEnd(TypedDict):
     """With an error; it can be resumed."""
 
     how: Literal["failed"]
+    """Tells it from the others."""
     error: ErrorFact
     """Which."""
 
@@ -1035,25 +1245,42 @@ class CancelledRunEnd(TypedDict):
     """On request."""
 
     how: Literal["cancelled"]
+    """Tells it from the others."""
 
 
 class LimitReachedRunEnd(TypedDict):
     """At a limit; it can be resumed with a higher one."""
 
     how: Literal["limit_reached"]
+    """Tells it from the others."""
     limit: Limit
     """Which."""
 
 
-RunEnd: TypeAlias = Union[
-    CompletedRunEnd,
-    FailedRunEnd,
-    CancelledRunEnd,
-    LimitReachedRunEnd,
-]
+RunEnd: TypeAlias = (
+    CompletedRunEnd
+    | FailedRunEnd
+    | CancelledRunEnd
+    | LimitReachedRunEnd
+)
 """How a run stopped."""
 
+
+class RunFilter(TypedDict, total=False):
+    """Which runs to list."""
+
+    limit: int
+    """At most so many; the store's default is 100."""
+    session: SessionId
+    """Only of this session."""
+    statuses: list[RunStatus]
+    """Only these statuses; all when empty."""
+    unowned: bool
+    """Only runs that nobody holds a lease of."""
+
+
 RunId: TypeAlias = str
+"""One execution of a program: 16 random bytes, written as 32 hexadecimal digits."""
 
 
 class RunRecord(TypedDict):
@@ -1084,6 +1311,7 @@ class RunRecord(TypedDict):
     updated: Timestamp
     """When its newest batch was made."""
 
+
 RunStatus: TypeAlias = Literal["running", "waiting", "completed", "failed", "cancelled", "limit_reached"]
 """Where a run stands.
 
@@ -1095,8 +1323,19 @@ RunStatus: TypeAlias = Literal["running", "waiting", "completed", "failed", "can
 - `"limit_reached"`: A limit stopped it; it can be resumed.
 """
 
+
 SessionId: TypeAlias = str
 """A conversation, named by the caller."""
+
+
+SignalSent: TypeAlias = Literal["delivered", "waiting", "stopped"]
+"""What became of a signal.
+
+- `"delivered"`: The run is being driven, here or elsewhere, and takes it in.
+- `"waiting"`: It waits in the inbox; nobody drives the run: resume it.
+- `"stopped"`: The run has stopped, and takes nothing in.
+"""
+
 
 StepKind: TypeAlias = Literal["model", "tool", "reconcile", "child_run"]
 """What a step is.
@@ -1107,10 +1346,14 @@ StepKind: TypeAlias = Literal["model", "tool", "reconcile", "child_run"]
 - `"child_run"`: A run of its own.
 """
 
+
 StepPath: TypeAlias = str
+"""Where a step is: numbers with dots between them. `2.1` is the first step inside step 2."""
+
 
 Subject: TypeAlias = str
 """Whose content something is: the unit of encryption and erasure."""
+
 
 Timestamp: TypeAlias = int
 """Milliseconds since the Unix epoch, UTC."""
@@ -1132,20 +1375,12 @@ class ToolCall(_ToolCallRequired, total=False):
     """What the provider wants back with it, such as a signature."""
 
 
-class _ToolCallInputRequired(TypedDict):
-    id: str
-    """The provider's id of this call, unique within its answer."""
-    name: str
-    """The name that the model used; it may be of no tool at all."""
-    arguments: str
-    """The arguments exactly as the model wrote them: meant to be a JSON object, not yet checked."""
+ToolCalling: TypeAlias = Literal["native", "constrained"]
+"""How a model is made to call tools.
 
-
-class ToolCallInput(_ToolCallInputRequired, total=False):
-    """A call of a tool, as a model made it."""
-
-    opaque: Opaque | None
-    """What the provider wants back with it, such as a signature."""
+- `"native"`: Through the provider's own `tools`.
+- `"constrained"`: Through a JSON Schema on the answer: one of these calls, or an answer.
+"""
 
 
 class ToolDefinition(TypedDict):
@@ -1158,7 +1393,8 @@ class ToolDefinition(TypedDict):
     parameters: Any
     """JSON Schema of its arguments."""
 
-ToolRef: TypeAlias = Union[str, CommandTool, AgentTool]
+
+ToolRef: TypeAlias = str | CommandTool | AgentTool
 """One entry of an agent's `tools`."""
 
 
@@ -1190,7 +1426,7 @@ class ToolSpec(_ToolSpecRequired, total=False):
 
     approval: Approval
     """Whether a person is asked first."""
-    command: CommandSpec | None
+    command: CommandSpec
     """Set for a tool that is a program; otherwise the process must have a tool of this name registered."""
     description: str
     """What the model reads to know when to use it."""
@@ -1198,7 +1434,7 @@ class ToolSpec(_ToolSpecRequired, total=False):
     """What repeating a call means."""
     labels: dict[str, str]
     """Free labels of the developer, part of the program's hash."""
-    timeout_ms: int | None
+    timeout_ms: int
     """Wall time of one call, in milliseconds."""
 
 
@@ -1243,16 +1479,19 @@ class MessageContent(Message):
     """A message of a user, or feedback to the model."""
 
     content: Literal["message"]
+    """Tells it from the others."""
 
 
 class AnswerContent(ModelAnswer):
     """A model's answer."""
 
     content: Literal["answer"]
+    """Tells it from the others."""
 
 
 class _ToolOutputContentRequired(TypedDict):
     content: Literal["tool_output"]
+    """Tells it from the others."""
     text: str
     """What the model is told."""
 
@@ -1268,6 +1507,7 @@ class TextContent(TypedDict):
     """Words of a person: an answer, a reason."""
 
     content: Literal["text"]
+    """Tells it from the others."""
     text: str
     """The words."""
 
@@ -1276,22 +1516,24 @@ class JsonContent(TypedDict):
     """Any other JSON."""
 
     content: Literal["json"]
+    """Tells it from the others."""
     value: Any
     """The value."""
 
 
-Content: TypeAlias = Union[
-    MessageContent,
-    AnswerContent,
-    ToolOutputContent,
-    TextContent,
-    JsonContent,
-]
+Content: TypeAlias = (
+    MessageContent
+    | AnswerContent
+    | ToolOutputContent
+    | TextContent
+    | JsonContent
+)
 """What a blob holds."""
 
 
 class _TextPartRequired(TypedDict):
     type: Literal["text"]
+    """Tells it from the others."""
     text: str
     """The text."""
 
@@ -1307,6 +1549,7 @@ class TextPart(_TextPartRequired, total=False):
 
 class _ReasoningPartRequired(TypedDict):
     type: Literal["reasoning"]
+    """Tells it from the others."""
     text: str
     """The readable part; may be empty when the provider keeps it to itself."""
 
@@ -1322,24 +1565,28 @@ class ToolCallPart(ToolCall):
     """A call that the model asks for."""
 
     type: Literal["tool_call"]
+    """Tells it from the others."""
 
 
 class ToolResultPart(ToolResult):
     """What a call gave."""
 
     type: Literal["tool_result"]
+    """Tells it from the others."""
 
 
 class RefusalPart(TypedDict):
     """The model declines."""
 
     type: Literal["refusal"]
+    """Tells it from the others."""
     text: str
     """Its words."""
 
 
 class _MediaPartRequired(TypedDict):
     type: Literal["media"]
+    """Tells it from the others."""
     media_type: str
     """IANA media type, such as `image/png`."""
     url: str
@@ -1359,101 +1606,20 @@ class OpaquePart(Opaque):
     """An item of a provider that we don't read."""
 
     type: Literal["opaque"]
+    """Tells it from the others."""
 
 
-Part: TypeAlias = Union[
-    TextPart,
-    ReasoningPart,
-    ToolCallPart,
-    ToolResultPart,
-    RefusalPart,
-    MediaPart,
-    OpaquePart,
-]
+Part: TypeAlias = (
+    TextPart
+    | ReasoningPart
+    | ToolCallPart
+    | ToolResultPart
+    | RefusalPart
+    | MediaPart
+    | OpaquePart
+)
 """A part of a message."""
 
-
-class _TextPartRequired(TypedDict):
-    type: Literal["text"]
-    text: str
-    """The text."""
-
-
-class TextPart(_TextPartRequired, total=False):
-    """Plain text."""
-
-    citations: list[CitationInput]
-    """Where the model says that it has it from."""
-    opaque: Opaque | None
-    """What the provider wants back with it, such as a signature."""
-
-
-class _ReasoningPartRequired(TypedDict):
-    type: Literal["reasoning"]
-    text: str
-    """The readable part; may be empty when the provider keeps it to itself."""
-
-
-class ReasoningPart(_ReasoningPartRequired, total=False):
-    """What a model thought before it spoke."""
-
-    opaque: Opaque | None
-    """What the provider wants back with it, such as a signature or encrypted reasoning."""
-
-
-class ToolCallPart(ToolCallInput):
-    """A call that the model asks for."""
-
-    type: Literal["tool_call"]
-
-
-class ToolResultPart(ToolResult):
-    """What a call gave."""
-
-    type: Literal["tool_result"]
-
-
-class RefusalPart(TypedDict):
-    """The model declines."""
-
-    type: Literal["refusal"]
-    text: str
-    """Its words."""
-
-
-class _MediaPartRequired(TypedDict):
-    type: Literal["media"]
-    media_type: str
-    """IANA media type, such as `image/png`."""
-    url: str
-    """An `https:` or `data:` URL."""
-
-
-class MediaPart(_MediaPartRequired, total=False):
-    """An image, sound or file."""
-
-    name: str | None
-    """The name of the file."""
-    opaque: Opaque | None
-    """What the provider wants back with it."""
-
-
-class OpaquePart(Opaque):
-    """An item of a provider that we don't read."""
-
-    type: Literal["opaque"]
-
-
-PartInput: TypeAlias = Union[
-    TextPart,
-    ReasoningPart,
-    ToolCallPart,
-    ToolResultPart,
-    RefusalPart,
-    MediaPart,
-    OpaquePart,
-]
-"""A part of a message."""
 
 ErrorCode: TypeAlias = Literal[
     "agent_file_invalid",
@@ -1505,6 +1671,7 @@ ErrorCode: TypeAlias = Literal[
     "driver_panicked",
     "duplicate_name",
     "embedding_text_empty",
+    "engine_panicked",
     "entries_malformed",
     "entries_missing",
     "entropy_unavailable",
@@ -1518,6 +1685,10 @@ ErrorCode: TypeAlias = Literal[
     "field_unknown",
     "file_not_written",
     "hasher_mismatch",
+    "host_closed",
+    "host_failed",
+    "host_missing",
+    "host_value_malformed",
     "http_connection_lost",
     "http_redirect_refused",
     "http_response_invalid",
@@ -1531,6 +1702,7 @@ ErrorCode: TypeAlias = Literal[
     "inclusion_proof_length",
     "index_order",
     "index_out_of_range",
+    "input_malformed",
     "input_unreadable",
     "invalid_address",
     "invalid_idempotency_key",
@@ -1603,6 +1775,7 @@ ErrorCode: TypeAlias = Literal[
     "nothing_recorded",
     "number_not_canonical",
     "openings_malformed",
+    "operation_malformed",
     "origin_mismatch",
     "output_invalid",
     "output_mismatch",
@@ -1620,6 +1793,7 @@ ErrorCode: TypeAlias = Literal[
     "replay_unmatched",
     "replay_unused",
     "report_unwritable",
+    "result_not_json",
     "root_mismatch",
     "run_ambiguous",
     "run_exists",
