@@ -6,7 +6,31 @@ from ._generated.types import CallStatus, OutcomeSummary, Question
 from .errors import NfaError
 
 __version__: str
-__all__: list[str]
+__all__ = [
+    "Agent",
+    "Asked",
+    "CallInfo",
+    "Embedder",
+    "Engine",
+    "Entry",
+    "Event",
+    "Finished",
+    "Logs",
+    "Loop",
+    "RawOutcome",
+    "RawRun",
+    "RawRuntime",
+    "ReasoningDelta",
+    "Retracted",
+    "Stop",
+    "TextDelta",
+    "ToolCallDelta",
+    "ToolFinished",
+    "ToolStarted",
+    "__version__",
+    "describe_receipt",
+    "verify",
+]
 
 @final
 class Engine:

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
         LogExport,
         LogInfo,
         LogKey,
-        MessageInput,
-        PartInput,
+        Message,
+        Part,
         RunRecord,
         RunStatus,
     )
@@ -52,7 +52,7 @@ class _BoundRunSync(Protocol):
     def __call__(
         self,
         agent: Agent[DepsT, OutT],
-        input: str | MessageInput | Sequence[PartInput],
+        input: str | Message | Sequence[Part],
         *,
         session: str | None = None,
         user: str | None = None,
@@ -194,7 +194,7 @@ class Runtime:
     def run(
         self,
         agent: Agent[DepsT, OutT],
-        input: str | MessageInput | Sequence[PartInput],
+        input: str | Message | Sequence[Part],
         *,
         session: str | None = None,
         user: str | None = None,
