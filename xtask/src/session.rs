@@ -1,13 +1,15 @@
 //! What the steps of one run share: fetched and started once, when first needed.
 
 use std::cell::OnceCell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::failure::Result;
 use crate::model_server::{Log, ModelServer};
 use crate::provision::Cache;
 use crate::provision::model::Model;
-use crate::provision::python::{Environment, Packages, VERIFIER};
+use crate::provision::node::{self, Node};
+use crate::provision::python::{BINDINGS, Environment, Packages, VERIFIER};
+use crate::workspace;
 
 /// The shared parts of a run.
 #[derive(Debug)]
@@ -15,6 +17,8 @@ pub(crate) struct Session {
     cache: Cache,
     model_server: OnceCell<Result<ModelServer>>,
     verifier: OnceCell<Result<PathBuf>>,
+    bindings: OnceCell<Result<Environment>>,
+    node: OnceCell<Result<Node>>,
 }
 
 impl Session {
@@ -23,6 +27,8 @@ impl Session {
             cache,
             model_server: OnceCell::new(),
             verifier: OnceCell::new(),
+            bindings: OnceCell::new(),
+            node: OnceCell::new(),
         }
     }
 
@@ -44,6 +50,29 @@ impl Session {
         self.verifier
             .get_or_init(|| Ok(Environment::get(&self.cache, &VERIFIER)?.python()))
             .clone()
+    }
+
+    /// A Python with what builds, tests and checks the Python package.
+    pub(crate) fn bindings(&self) -> Result<&Environment> {
+        self.bindings
+            .get_or_init(|| Environment::get(&self.cache, &BINDINGS))
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// Some Node that the Node package takes.
+    pub(crate) fn node(&self) -> Result<&Node> {
+        self.node
+            .get_or_init(|| Node::any(&self.cache))
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// A tool of `xtask/node-tools`: the program to run with Node.
+    pub(crate) fn node_tool(&self, script: &str) -> Result<PathBuf> {
+        let manifest = workspace::root().join("xtask/node-tools");
+        let folder = node::tools(&self.cache, self.node()?, &manifest)?;
+        Ok(folder.join("node_modules").join(Path::new(script)))
     }
 
     /// A tool that PyPI carries.

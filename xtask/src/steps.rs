@@ -81,7 +81,7 @@ pub(crate) const TEST: [Step; 10] = [
 ];
 
 /// What is quick to know before a commit.
-pub(crate) const CHECK: [Step; 5] = [
+pub(crate) const CHECK: [Step; 6] = [
     Step {
         name: "format",
         about: "rustfmt",
@@ -91,6 +91,11 @@ pub(crate) const CHECK: [Step; 5] = [
         name: "clippy",
         about: "no warnings, in tests neither",
         run: check::clippy,
+    },
+    Step {
+        name: "generated",
+        about: "generated files of the bindings are up to date",
+        run: check::generated,
     },
     Step {
         name: "docs",

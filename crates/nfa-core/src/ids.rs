@@ -40,8 +40,8 @@ impl Timestamp {
 }
 
 macro_rules! hex_id {
-    ($(#[$doc:meta])* $name:ident, $len:literal, $code:literal) => {
-        $(#[$doc])*
+    ($(#[doc = $doc:literal])+ $name:ident, $len:literal, $code:literal) => {
+        $(#[doc = $doc])+
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub [u8; $len]);
 
@@ -98,7 +98,11 @@ macro_rules! hex_id {
             }
 
             fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string", "pattern": format!("^[0-9a-f]{{{}}}$", $len * 2) })
+                json_schema!({
+                    "description": concat!($($doc),+).trim(),
+                    "type": "string",
+                    "pattern": format!("^[0-9a-f]{{{}}}$", $len * 2),
+                })
             }
         }
     };
@@ -356,7 +360,11 @@ impl JsonSchema for StepPath {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": r"^([0-9]+(\.[0-9]+)*)?$" })
+        json_schema!({
+            "description": "Where a step is: numbers with dots between them. `2.1` is the first step inside step 2.",
+            "type": "string",
+            "pattern": r"^([0-9]+(\.[0-9]+)*)?$",
+        })
     }
 }
 

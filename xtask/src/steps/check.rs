@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use crate::generated;
 use crate::process;
 use crate::session::Session;
 use crate::summary::Outcome;
@@ -19,6 +20,13 @@ pub(super) fn clippy(_: &Session) -> Outcome {
         "--deny",
         "warnings",
     ]))
+}
+
+pub(super) fn generated(_: &Session) -> Outcome {
+    match generated::check() {
+        Ok(()) => Outcome::ok(""),
+        Err(failure) => failure.into(),
+    }
 }
 
 pub(super) fn docs(_: &Session) -> Outcome {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use nfa_proof::{Bundle, FieldId, LeafKind};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::lifecycle::Runtime;
@@ -13,7 +14,7 @@ use crate::error::{Category, Component, Error};
 use crate::ids::LogId;
 
 /// Where an agent stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AgentState {
@@ -28,7 +29,7 @@ pub enum AgentState {
 
 /// A value that nobody knew earlier, such as the hash of a chain's newest block: what is recorded after a
 /// heartbeat that carries it is not older.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Beacon {
     /// The chain that it comes from, such as `eip155:56`.
     pub source: String,

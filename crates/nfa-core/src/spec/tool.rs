@@ -50,7 +50,7 @@ pub struct CommandSpec {
 }
 
 /// What is known of a tool without running it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ToolSpec {
     /// 1 to 64 of `A-Z a-z 0-9 _ -`.
     pub name: Arc<str>,

@@ -19,6 +19,7 @@ mod open;
 mod operation;
 mod outsiders;
 mod patience;
+mod results;
 mod run;
 mod store;
 mod surroundings;
@@ -30,10 +31,13 @@ pub use embedder::HostEmbedder;
 pub use host_loop::{EngineTask, HostLoop};
 pub use keys::HostKeys;
 pub use letter::{CallId, Letter, Reply, Ticket};
-pub use model::{HostModel, ModelAbilities};
+pub use model::{HostModel, ModelAbilities, ModelDeltaData, ModelRequestData};
 pub use open::OpenOptions;
 pub use operation::{BeaconData, DecisionData, ErasureData, Operation, verify};
 pub use outsiders::{HostAnchor, HostWitness};
+pub use results::{
+    AnchorData, ConsistencyData, ErasedData, KeptField, LogCheckData, LogExportData,
+};
 pub use run::{HostRun, StartOptions, message};
 pub use store::{HostStore, StorePromises, serve_store};
 pub use surroundings::HostSurroundings;

@@ -1,17 +1,20 @@
 //! Models of the host language.
 
 use std::fmt;
+use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream;
-use nfa_core::content::ModelAnswer;
+use nfa_core::content::{Message, ModelAnswer};
 use nfa_core::ports::{
     CallContext, Capabilities, MediaInput, Model, ModelDelta, ModelRequest, ModelStream,
-    ToolCalling,
+    ToolCalling, ToolDefinition,
 };
+use nfa_core::spec::ModelSettings;
 use nfa_core::{Component, Error};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::call::{HostFailure, HostItem};
 use super::patience::while_wanted;
@@ -19,7 +22,7 @@ use super::surroundings::HostSurroundings;
 use super::tool::malformed;
 
 /// What a model of the host can do, as data; what is left out is as in [`Capabilities::default`].
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelAbilities {
     /// How it is made to call tools.
@@ -60,12 +63,67 @@ impl From<ModelAbilities> for Capabilities {
     }
 }
 
-/// A model of the host language: `generate` of an object, given `messages`, `tools`, `output_schema`, `settings` and
-/// `deltas`.
+/// What `generate` of a model of the host is given.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ModelRequest")]
+pub struct ModelRequestData<'a> {
+    /// The conversation, oldest first. Every tool call in it has exactly one result.
+    pub messages: &'a [Arc<Message>],
+    /// What the model may call.
+    pub tools: &'a [ToolDefinition],
+    /// JSON Schema that the final answer should match.
+    pub output_schema: Option<&'a Value>,
+    /// Sampling and size.
+    pub settings: &'a ModelSettings,
+    /// Whether somebody listens while it speaks.
+    pub deltas: bool,
+}
+
+/// What `generate` of a model of the host gives while the answer is under way.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[schemars(rename = "ModelDelta")]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum ModelDeltaData {
+    /// More text.
+    Text {
+        /// The text.
+        text: String,
+    },
+    /// More of what it thinks.
+    Reasoning {
+        /// The text.
+        text: String,
+    },
+    /// More of a refusal.
+    Refusal {
+        /// The text.
+        text: String,
+    },
+    /// A call begins.
+    ToolCallStarted {
+        /// Its place among the calls of this answer, from 0.
+        index: u32,
+        /// The tool's name.
+        name: String,
+    },
+    /// More of a call's arguments.
+    ToolCallArguments {
+        /// Its place among the calls of this answer, from 0.
+        index: u32,
+        /// The next piece of the JSON text.
+        json: String,
+    },
+    /// Everything so far is void: the model begins again.
+    Retracted {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A model of the host language: `generate` of an object, given a [`ModelRequestData`].
 ///
-/// It gives a stream of deltas, each an object with a `type`: `text`, `reasoning` and `refusal` with `text`;
-/// `tool_call_started` with `index` and `name`; `tool_call_arguments` with `index` and `json`; `retracted` with
-/// `reason`. The call's own answer is the whole [`ModelAnswer`]; it may come without any delta before it.
+/// It gives a stream of [`ModelDeltaData`]. The call's own answer is the whole [`ModelAnswer`]; it may come without
+/// any delta before it.
 pub struct HostModel<O> {
     name: String,
     capabilities: Capabilities,
@@ -109,13 +167,20 @@ impl<O: Clone + Send + Sync + 'static> Model for HostModel<O> {
             Ok(surroundings) => surroundings,
             Err(error) => return Box::pin(stream::once(async { Err(error) })),
         };
-        let arguments = json!({
-            "messages": request.messages,
-            "tools": request.tools,
-            "output_schema": request.output_schema,
-            "settings": *request.settings,
-            "deltas": request.deltas,
-        });
+        let arguments = ModelRequestData {
+            messages: &request.messages,
+            tools: &request.tools,
+            output_schema: request.output_schema.as_deref(),
+            settings: &request.settings,
+            deltas: request.deltas,
+        };
+        let arguments = match serde_json::to_value(arguments) {
+            Ok(arguments) => arguments,
+            Err(error) => {
+                let error = malformed(Component::Model, "what the model is asked", &error);
+                return Box::pin(stream::once(async { Err(error) }));
+            }
+        };
         let object = self.object.clone();
         let items = surroundings
             .host
@@ -138,7 +203,7 @@ impl<O> HostModel<O> {
         let (what, delta) = match item {
             HostItem::More(value) => (
                 "a delta",
-                serde_json::from_value(value).map(Delta::into_delta),
+                serde_json::from_value(value).map(ModelDeltaData::into_delta),
             ),
             HostItem::Last(value) => ("the answer", answer(value)),
         };
@@ -154,18 +219,7 @@ fn answer(value: Value) -> Result<ModelDelta, serde_json::Error> {
     Ok(ModelDelta::Finished(Box::new(answer)))
 }
 
-#[derive(Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
-enum Delta {
-    Text { text: String },
-    Reasoning { text: String },
-    Refusal { text: String },
-    ToolCallStarted { index: u32, name: String },
-    ToolCallArguments { index: u32, json: String },
-    Retracted { reason: String },
-}
-
-impl Delta {
+impl ModelDeltaData {
     fn into_delta(self) -> ModelDelta {
         match self {
             Self::Text { text } => ModelDelta::Text(text),

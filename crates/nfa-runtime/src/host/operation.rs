@@ -3,14 +3,15 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use nfa_core::ids::{Address, RunId, SessionId, StepPath};
-use nfa_core::ports::{AnchorRecord, AnchorState, RunFilter};
-use nfa_core::runtime::{Beacon, Decision, Erased, Erasure};
+use nfa_core::ports::{AnchorRecord, RunFilter};
+use nfa_core::runtime::{Beacon, Decision, Erasure};
 use nfa_core::{Category, Component, Error};
 use nfa_proof::{Bundle, FieldId, VerifierKey, VerifyPolicy};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::results::{AnchorData, ConsistencyData, ErasedData, LogCheckData, LogExportData};
 use crate::{LogFolder, Runtime};
 
 /// Something that a [`Runtime`] does, by the name of its method. What it gives is JSON, with the members that the
@@ -252,40 +253,22 @@ impl Runtime {
                 let key = self.cut_off_log_key(&agent, &verifier_key, size).await?;
                 to_json(&key)
             }
-            Operation::Consistency { agent, from, to } => {
-                let proof = self.consistency(&agent, from, to).await?;
-                let hashes: Vec<String> = proof.proof.iter().map(|hash| base64(hash)).collect();
-                Ok(json!({
-                    "origin": proof.origin,
-                    "from": proof.from,
-                    "from_root": base64(&proof.from_root),
-                    "to": proof.to,
-                    "to_root": base64(&proof.to_root),
-                    "proof": hashes,
-                }))
-            }
+            Operation::Consistency { agent, from, to } => to_json(&ConsistencyData::from(
+                self.consistency(&agent, from, to).await?,
+            )),
             Operation::CheckLog { agent } => {
-                let check = self.check_log(&agent).await?;
-                Ok(json!({
-                    "origin": check.origin,
-                    "size": check.size,
-                    "checked": check.checked,
-                    "root": base64(&check.root),
-                    "holds": check.holds(),
-                    "damage": check.damage,
-                }))
+                to_json(&LogCheckData::from(self.check_log(&agent).await?))
             }
             Operation::Witnessed { agent } => to_json(&self.witnessed(&agent).await?),
-            Operation::Anchor { agent } => Ok(anchors(&self.anchor(&agent).await?)),
-            Operation::Anchors { agent, above } => Ok(anchors(&self.anchors(&agent, above).await?)),
+            Operation::Anchor { agent } => anchors(&self.anchor(&agent).await?),
+            Operation::Anchors { agent, above } => anchors(&self.anchors(&agent, above).await?),
             Operation::ExportLog { agent, folder } => {
                 let mut files = LogFolder::new(folder);
                 let export = self.export_log(&agent, &mut files).await?;
-                let mut record = to_json(&export)?;
-                if let Value::Object(members) = &mut record {
-                    members.insert("files_written".to_owned(), files.written().into());
-                }
-                Ok(record)
+                to_json(&LogExportData {
+                    export,
+                    files_written: files.written(),
+                })
             }
             Operation::PauseAgent { agent } => to_json(&self.pause_agent(&agent).await?),
             Operation::ResumeAgent { agent } => to_json(&self.resume_agent(&agent).await?),
@@ -296,7 +279,9 @@ impl Runtime {
                 self.heartbeat(&agent, beacon).await?;
                 Ok(Value::Null)
             }
-            Operation::Erase { what } => Ok(erased(&self.erase(what.try_into()?).await?)),
+            Operation::Erase { what } => {
+                to_json(&ErasedData::from(self.erase(what.try_into()?).await?))
+            }
         }
     }
 }
@@ -422,45 +407,9 @@ fn bundle(bundle: &Bundle) -> Result<Value, Error> {
     serde_json::from_slice(&bytes).map_err(|error| malformed(error.to_string()))
 }
 
-fn erased(erased: &Erased) -> Value {
-    let kept_for: Vec<Value> = erased
-        .kept_for
-        .iter()
-        .map(|(run, entry, field)| json!({ "run": run, "entry": entry, "field": field.number() }))
-        .collect();
-    json!({
-        "runs": erased.runs,
-        "keys": erased.keys,
-        "blobs": erased.blobs,
-        "kept_for": kept_for,
-    })
-}
-
-fn anchors(records: &[AnchorRecord]) -> Value {
-    records.iter().map(anchor).collect()
-}
-
-fn anchor(record: &AnchorRecord) -> Value {
-    let (state, ticket) = match &record.state {
-        AnchorState::Pending => ("pending", None),
-        AnchorState::Anchored { ticket } => ("anchored", Some(ticket)),
-        AnchorState::Verified { ticket, .. } => ("verified", Some(ticket)),
-        _ => ("unknown", None),
-    };
-    json!({
-        "log": record.log,
-        "anchor": record.anchor,
-        "size": record.checkpoint.size,
-        "root": base64(&record.checkpoint.root),
-        "state": state,
-        "ticket": ticket,
-        "tries": record.tries,
-        "failure": record.failure,
-    })
-}
-
-fn base64(bytes: &[u8]) -> String {
-    STANDARD.encode(bytes)
+fn anchors(records: &[AnchorRecord]) -> Result<Value, Error> {
+    let records: Vec<AnchorData> = records.iter().map(AnchorData::from).collect();
+    to_json(&records)
 }
 
 fn to_json(value: &impl Serialize) -> Result<Value, Error> {

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use nfa_proof::{
     Checkpoint, Note, ProofError, Sha256, TileError, TileExport, TileSink, TileSource,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::own::OwnLeaves;
@@ -17,7 +18,7 @@ use crate::ports::{CheckpointRecord, Store};
 const PAGE: usize = 16_384;
 
 /// What an export of a log wrote.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct LogExport {
     /// The name that the log's checkpoints carry.

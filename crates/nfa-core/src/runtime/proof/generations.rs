@@ -1,10 +1,11 @@
 //! The keys of a log, one after the other, and from where to where each counts.
 
 use nfa_proof::Signer;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A key of a log, for people who want to check it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LogKey {
     /// The key, as a C2SP verifier key.
     pub verifier_key: String,

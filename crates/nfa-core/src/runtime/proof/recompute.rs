@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use nfa_proof::{Checkpoint, Frontier, HasherKind, Node, Note, ProofError, Sha256};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
@@ -17,7 +18,7 @@ use crate::ids::LogId;
 use crate::ports::{CheckpointRecord, Store};
 
 /// What a recomputation of a whole log found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct LogCheck {
     /// The log.
@@ -46,7 +47,7 @@ impl LogCheck {
 }
 
 /// The first thing that is wrong with a log.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[non_exhaustive]
 pub struct LogDamage {
     /// The stable code.

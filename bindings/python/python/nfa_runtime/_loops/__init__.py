@@ -1,0 +1,1 @@
+"""Event loops that the engine's letters reach."""
