@@ -7,6 +7,7 @@
 )]
 
 mod args;
+mod bindings;
 mod demo;
 mod failure;
 mod generated;

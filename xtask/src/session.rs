@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
+use crate::bindings::Built;
 use crate::failure::Result;
 use crate::model_server::{Log, ModelServer};
 use crate::provision::Cache;
@@ -19,6 +20,7 @@ pub(crate) struct Session {
     verifier: OnceCell<Result<PathBuf>>,
     bindings: OnceCell<Result<Environment>>,
     node: OnceCell<Result<Node>>,
+    built: OnceCell<Result<Built>>,
 }
 
 impl Session {
@@ -29,6 +31,7 @@ impl Session {
             verifier: OnceCell::new(),
             bindings: OnceCell::new(),
             node: OnceCell::new(),
+            built: OnceCell::new(),
         }
     }
 
@@ -56,6 +59,14 @@ impl Session {
     pub(crate) fn bindings(&self) -> Result<&Environment> {
         self.bindings
             .get_or_init(|| Environment::get(&self.cache, &BINDINGS))
+            .as_ref()
+            .map_err(Clone::clone)
+    }
+
+    /// What cargo builds of the packages of other languages.
+    pub(crate) fn built(&self) -> Result<&Built> {
+        self.built
+            .get_or_init(Built::get)
             .as_ref()
             .map_err(Clone::clone)
     }

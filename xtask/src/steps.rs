@@ -6,7 +6,10 @@ mod check;
 mod deny;
 mod examples;
 mod fuzz;
+mod languages;
 mod lean;
+mod node;
+mod python;
 mod tests;
 
 use std::process::ExitCode;
@@ -27,7 +30,7 @@ pub(crate) struct Step {
 }
 
 /// Everything that must hold.
-pub(crate) const TEST: [Step; 10] = [
+pub(crate) const TEST: [Step; 13] = [
     Step {
         name: "model",
         about: "fetch and serve a real model",
@@ -57,6 +60,21 @@ pub(crate) const TEST: [Step; 10] = [
         name: "examples",
         about: "every program under examples/",
         run: examples::run,
+    },
+    Step {
+        name: "python",
+        about: "the Python package: its tests, mypy, stubtest, pyright",
+        run: python::run,
+    },
+    Step {
+        name: "node",
+        about: "the Node package: its tests on Node 20, 22 and 24, publint, attw",
+        run: node::run,
+    },
+    Step {
+        name: "languages",
+        about: "runs that go from Python to Node to the command line, and crashes in each",
+        run: languages::run,
     },
     Step {
         name: "lean-store",

@@ -15,11 +15,20 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Adds what a line of output says, if it is a summary of cargo test or nextest.
+    /// Adds what a line of output says, if it is a summary of cargo test, nextest, pytest or Node.
     pub(crate) fn read(&mut self, line: &str) {
         let line = line.trim_start();
+        // Node has a line for each of them.
+        if let Some(rest) = line.strip_prefix("ℹ ") {
+            let Some((what, count)) = rest.split_once(' ') else {
+                return;
+            };
+            self.add(count.parse().unwrap_or(0), what);
+            return;
+        }
+        let is_pytest = line.starts_with("====") && line.contains(" in ");
         let is_summary = line.starts_with("test result:") || line.starts_with("Summary [");
-        if !is_summary {
+        if !is_summary && !is_pytest {
             return;
         }
         let words: Vec<&str> = line
@@ -31,12 +40,16 @@ impl Tally {
             let Ok(count) = count.parse::<u64>() else {
                 continue;
             };
-            match *what {
-                "passed" => self.passed += count,
-                "failed" | "timed" => self.failed += count,
-                "skipped" | "ignored" => self.skipped += count,
-                _ => {}
-            }
+            self.add(count, what);
+        }
+    }
+
+    fn add(&mut self, count: u64, what: &str) {
+        match what {
+            "passed" | "pass" => self.passed += count,
+            "failed" | "timed" | "fail" | "error" | "errors" | "cancelled" => self.failed += count,
+            "skipped" | "ignored" | "todo" => self.skipped += count,
+            _ => {}
         }
     }
 
@@ -198,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn both_runners_are_understood() {
+    fn all_runners_are_understood() {
         assert_eq!(
             read(&[
                 "running 3 tests",
@@ -220,6 +233,28 @@ mod tests {
                 passed: 9,
                 failed: 3,
                 skipped: 2
+            }
+        );
+    }
+
+    #[test]
+    fn those_of_other_languages_too() {
+        assert_eq!(
+            read(&[
+                "collected 12 items",
+                "============ 1 failed, 9 passed, 2 skipped, 1 error in 0.52s ============",
+                "ℹ tests 7",
+                "ℹ suites 0",
+                "ℹ pass 5",
+                "ℹ fail 1",
+                "ℹ cancelled 0",
+                "ℹ skipped 1",
+                "ℹ duration_ms 1041.2",
+            ]),
+            Tally {
+                passed: 14,
+                failed: 3,
+                skipped: 3
             }
         );
     }

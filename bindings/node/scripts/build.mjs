@@ -1,6 +1,8 @@
 // Builds the package into `dist`: TypeScript by tsc, the ESM entry around it, and the addon by cargo.
 //
-//   node scripts/build.mjs [--release] [--features LIST] [--no-native] [--no-ts]
+//   node scripts/build.mjs [--release] [--features LIST] [--library FILE] [--no-native] [--no-ts]
+//
+// `--library` names an addon that cargo has built already.
 
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -17,13 +19,14 @@ const { values } = parseArgs({
   options: {
     release: { type: "boolean", default: false },
     features: { type: "string" },
+    library: { type: "string" },
     "no-native": { type: "boolean", default: false },
     "no-ts": { type: "boolean", default: false },
   },
 });
 
 if (!values["no-ts"]) buildTypeScript();
-if (!values["no-native"]) buildAddon();
+if (!values["no-native"]) place(values.library ?? buildAddon());
 
 function buildTypeScript() {
   execFileSync(process.execPath, [require.resolve("typescript/bin/tsc"), "-p", root], { stdio: "inherit" });
@@ -49,6 +52,10 @@ function buildAddon() {
     .find((message) => message.target.name === "nfa_node");
   const library = artifact?.filenames.find((name) => /\.(so|dylib|dll)$/.test(name));
   if (library === undefined) throw new Error("cargo told of no library of nfa-node");
+  return library;
+}
+
+function place(library) {
   mkdirSync(dist, { recursive: true });
   const file = join(dist, `nfa-runtime.${suffix()}.node`);
   // Beside and then over it: a process that has the old file mapped keeps it.

@@ -65,7 +65,9 @@ impl Node {
             return;
         };
         let rest = std::env::var_os("PATH").unwrap_or_default();
-        let folders = [folder.to_owned()].into_iter().chain(std::env::split_paths(&rest));
+        let folders = [folder.to_owned()]
+            .into_iter()
+            .chain(std::env::split_paths(&rest));
         if let Ok(path) = std::env::join_paths(folders) {
             command.env("PATH", path);
         }
@@ -144,7 +146,9 @@ pub(crate) fn tools(cache: &Cache, node: &Node, manifest: &Path) -> Result<PathB
     let (package, lock) = (read("package.json")?, read("package-lock.json")?);
     let mut key = DefaultHasher::new();
     lock.hash(&mut key);
-    let folder = cache.folder("node")?.join(format!("tools-{:016x}", key.finish()));
+    let folder = cache
+        .folder("node")?
+        .join(format!("tools-{:016x}", key.finish()));
     if !folder.join("node_modules").join(STAMP).is_file() {
         let write = |name: &str, text: &str| {
             let path = folder.join(name);

@@ -1,0 +1,41 @@
+//! Runs that go from language to language, and processes of each language killed at random.
+
+use std::process::Command;
+
+use crate::failure::Result;
+use crate::session::Session;
+use crate::summary::Outcome;
+use crate::{bindings, process, workspace};
+
+/// How often the crash test kills.
+const ROUNDS: &str = "10";
+
+pub(super) fn run(session: &Session) -> Outcome {
+    match all(session) {
+        Ok(()) => Outcome::ok(format!("relay, and {ROUNDS} kills a language")),
+        Err(failure) => failure.into(),
+    }
+}
+
+fn all(session: &Session) -> Result<()> {
+    let python = session.bindings()?.python();
+    let built = session.built()?;
+    let package = bindings::python(built)?;
+    let (node, folder) = bindings::node(session, built)?;
+    let tests = workspace::root().join("tests/languages");
+    for test in ["relay.py", "crash.py"] {
+        let mut command = Command::new(&python);
+        command
+            .arg(tests.join(test))
+            .env("PYTHONPATH", &package)
+            .env("NFA_PYTHON", &python)
+            .env("NFA_NODE", &node.program)
+            .env("NFA_NODE_PACKAGE", &folder)
+            .env("NFA_TARGET", &built.folder);
+        if std::env::var_os("NFA_CRASH_ROUNDS").is_none() {
+            command.env("NFA_CRASH_ROUNDS", ROUNDS);
+        }
+        process::tee(&mut command, None, |_| ())?;
+    }
+    Ok(())
+}
