@@ -8,6 +8,7 @@ Commands of the project.
   cargo xtask demo                        run the main job on a real model
   cargo xtask test [--only STEP]… [--list]   run every test; installs what it needs
   cargo xtask check [--only STEP]… [--list]  format, clippy, docs, dependencies: quick
+  cargo xtask format                      write every source as the formatters want it
   cargo xtask generate                    write what the bindings take over from the Rust sources
   cargo xtask bench [ARGS]…               measure and print the tables
   cargo xtask crash [--rounds N]          kill and resume for longer (default 1000)
@@ -31,6 +32,7 @@ pub(crate) enum Command {
     Demo,
     Test(Selection),
     Check(Selection),
+    Format,
     Generate,
     Bench { arguments: Vec<String> },
     Crash { rounds: u32 },
@@ -56,6 +58,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command> {
     };
     match name.as_str() {
         "demo" => none(name, rest, Command::Demo),
+        "format" => none(name, rest, Command::Format),
         "generate" => none(name, rest, Command::Generate),
         "provision" => none(name, rest, Command::Provision),
         "verifier-page" => none(name, rest, Command::VerifierPage),
@@ -194,6 +197,7 @@ mod tests {
             "demo",
             "test",
             "check",
+            "format",
             "generate",
             "bench",
             "crash",
