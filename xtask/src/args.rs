@@ -11,6 +11,7 @@ Commands of the project.
   cargo xtask format                      write every source as the formatters want it
   cargo xtask generate                    write what the bindings take over from the Rust sources
   cargo xtask bench [ARGS]…               measure and print the tables
+  cargo xtask bench languages [ARGS]…     the same in Python and Node, beside other SDKs
   cargo xtask crash [--rounds N]          kill and resume for longer (default 1000)
   cargo xtask model-server [--port N]     serve the small model on 127.0.0.1
   cargo xtask provision                   fetch what demo and test need, and stop

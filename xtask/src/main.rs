@@ -66,8 +66,15 @@ fn execute(command: Command) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Measures the parts that are named, or all but the peers, which are not ours to build every time.
+/// Measures the parts that are named, or all but the peers, which are not ours to build every time, and the
+/// languages, which are a bench of their own.
 fn bench(arguments: &[String]) -> Result<()> {
+    if let Some((LANGUAGES, rest)) = arguments
+        .split_first()
+        .map(|(first, rest)| (first.as_str(), rest))
+    {
+        return bench_languages(rest);
+    }
     say("building with optimisations; the first time takes some minutes");
     let named = |part: &str| arguments.iter().any(|word| word == part);
     let is_part = |word: &&String| !word.starts_with('-');
@@ -97,6 +104,16 @@ fn bench(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// Agents in Python and Node beside their peers; everything after the word goes to the bench's own program.
+fn bench_languages(arguments: &[String]) -> Result<()> {
+    let named = std::env::var_os("PYTHON").filter(|python| !python.is_empty());
+    let mut python = std::process::Command::new(named.unwrap_or_else(|| "python3".into()));
+    python.arg(workspace::root().join("benches/languages/bench.py"));
+    process::run(python.args(arguments))
+}
+
+/// The benchmarks of the bindings.
+const LANGUAGES: &str = "languages";
 /// The part of the benchmarks that looks into `nfa-models`.
 const WIRE: &str = "wire";
 /// The part that reads the same streams by other crates.

@@ -67,6 +67,7 @@ impl Runtime {
             runtime: self,
             out: String::new(),
             runs: 0,
+            subjects: Vec::new(),
         };
         // Depth first: a run's own runs stand behind it, in the order of their steps.
         let mut waiting = vec![(self.run_record(run).await?, None)];
@@ -87,6 +88,8 @@ struct Writer<'a> {
     out: String,
     /// How many runs have their number.
     runs: u64,
+    /// Whose content the runs hold, and how that is written: a run of its own has a number in place of its id.
+    subjects: Vec<(Subject, String)>,
 }
 
 impl Writer<'_> {
@@ -100,7 +103,8 @@ impl Writer<'_> {
         let number = self.runs;
         let entries = read_journal(&self.runtime.shared, record.run).await?;
         let entries = in_canonical_order(&entries);
-        self.line(&head(number, record, parent.as_ref()))?;
+        let subject = self.subject(number, record);
+        self.line(&head(number, record, &subject, parent.as_ref()))?;
         let mut facts = Vec::with_capacity(entries.len());
         let mut named = BTreeSet::new();
         for entry in &entries {
@@ -134,6 +138,21 @@ impl Writer<'_> {
             }
         }
         Ok(started)
+    }
+
+    fn subject(&mut self, number: u64, record: &RunRecord) -> String {
+        let mut known = self.subjects.iter();
+        if let Some((_, written)) = known.find(|(subject, _)| *subject == record.subject) {
+            return written.clone();
+        }
+        let written = if record.subject == Subject::run(record.run) {
+            format!("run:{number}")
+        } else {
+            record.subject.as_str().to_owned()
+        };
+        self.subjects
+            .push((record.subject.clone(), written.clone()));
+        written
     }
 
     /// Opens content; what is erased is told of as that.
@@ -180,16 +199,7 @@ fn not_json(error: serde_json::Error) -> Error {
 }
 
 /// What the store says of the run as a whole.
-fn head(number: u64, record: &RunRecord, parent: Option<&(u64, StepPath)>) -> Value {
-    let subject = if record.subject == Subject::run(record.run) {
-        format!("run:{number}")
-    } else {
-        match parent {
-            // A run inside another one's; its subject is named by an id then, or said there already.
-            Some(_) => "parent".to_owned(),
-            None => record.subject.as_str().to_owned(),
-        }
-    };
+fn head(number: u64, record: &RunRecord, subject: &str, parent: Option<&(u64, StepPath)>) -> Value {
     let mut head = json!({
         "run": number,
         "agent": record.agent,

@@ -1,10 +1,10 @@
 //! The fake LLM server as a process of its own, for benchmarks and for trying a client by hand.
 //!
-//! `fake-llm [one | tools:N | stream:N] [--script FILE] [--port P] [--judge] [--until-eof]` prints its base URL and
-//! serves until it is killed: one turn of text, N rounds of the tool `add` before the text, or N chunks of
-//! text; or the turns of a scenario's file, or of a file that is a list of them. It runs on one thread, and
-//! neither judges nor keeps requests unless `--judge` is given. With `--until-eof` it ends when its standard input does:
-//! with the process that started it.
+//! `fake-llm [one | tools:N | stream:N | echo:N] [--script FILE] [--port P] [--judge] [--until-eof]` prints its
+//! base URL and serves until it is killed: one turn of text, N rounds of the tool `add` before the text, N chunks
+//! of text, or `answer to` and what the last message said, N characters of it; or the turns of a scenario's file,
+//! or of a file that is a list of them. It runs on one thread, and neither judges nor keeps requests unless
+//! `--judge` is given. With `--until-eof` it ends when its standard input does: with the process that started it.
 
 #![deny(missing_docs)]
 
@@ -12,7 +12,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use nfa_testkit::scenario::ScriptedTurn;
-use nfa_testkit::server::{FakeServer, Reply, Script};
+use nfa_testkit::server::{FakeServer, Reply, Request, Script};
 use serde_json::Value;
 use tokio::io::AsyncReadExt as _;
 
@@ -103,6 +103,31 @@ fn script_of(mode: &str) -> Result<Script, String> {
         Some(("stream", chunks)) => Ok(Script::always(
             Reply::text("word ".repeat(count(chunks)?)).in_chunks_of(5),
         )),
-        _ => Err(format!("expected one, tools:N or stream:N, found `{mode}`")),
+        Some(("echo", characters)) => {
+            let characters = count(characters)?;
+            Ok(Script::from_fn(move |request| echo(request, characters)))
+        }
+        _ => Err(format!(
+            "expected one, tools:N, stream:N or echo:N, found `{mode}`"
+        )),
     }
+}
+
+/// An answer of its own for every question of Chat Completions: what is said twice may be kept once.
+fn echo(request: &Request, characters: usize) -> Reply {
+    let body = request.json();
+    let last = body
+        .get("messages")
+        .and_then(|messages| messages.as_array()?.last());
+    let content = last.and_then(|message| message.get("content"));
+    let said = match content {
+        Some(Value::String(text)) => text.clone(),
+        Some(Value::Array(parts)) => parts
+            .iter()
+            .filter_map(|part| part.get("text")?.as_str())
+            .collect(),
+        _ => String::new(),
+    };
+    let answer = format!("answer to {said}");
+    Reply::text(answer.chars().take(characters).collect::<String>())
 }

@@ -16,6 +16,10 @@ pub struct ScriptedTurn {
     pub sees: Vec<String>,
     /// Texts that it must not hold.
     pub blind: Vec<String>,
+    /// How many results of tools the request must hold.
+    pub results: Option<usize>,
+    /// Whether it answers any number of requests, in any number of conversations.
+    pub again: bool,
     /// What the model thinks.
     pub reasoning: Option<String>,
     /// What it says.
@@ -64,9 +68,10 @@ pub struct ScriptedError {
 }
 
 impl ScriptedTurn {
-    fn fits(&self, request: &Value) -> bool {
-        self.sees.iter().all(|text| holds(request, text))
-            && !self.blind.iter().any(|text| holds(request, text))
+    fn fits(&self, body: &Value, results: usize) -> bool {
+        self.results.is_none_or(|wanted| wanted == results)
+            && self.sees.iter().all(|text| holds(body, text))
+            && !self.blind.iter().any(|text| holds(body, text))
     }
 
     /// The reply, with ids that no other turn of the script has.
@@ -129,17 +134,18 @@ impl Script {
     /// let script = Script::turns(turns);
     /// ```
     pub fn turns(turns: Vec<ScriptedTurn>) -> Self {
-        let left: Vec<_> = turns.into_iter().map(Some).collect();
-        let left = std::sync::Mutex::new(left);
+        let numbered: Vec<_> = turns.into_iter().enumerate().collect();
+        let left = std::sync::Mutex::new(numbered);
         Self::from_fn(move |request: &Request| {
-            let body = request.json();
+            let (body, results) = (request.json(), request.tool_results());
             let mut left = lock(&left);
-            let fitting = left.iter_mut().enumerate().find(|(_, turn)| {
-                turn.as_ref()
-                    .is_some_and(|turn: &ScriptedTurn| turn.fits(&body))
-            });
-            match fitting.and_then(|(number, turn)| Some((number, turn.take()?))) {
-                Some((number, turn)) => turn.reply(number),
+            let place = left.iter().position(|(_, turn)| turn.fits(&body, results));
+            match place.and_then(|place| Some((place, left.get(place)?))) {
+                Some((_, (number, turn))) if turn.again => turn.reply(*number),
+                Some((place, _)) => {
+                    let (number, turn) = left.remove(place);
+                    turn.reply(number)
+                }
                 None => {
                     let message = format!("no turn that is left fits request {}", request.number());
                     Reply::error(400, "script_exhausted", &message)
@@ -163,8 +169,14 @@ mod tests {
             blind: blind.iter().map(ToString::to_string).collect(),
             ..ScriptedTurn::default()
         };
-        assert!(turn(&["one two"], &["three"]).fits(&body));
-        assert!(!turn(&["one two", "three"], &[]).fits(&body));
-        assert!(!turn(&[], &["one two"]).fits(&body));
+        assert!(turn(&["one two"], &["three"]).fits(&body, 0));
+        assert!(!turn(&["one two", "three"], &[]).fits(&body, 0));
+        assert!(!turn(&[], &["one two"]).fits(&body, 0));
+        let counting = ScriptedTurn {
+            results: Some(2),
+            ..ScriptedTurn::default()
+        };
+        assert!(counting.fits(&body, 2));
+        assert!(!counting.fits(&body, 1));
     }
 }

@@ -94,7 +94,10 @@ fn join(last: &mut Value, event: &Value) -> bool {
     if !same {
         return false;
     }
-    let more = event.get(joined).and_then(Value::as_str).unwrap_or_default();
+    let more = event
+        .get(joined)
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     if let Some(last) = last.as_object_mut() {
         let said = last.entry(joined).or_insert_with(|| "".into());
         let whole = [said.as_str().unwrap_or_default(), more].concat();
@@ -111,9 +114,7 @@ mod tests {
 
     #[test]
     fn deltas_are_joined_however_they_were_cut() {
-        let text = |attempt: u32, text: &str| {
-            json!({"type": "text_delta", "step": "1", "attempt": attempt, "text": text})
-        };
+        let text = |attempt: u32, text: &str| json!({"type": "text_delta", "step": "1", "attempt": attempt, "text": text});
         let call = |index: u32, name: Option<&str>, arguments: &str| {
             let mut delta =
                 json!({"type": "tool_call_delta", "step": "1", "attempt": 1, "index": index});
@@ -157,7 +158,9 @@ mod tests {
         told.take(entry(
             json!({"type": "step_started", "step": "1", "seq": 1}),
         ));
-        told.take(entry(json!({"type": "handed_over", "frame": "2", "to": "b"})));
+        told.take(entry(
+            json!({"type": "handed_over", "frame": "2", "to": "b"}),
+        ));
         told.take(json!({"type": "finished", "outcome": {
             "run": "00", "status": "failed", "text": "", "error": {"code": "x", "message": "y"},
         }}));
