@@ -49,7 +49,9 @@ impl Event {
     fn __repr__(slf: &Bound<'_, Self>) -> PyResult<String> {
         let class = slf.get_type().name()?;
         let mut text = format!("{class}(");
-        let names = slf.get_type().getattr("__match_args__")?;
+        let Ok(names) = slf.get_type().getattr("__match_args__") else {
+            return Ok(format!("{class}({})", slf.get().value()?));
+        };
         for (at, name) in names.cast::<PyTuple>()?.iter().enumerate() {
             let name = name.cast::<PyString>()?;
             let held = slf.getattr(name)?.repr()?;
@@ -64,11 +66,6 @@ impl Event {
         let py = slf.py();
         let from_dict = py.get_type::<Self>().getattr("from_dict")?;
         Ok((from_dict, (slf.get().to_dict(py)?,)))
-    }
-
-    #[classattr]
-    fn __match_args__() -> (&'static str,) {
-        ("type",)
     }
 }
 

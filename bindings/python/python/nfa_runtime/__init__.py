@@ -20,9 +20,10 @@ step is paid for twice, and every turn is a leaf of a signed Merkle log::
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ._native import __version__ as __version__
     from .agent import Agent as Agent
     from .agent import AgentTool as AgentTool
@@ -129,7 +130,61 @@ _WHERE = {
 }
 _MODULES = {name: module for module, names in _WHERE.items() for name in names}
 
-__all__ = sorted(name for name in _MODULES if name != "__version__")
+__all__ = [  # noqa: F822, RUF100
+    "Agent",
+    "AgentPausedError",
+    "AgentTool",
+    "Ask",
+    "Asked",
+    "AuthenticationError",
+    "ConfigurationError",
+    "ConflictError",
+    "ContextLengthError",
+    "Done",
+    "Embedder",
+    "Entry",
+    "Event",
+    "FatalToolError",
+    "Finished",
+    "FunctionModel",
+    "InputError",
+    "InternalError",
+    "LeaseHeldError",
+    "Model",
+    "ModelAnswer",
+    "ModelRequest",
+    "ModelTimeoutError",
+    "NfaError",
+    "NotDone",
+    "NotRegisteredError",
+    "Outcome",
+    "OutputInvalidError",
+    "OutputMismatchError",
+    "ProgramMismatchError",
+    "RateLimitError",
+    "ReasoningDelta",
+    "Receipt",
+    "Retracted",
+    "Run",
+    "RunCancelledError",
+    "RunUnknownError",
+    "Runtime",
+    "ScriptedModel",
+    "SessionBusyError",
+    "SyncRun",
+    "SyncRuntime",
+    "TextDelta",
+    "Tool",
+    "ToolCallDelta",
+    "ToolContext",
+    "ToolError",
+    "ToolFailedError",
+    "ToolFinished",
+    "ToolStarted",
+    "TransientError",
+    "tool",
+    "verify",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,8 +9,6 @@ from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
-from _asyncio import _get_running_loop
-
 from . import _process
 from .errors import invalid
 
@@ -143,7 +141,8 @@ def words_of(error: BaseException) -> str:
 
 def current() -> Host:
     """Who serves the event loop that runs here."""
-    loop = _get_running_loop()
+    asyncio = sys.modules.get("asyncio")
+    loop = None if asyncio is None else asyncio._get_running_loop()
     if loop is not None:
         held = getattr(_local, "held", None)
         if held is not None and held[0] is loop:

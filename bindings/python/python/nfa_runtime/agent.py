@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast, overload
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 DepsT = TypeVar("DepsT")
 OutT = TypeVar("OutT")
 OutT2 = TypeVar("OutT2")
+DepsT2 = TypeVar("DepsT2")
 
 
 class AgentTool:
@@ -84,7 +84,7 @@ class Agent(Generic[DepsT, OutT]):
 
     @overload
     def __init__(
-        self: Agent[DepsT, str],
+        self: Agent[DepsT2, str],
         name: str,
         model: str | ModelSpec | Model,
         *,
@@ -93,7 +93,7 @@ class Agent(Generic[DepsT, OutT]):
         tools: Iterable[Any] = ...,
         handoffs: Iterable[Agent[Any, Any] | str] = ...,
         output: None = ...,
-        deps_type: type[DepsT],
+        deps_type: type[DepsT2],
         limits: LimitsInput | None = ...,
         settings: ModelSettings | None = ...,
         base_url: str | None = ...,
@@ -105,7 +105,7 @@ class Agent(Generic[DepsT, OutT]):
 
     @overload
     def __init__(
-        self: Agent[DepsT, OutT2],
+        self: Agent[DepsT2, OutT2],
         name: str,
         model: str | ModelSpec | Model,
         *,
@@ -114,7 +114,7 @@ class Agent(Generic[DepsT, OutT]):
         tools: Iterable[Any] = ...,
         handoffs: Iterable[Agent[Any, Any] | str] = ...,
         output: type[OutT2],
-        deps_type: type[DepsT],
+        deps_type: type[DepsT2],
         limits: LimitsInput | None = ...,
         settings: ModelSettings | None = ...,
         base_url: str | None = ...,
@@ -234,6 +234,8 @@ class Agent(Generic[DepsT, OutT]):
             models: models of your own that the spec names.
             output: the type of the final answer; the spec's own schema stays as it is.
         """
+        import json
+
         data: dict[str, Any] = json.loads(spec) if isinstance(spec, str) else dict(spec)
         agent = cls.__new__(cls)
         agent.name = str(data.get("name", ""))
@@ -271,6 +273,8 @@ class Agent(Generic[DepsT, OutT]):
     @property
     def program(self) -> Mapping[str, Any]:
         """Everything that the hash is of: all agents and tools that a run can reach, normalised."""
+        import json
+
         program: Mapping[str, Any] = json.loads(self.native().canonical)
         return program
 
@@ -291,13 +295,11 @@ class Agent(Generic[DepsT, OutT]):
             for agent in agents:
                 tools.update((id(one), one) for one in agent._tools)
                 models.update(agent._objects)
-            from .models import served
-
             native = self._native = NativeAgent(
                 self._spec,
                 [agent._spec for agent in agents if agent is not self],
                 [(one.spec, one, one.reconciles) for one in tools.values()],
-                [(name, *served(model)) for name, model in models.items()],
+                [(name, *_served(model)) for name, model in models.items()],
             )
         return native
 
@@ -387,6 +389,12 @@ class Agent(Generic[DepsT, OutT]):
 
     def __repr__(self) -> str:
         return f"Agent({self.name!r})"
+
+
+def _served(model: Any) -> tuple[dict[str, Any], Any]:
+    from .models import served
+
+    return served(model)
 
 
 def _output(agent: str, output: Any) -> tuple[Any, Callable[[Any], Any] | None]:

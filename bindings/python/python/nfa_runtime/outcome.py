@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from .errors import NfaError, error_class, make
@@ -36,6 +35,8 @@ class Ask:
     @property
     def parsed(self) -> Any:
         """Its arguments."""
+        import json
+
         return json.loads(self.arguments or "{}")
 
     def __repr__(self) -> str:
@@ -169,7 +170,7 @@ class Outcome(Generic[OutT_co]):
 
     def to_dict(self) -> Mapping[str, Any]:
         """The same as JSON."""
-        return self._raw.to_dict()
+        return cast("Mapping[str, Any]", self._raw.to_dict())
 
     def _why(self) -> NfaError:
         error = self._raw.error

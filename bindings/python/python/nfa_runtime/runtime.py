@@ -26,8 +26,8 @@ if TYPE_CHECKING:
         LogExport,
         LogInfo,
         LogKey,
-        MessageInput,
-        PartInput,
+        Message,
+        Part,
         RunRecord,
         RunStatus,
     )
@@ -52,7 +52,7 @@ class _BoundRunSync(Protocol):
     def __call__(
         self,
         agent: Agent[DepsT, OutT],
-        input: str | MessageInput | Sequence[PartInput],
+        input: str | Message | Sequence[Part],
         *,
         session: str | None = None,
         user: str | None = None,
@@ -194,7 +194,7 @@ class Runtime:
     def run(
         self,
         agent: Agent[DepsT, OutT],
-        input: str | MessageInput | Sequence[PartInput],
+        input: str | Message | Sequence[Part],
         *,
         session: str | None = None,
         user: str | None = None,
@@ -309,11 +309,19 @@ class Runtime:
         *,
         session: str | None = None,
         statuses: Sequence[RunStatus] = (),
+        unowned: bool = False,
         limit: int | None = None,
-        **more: Any,
     ) -> list[RunRecord]:
-        """Runs that match, newest first."""
-        given = {"session": session, "statuses": list(statuses) or None, "limit": limit, **more}
+        """Runs that match, newest first.
+
+        Args:
+            session: of this session only.
+            statuses: in one of these states.
+            unowned: that no process drives.
+            limit: at most so many.
+        """
+        given: dict[str, Any] = {"session": session, "limit": limit}
+        given |= {"statuses": list(statuses) or None, "unowned": unowned or None}
         wanted = {name: value for name, value in given.items() if value is not None}
         return cast("list[RunRecord]", await self._perform("runs", filter=wanted))
 

@@ -16,7 +16,7 @@ from .runtime import Runtime
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from ._generated.types import Limit, LimitsInput, MessageInput, OutcomeStatus, PartInput, Usage
+    from ._generated.types import Limit, LimitsInput, Message, OutcomeStatus, Part, Usage
     from ._native import Event
     from .outcome import Ask, Receipt
 
@@ -173,7 +173,7 @@ class SyncRuntime:
     def run(
         self,
         agent: Agent[DepsT, OutT],
-        input: str | MessageInput | Sequence[PartInput],
+        input: str | Message | Sequence[Part],
         *,
         session: str | None = None,
         user: str | None = None,

@@ -44,7 +44,7 @@ class Tool(Generic[P, R]):
         _locals: dict[str, Any] | None = None,
     ) -> None:
         self.function = function
-        self.name: str = name or getattr(function, "__name__", type(function).__name__)
+        self.name: str = name or str(getattr(function, "__name__", type(function).__name__))
         self.is_async = _is_async(function)
         self._signature: Signature | None = None
         self._reconcile = reconcile

@@ -8,7 +8,6 @@ from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any
 
-import outcome
 import trio
 from trio.lowlevel import RunVar
 
@@ -20,23 +19,25 @@ _here: RunVar[TrioHost] = RunVar("nfa_runtime_host")
 class TrioPending(Pending):
     """An event, and what came with it."""
 
-    __slots__ = ("event", "result")
+    __slots__ = ("error", "event", "value")
 
     def __init__(self) -> None:
         self.event = trio.Event()
-        self.result: outcome.Outcome[Any] | None = None
+        self.value: Any = None
+        self.error: BaseException | None = None
 
     def settle(self, good: bool, value: Any) -> None:
-        self.result = outcome.Value(value) if good else outcome.Error(value)
+        if good:
+            self.value = value
+        else:
+            self.error = value
         self.event.set()
 
     async def wait(self) -> Any:
         await self.event.wait()
-        assert self.result is not None
-        # A copy, since a result may be unwrapped once only.
-        if isinstance(self.result, outcome.Value):
-            return self.result.value
-        raise self.result.error
+        if self.error is not None:
+            raise self.error
+        return self.value
 
 
 class TrioGate(Gate):

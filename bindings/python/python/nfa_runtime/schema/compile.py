@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import collections.abc
-import enum
 import inspect
-import pathlib
 import types
 import typing
 from typing import Any, ForwardRef, Literal, TypeVar, Union, get_args, get_origin
@@ -13,7 +11,7 @@ from typing import Any, ForwardRef, Literal, TypeVar, Union, get_args, get_origi
 from .encode import encode
 from .metadata import needs_pydantic, notes_of
 from .objects import dataclass_shape, is_pydantic, named_tuple_shape, pydantic_shape, typed_dict_shape
-from .scalars import SCALARS
+from .scalars import PLAIN, scalar
 from .shape import Decoder, Json, Mismatch, Shape, annotate, field_of
 
 _UNION_TYPES: tuple[Any, ...] = (Union, types.UnionType)
@@ -44,9 +42,9 @@ class Compiler:
 
     def compile(self, hint: Any) -> Shape:
         """The shape of `hint`."""
-        scalar = SCALARS.get(hint) if isinstance(hint, collections.abc.Hashable) else None
-        if scalar is not None:
-            return scalar
+        plain = scalar(hint)
+        if plain is not None:
+            return plain
         origin = get_origin(hint)
         if origin is typing.Annotated:
             return self._annotated(hint)
@@ -88,7 +86,7 @@ class Compiler:
         arguments = get_args(hint)
         if is_pydantic(kind):
             return pydantic_shape(self, hint)
-        if issubclass(kind, enum.Enum):
+        if hasattr(kind, "_member_map_") and hasattr(kind, "__members__"):
             return _enum(kind)
         if typing.is_typeddict(kind):
             return self.named(hint, kind, typed_dict_shape)
@@ -98,7 +96,7 @@ class Compiler:
             return self._tuple(arguments)
         if hasattr(kind, "__dataclass_fields__"):
             return self.named(hint, kind, dataclass_shape)
-        if issubclass(kind, (set, frozenset, collections.abc.Set)):
+        if kind in (collections.abc.Set, collections.abc.MutableSet) or issubclass(kind, (set, frozenset)):
             return self._list(arguments, frozenset if issubclass(kind, frozenset) else set, unique=True)
         if kind in (collections.abc.Mapping, collections.abc.MutableMapping) or issubclass(kind, dict):
             return self._dict(arguments)
@@ -106,11 +104,11 @@ class Compiler:
             return self._list(arguments, None)
         if issubclass(kind, collections.deque):
             return self._list(arguments, collections.deque)
-        if issubclass(kind, pathlib.PurePath):
-            return Shape({"type": "string"}, pathlib.Path)
-        for base, shape in SCALARS.items():
-            if isinstance(base, type) and issubclass(kind, base) and base in (str, int, float):
-                return Shape(shape.schema, kind)
+        if hasattr(kind, "__fspath__") and hasattr(kind, "parts"):
+            return Shape({"type": "string"}, kind)
+        for base in (str, int, float):
+            if issubclass(kind, base):
+                return Shape(PLAIN[base].schema, kind)
         raise UnsupportedHint(
             f"{getattr(kind, '__qualname__', kind)} has no JSON Schema: "
             "use a dataclass, a TypedDict, a NamedTuple or a pydantic model"
@@ -262,7 +260,7 @@ def _literal(values: tuple[Any, ...]) -> Shape:
     return Shape(schema, read)
 
 
-def _enum(kind: type[enum.Enum]) -> Shape:
+def _enum(kind: Any) -> Shape:
     members = list(kind)
     schema = _literal(tuple(member.value for member in members)).schema
     by_value = [(encode(member.value), member) for member in members]

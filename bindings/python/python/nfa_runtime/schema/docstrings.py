@@ -8,15 +8,14 @@ from __future__ import annotations
 import inspect
 import re
 
-_GOOGLE = re.compile(r"^(args|arguments|parameters|params)\s*:\s*$", re.IGNORECASE)
-_GOOGLE_OTHER = re.compile(
-    r"^(returns?|yields?|raises?|examples?|notes?|attributes|warnings?|see also|references|todo)\s*:\s*$",
-    re.IGNORECASE,
+_GOOGLE = r"(?i)^(args|arguments|parameters|params)\s*:\s*$"
+_GOOGLE_OTHER = (
+    r"(?i)^(returns?|yields?|raises?|examples?|notes?|attributes|warnings?|see also|references|todo)\s*:\s*$"
 )
-_GOOGLE_ITEM = re.compile(r"^\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)$")
-_NUMPY_ITEM = re.compile(r"^\*{0,2}(\w+(?:\s*,\s*\*{0,2}\w+)*)\s*(?::.*)?$")
-_SPHINX = re.compile(r"^:(?:param|parameter|arg|argument|key|keyword)\s+(?:[^:]*\s)?\*{0,2}(\w+)\s*:\s*(.*)$")
-_SPHINX_OTHER = re.compile(r"^:\w+(?:\s+[^:]*)?:")
+_GOOGLE_ITEM = r"^\*{0,2}(\w+)\s*(?:\([^)]*\))?\s*:\s*(.*)$"
+_NUMPY_ITEM = r"^\*{0,2}(\w+(?:\s*,\s*\*{0,2}\w+)*)\s*(?::.*)?$"
+_SPHINX = r"^:(?:param|parameter|arg|argument|key|keyword)\s+(?:[^:]*\s)?\*{0,2}(\w+)\s*:\s*(.*)$"
+_SPHINX_OTHER = r"^:\w+(?:\s+[^:]*)?:"
 
 
 def read_docstring(doc: str | None) -> tuple[str, dict[str, str]]:
@@ -24,12 +23,14 @@ def read_docstring(doc: str | None) -> tuple[str, dict[str, str]]:
     if not doc:
         return "", {}
     lines = inspect.cleandoc(doc).splitlines()
-    if any(_SPHINX_OTHER.match(line) for line in lines):
+    if ":" not in doc and "---" not in doc:
+        return _paragraphs(lines), {}
+    if any(re.match(_SPHINX_OTHER, line) for line in lines):
         return _sphinx(lines)
     for at, line in enumerate(lines):
         if _is_underlined(lines, at):
             return _numpy(lines)
-        if _GOOGLE.match(line) or _GOOGLE_OTHER.match(line):
+        if re.match(_GOOGLE, line) or re.match(_GOOGLE_OTHER, line):
             return _google(lines)
     return _paragraphs(lines), {}
 
@@ -60,10 +61,10 @@ def _google(lines: list[str]) -> tuple[str, dict[str, str]]:
     for line in lines:
         if not line[:1].isspace() and line.strip():
             item = None
-            if _GOOGLE.match(line):
+            if re.match(_GOOGLE, line):
                 section, depth = "parameters", 0
                 continue
-            if _GOOGLE_OTHER.match(line):
+            if re.match(_GOOGLE_OTHER, line):
                 section = "other"
                 continue
             section = None
@@ -71,7 +72,7 @@ def _google(lines: list[str]) -> tuple[str, dict[str, str]]:
             described.append(line)
         elif section == "parameters" and line.strip():
             depth = depth or _indent(line)
-            match = _GOOGLE_ITEM.match(line.strip()) if _indent(line) <= depth else None
+            match = re.match(_GOOGLE_ITEM, line.strip()) if _indent(line) <= depth else None
             if match:
                 item = parameters.setdefault(match[1], [])
                 item.append(match[2])
@@ -103,7 +104,7 @@ def _numpy(lines: list[str]) -> tuple[str, dict[str, str]]:
         elif section == "description":
             described.append(line)
         elif section == "parameters" and line.strip():
-            match = _NUMPY_ITEM.match(line) if not line[:1].isspace() else None
+            match = re.match(_NUMPY_ITEM, line) if not line[:1].isspace() else None
             if match:
                 names = [name.strip().lstrip("*") for name in match[1].split(",")]
                 items = [parameters.setdefault(name, []) for name in names]
@@ -119,12 +120,12 @@ def _sphinx(lines: list[str]) -> tuple[str, dict[str, str]]:
     item: list[str] | None = None
     fields = False
     for line in lines:
-        match = _SPHINX.match(line)
+        match = re.match(_SPHINX, line)
         if match:
             item = parameters.setdefault(match[1], [])
             item.append(match[2])
             fields = True
-        elif _SPHINX_OTHER.match(line):
+        elif re.match(_SPHINX_OTHER, line):
             item, fields = None, True
         elif fields and line[:1].isspace() and line.strip():
             if item is not None:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
-import datetime
-import decimal
-import enum
 import math
-import pathlib
-import uuid
+import os
 from collections.abc import Mapping
 from typing import Any
+
 
 
 def encode(value: Any) -> Any:
@@ -36,37 +32,37 @@ def encode(value: Any) -> Any:
 
 
 def _key(key: Any) -> str:
-    if isinstance(key, enum.Enum):
-        key = key.value
-    if isinstance(key, str):
-        return str(key)
+    if isinstance(key, str) and type(key) is str:
+        return key
     if isinstance(key, bool):
         return "true" if key else "false"
-    if isinstance(key, (int, float, uuid.UUID, decimal.Decimal)):
-        return str(key)
-    if isinstance(key, (datetime.date, datetime.time)):
-        return key.isoformat()
+    plain = key if isinstance(key, (int, float)) else _encode_other(key)
+    if isinstance(plain, str):
+        return str(plain)
+    if isinstance(plain, (int, float)):
+        return str(plain)
     raise TypeError(f"expected a text as key, found {type(key).__name__}")
 
 
 def _encode_other(value: Any) -> Any:
+    kind = type(value)
     dump = getattr(value, "model_dump", None)
-    if dump is not None and hasattr(type(value), "__pydantic_serializer__"):
+    if dump is not None and hasattr(kind, "__pydantic_serializer__"):
         return dump(mode="json", by_alias=True)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, enum.Enum):
+    fields = getattr(kind, "__dataclass_fields__", None)
+    if fields is not None:
+        return {name: encode(getattr(value, name)) for name in fields if _is_field(fields[name])}
+    if hasattr(kind, "_member_map_") and hasattr(value, "value"):
         return encode(value.value)
-    if isinstance(value, bool):
-        return bool(value)
     if isinstance(value, str):
         return str(value)
     if isinstance(value, int):
         return int(value)
     if isinstance(value, float):
         return encode(float(value))
-    if isinstance(value, tuple) and hasattr(value, "_asdict"):
-        return {name: encode(item) for name, item in value._asdict().items()}
+    named = getattr(value, "_asdict", None)
+    if named is not None and isinstance(value, tuple):
+        return {name: encode(item) for name, item in named().items()}
     if isinstance(value, Mapping):
         return {_key(key): encode(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -77,16 +73,40 @@ def _encode_other(value: Any) -> Any:
             return sorted(items)
         except TypeError:
             return items
-    if isinstance(value, (datetime.datetime, datetime.date, datetime.time)):
-        return value.isoformat()
-    if isinstance(value, datetime.timedelta):
-        return value.total_seconds()
-    if isinstance(value, (uuid.UUID, decimal.Decimal, pathlib.PurePath)):
-        return str(value)
-    attrs = getattr(type(value), "__attrs_attrs__", None)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    for parent in kind.__mro__:
+        made = _STANDARD.get((parent.__module__, parent.__qualname__))
+        if made is not None:
+            return made(value)
+    attrs = getattr(kind, "__attrs_attrs__", None)
     if attrs is not None:
         return {field.name: encode(getattr(value, field.name)) for field in attrs}
     raise TypeError(
-        f"expected a value that JSON can hold, found {type(value).__module__}.{type(value).__qualname__}; "
+        f"expected a value that JSON can hold, found {kind.__module__}.{kind.__qualname__}; "
         "give a dict, a list, a dataclass, a TypedDict or a pydantic model"
     )
+
+
+def _is_field(field: Any) -> bool:
+    return bool(field._field_type.name == "_FIELD")
+
+
+def _iso(value: Any) -> str:
+    text: str = value.isoformat()
+    return text
+
+
+def _seconds(value: Any) -> float:
+    seconds: float = value.total_seconds()
+    return seconds
+
+
+_STANDARD: dict[tuple[str, str], Any] = {
+    ("datetime", "datetime"): _iso,
+    ("datetime", "date"): _iso,
+    ("datetime", "time"): _iso,
+    ("datetime", "timedelta"): _seconds,
+    ("uuid", "UUID"): str,
+    ("decimal", "Decimal"): str,
+}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import inspect
 import typing
 from typing import TYPE_CHECKING, Any
@@ -14,7 +13,7 @@ from .shape import Json, Mismatch, Shape, field_of
 if TYPE_CHECKING:
     from .compile import Compiler
 
-_MISSING = dataclasses.MISSING
+_MISSING: Any = object()
 
 
 def object_schema(
@@ -46,6 +45,8 @@ def property_schema(shape: Shape, description: str | None, default: Any = _MISSI
 
 def dataclass_shape(compiler: Compiler, hint: Any, kind: Any) -> Shape:
     """A dataclass: its fields, as its `__init__` takes them."""
+    import dataclasses
+
     hints = _substituted(hint, kind)
     description, notes = _documented(kind)
     properties, required, shapes = {}, [], {}
@@ -54,8 +55,9 @@ def dataclass_shape(compiler: Compiler, hint: Any, kind: Any) -> Shape:
             continue
         shape = shapes[field.name] = compiler.compile(hints[field.name])
         note = field.metadata.get("description") or notes.get(field.name)
-        properties[field.name] = property_schema(shape, note, field.default)
-        if field.default is _MISSING and field.default_factory is _MISSING:
+        default = _MISSING if field.default is dataclasses.MISSING else field.default
+        properties[field.name] = property_schema(shape, note, default)
+        if default is _MISSING and field.default_factory is dataclasses.MISSING:
             required.append(field.name)
     return Shape(object_schema(properties, required, description), _reader(kind, shapes, required, kind.__name__))
 
@@ -90,8 +92,8 @@ def _is_required(kind: Any, name: str, hint: Any) -> bool:
     origin = typing.get_origin(hint)
     word = getattr(origin, "_name", None)
     if word in ("Required", "NotRequired"):
-        return word == "Required"
-    return name in kind.__required_keys__
+        return bool(word == "Required")
+    return bool(name in kind.__required_keys__)
 
 
 def _reader(make: Any, shapes: dict[str, Shape], required: list[str], name: str) -> Any:

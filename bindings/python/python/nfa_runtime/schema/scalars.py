@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
-import decimal
-import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .shape import Mismatch, Shape
+
+if TYPE_CHECKING:
+    import datetime
 
 
 def _integer(value: Any) -> Any:
@@ -27,28 +27,41 @@ def _number(value: Any) -> Any:
 
 
 def _moment(value: Any) -> datetime.datetime:
+    import datetime
+
     text = value[:-1] + "+00:00" if isinstance(value, str) and value[-1:] in "zZ" else value
-    return _parsed(datetime.datetime.fromisoformat, text, "a date and time such as 2026-11-28T09:30:00Z")
+    moment: datetime.datetime = _parsed(datetime.datetime.fromisoformat, text, "a date and time such as 2026-11-28T09:30:00Z")
+    return moment
 
 
 def _date(value: Any) -> Any:
+    import datetime
+
     return _parsed(datetime.date.fromisoformat, value, "a date such as 2026-11-28")
 
 
 def _time(value: Any) -> Any:
+    import datetime
+
     text = value[:-1] + "+00:00" if isinstance(value, str) and value[-1:] in "zZ" else value
     return _parsed(datetime.time.fromisoformat, text, "a time such as 09:30:00")
 
 
 def _span(value: Any) -> Any:
+    import datetime
+
     return _parsed(lambda seconds: datetime.timedelta(seconds=seconds), value, "a number of seconds")
 
 
 def _uuid(value: Any) -> Any:
+    import uuid
+
     return _parsed(uuid.UUID, value, "a UUID")
 
 
 def _decimal(value: Any) -> Any:
+    import decimal
+
     text = repr(value) if isinstance(value, float) else value
     return _parsed(decimal.Decimal, text, "a decimal number")
 
@@ -60,7 +73,7 @@ def _parsed(make: Any, value: Any, expected: str) -> Any:
         raise Mismatch("", f"expected {expected}, found {value!r}") from None
 
 
-SCALARS: dict[Any, Shape] = {
+PLAIN: dict[Any, Shape] = {
     str: Shape({"type": "string"}),
     bool: Shape({"type": "boolean"}),
     int: Shape({"type": "integer"}, _integer),
@@ -68,10 +81,25 @@ SCALARS: dict[Any, Shape] = {
     None: Shape({"type": "null"}),
     type(None): Shape({"type": "null"}),
     Any: Shape({}),
-    datetime.datetime: Shape({"type": "string", "format": "date-time"}, _moment),
-    datetime.date: Shape({"type": "string", "format": "date"}, _date),
-    datetime.time: Shape({"type": "string", "format": "time"}, _time),
-    datetime.timedelta: Shape({"type": "number", "description": "seconds"}, _span),
-    uuid.UUID: Shape({"type": "string", "format": "uuid"}, _uuid),
-    decimal.Decimal: Shape({"type": ["string", "number"]}, _decimal),
 }
+
+# By name, so that no module is imported for types which nobody hints.
+_STANDARD: dict[tuple[str, str], Shape] = {
+    ("datetime", "datetime"): Shape({"type": "string", "format": "date-time"}, _moment),
+    ("datetime", "date"): Shape({"type": "string", "format": "date"}, _date),
+    ("datetime", "time"): Shape({"type": "string", "format": "time"}, _time),
+    ("datetime", "timedelta"): Shape({"type": "number", "description": "seconds"}, _span),
+    ("uuid", "UUID"): Shape({"type": "string", "format": "uuid"}, _uuid),
+    ("decimal", "Decimal"): Shape({"type": ["string", "number"]}, _decimal),
+}
+
+
+def scalar(hint: Any) -> Shape | None:
+    """The shape of a type without parts; `None` for any other."""
+    try:
+        shape = PLAIN.get(hint)
+    except TypeError:
+        return None
+    if shape is None and isinstance(hint, type):
+        return _STANDARD.get((hint.__module__, hint.__qualname__))
+    return shape
