@@ -178,8 +178,11 @@ export class Runtime implements AsyncDisposable {
   /**
    * Begins a run of `agent`. It starts in the next microtask; what keeps it from starting is told to whoever awaits
    * or iterates it.
+   *
+   * @throws {@link InputError} for something else than an agent.
    */
   run<Out, Deps>(agent: Agent<Out, Deps>, input: Input, ...[options = {}]: RunArguments<Deps>): Run<Out> {
+    checkAgent(agent);
     const { session, user, whenBusy, signal, events } = options;
     const bridge = this.#bridge;
     const start = present({ session, user, queue: whenBusy === "queue" || undefined });
@@ -202,6 +205,7 @@ export class Runtime implements AsyncDisposable {
    */
   resume<Out = unknown, Deps = unknown>(run: string, options: ResumeOptions<Out, Deps> = {}): Run<Out> {
     const { agent, limits, signal, events } = options;
+    if (agent !== undefined) checkAgent(agent);
     const bridge = this.#bridge;
     const parts = present({ limits: limits && limitsSpec(limits) });
     const given = withGiven(bridge, options.deps);
@@ -234,6 +238,7 @@ export class Runtime implements AsyncDisposable {
    */
   register(...agents: ReadonlyArray<Agent<any, any>>): void {
     for (const agent of agents) {
+      checkAgent(agent);
       const number = agentNumber(this.#bridge, agent);
       native(() => this.#bridge.native.register(this.#number, number));
     }
@@ -438,10 +443,7 @@ const agents = new FinalizationRegistry<{ readonly bridge: Bridge; readonly numb
 
 const numbers = new WeakMap<Agent<any, any>, number>();
 
-/** The engine's number of an agent, which is checked when it is first asked for. */
-function agentNumber(bridge: Bridge, agent: Agent<any, any>): number {
-  const known = numbers.get(agent);
-  if (known !== undefined) return known;
+function checkAgent(agent: unknown): void {
   if (!(agent instanceof Agent)) {
     throw new InputError({
       code: "agent_invalid",
@@ -449,6 +451,12 @@ function agentNumber(bridge: Bridge, agent: Agent<any, any>): number {
       message: "expected an agent, as `agent()` gives it",
     });
   }
+}
+
+/** The engine's number of an agent, which is checked when it is first asked for. */
+function agentNumber(bridge: Bridge, agent: Agent<any, any>): number {
+  const known = numbers.get(agent);
+  if (known !== undefined) return known;
   const number = bridge.agent(agent.spec, agent.code);
   numbers.set(agent, number);
   agents.register(agent, { bridge, number });

@@ -180,8 +180,9 @@ export class Tool<Deps = unknown, Input = unknown, Out = unknown> {
  */
 export function tool<In extends Schema | undefined = undefined, Out = unknown, Deps = unknown>(
   options: ToolOptions<In, Out, Deps>,
-): Tool<Deps, InputOf<In>, Out> {
-  return new Tool(options as unknown as ToolOptions<Schema | undefined, Out, Deps>);
+): Tool<NoInfer<Deps>, InputOf<NoInfer<In>>, NoInfer<Out>> {
+  // What it is made of says what it is, and not the list that it is written into.
+  return new Tool(options as unknown as ToolOptions<Schema | undefined, Out, Deps>) as never;
 }
 
 /** A tool as the engine calls it. @internal */
