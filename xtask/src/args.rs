@@ -8,6 +8,7 @@ Commands of the project.
   cargo xtask demo                        run the main job on a real model
   cargo xtask test [--only STEP]… [--list]   run every test; installs what it needs
   cargo xtask check [--only STEP]… [--list]  format, clippy, docs, dependencies: quick
+  cargo xtask format                      write every source as the formatters want it
   cargo xtask generate                    write what the bindings take over from the Rust sources
   cargo xtask bench [ARGS]…               measure and print the tables
   cargo xtask bench languages [ARGS]…     the same in Python and Node, beside other SDKs
@@ -32,6 +33,7 @@ pub(crate) enum Command {
     Demo,
     Test(Selection),
     Check(Selection),
+    Format,
     Generate,
     Bench { arguments: Vec<String> },
     Crash { rounds: u32 },
@@ -57,6 +59,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command> {
     };
     match name.as_str() {
         "demo" => none(name, rest, Command::Demo),
+        "format" => none(name, rest, Command::Format),
         "generate" => none(name, rest, Command::Generate),
         "provision" => none(name, rest, Command::Provision),
         "verifier-page" => none(name, rest, Command::VerifierPage),
@@ -195,6 +198,7 @@ mod tests {
             "demo",
             "test",
             "check",
+            "format",
             "generate",
             "bench",
             "crash",

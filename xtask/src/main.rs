@@ -29,6 +29,8 @@ use model_server::{Log, ModelServer};
 use provision::Cache;
 use provision::model::Model;
 use provision::python::{Environment, VERIFIER};
+use session::Session;
+use steps::style::{self, Format};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -53,6 +55,7 @@ fn execute(command: Command) -> Result<ExitCode> {
         Command::Demo => demo::run()?,
         Command::Test(selection) => return steps::run(&steps::TEST, &selection),
         Command::Check(selection) => return steps::run(&steps::CHECK, &selection),
+        Command::Format => format()?,
         Command::Generate => generated::write()?,
         Command::Bench { arguments } => bench(&arguments)?,
         Command::Crash { rounds } => crash(rounds)?,
@@ -131,6 +134,13 @@ fn crash(rounds: u32) -> Result<()> {
         "--nocapture",
     ]);
     process::run(cargo.env("NFA_CRASH_ROUNDS", rounds.to_string()))
+}
+
+fn format() -> Result<()> {
+    process::run(process::cargo().args(["fmt", "--all"]))?;
+    let session = Session::new(Cache::from_environment()?);
+    style::format_python(&session, Format::Written)?;
+    style::format_typescript(&session, Format::Written)
 }
 
 fn serve(port: u16) -> Result<()> {

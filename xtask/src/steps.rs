@@ -10,6 +10,7 @@ mod languages;
 mod lean;
 mod node;
 mod python;
+pub(crate) mod style;
 mod tests;
 
 use std::process::ExitCode;
@@ -99,7 +100,7 @@ pub(crate) const TEST: [Step; 13] = [
 ];
 
 /// What is quick to know before a commit.
-pub(crate) const CHECK: [Step; 6] = [
+pub(crate) const CHECK: [Step; 8] = [
     Step {
         name: "format",
         about: "rustfmt",
@@ -109,6 +110,16 @@ pub(crate) const CHECK: [Step; 6] = [
         name: "clippy",
         about: "no warnings, in tests neither",
         run: check::clippy,
+    },
+    Step {
+        name: "python-style",
+        about: "ruff: format and lints of the Python package",
+        run: style::python,
+    },
+    Step {
+        name: "node-style",
+        about: "prettier, and the types of the Node package",
+        run: style::typescript,
     },
     Step {
         name: "generated",
@@ -195,7 +206,7 @@ mod unit {
             .err()
             .expect("not a step of check");
         assert!(
-            error.to_string().contains("format, clippy, docs"),
+            error.to_string().contains("format, clippy, python-style"),
             "{error}"
         );
     }
