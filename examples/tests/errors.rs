@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What stands right before the literal of a code.
-const OPENERS: [&str; 14] = [
+const OPENERS: [&str; 15] = [
     "Input,",
     "Transient,",
     "Configuration,",
@@ -23,6 +23,7 @@ const OPENERS: [&str; 14] = [
     ", 16,",
     ", 32,",
     "Self::new(",
+    "code:",
 ];
 
 /// What stands right after it in the table of the proof crate.
@@ -36,9 +37,12 @@ fn sources(folder: &Path, out: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        if path.is_dir() && name != "tests" && name != "conformance" {
+        // What is generated from the page proves nothing.
+        if path.is_dir() && !["tests", "conformance", "generated"].contains(&name.as_str()) {
             sources(&path, out);
-        } else if name.ends_with(".rs") && name != "tests.rs" && name != "conformance.rs" {
+        } else if (name.ends_with(".rs") && name != "tests.rs" && name != "conformance.rs")
+            || name.ends_with(".ts")
+        {
             out.push(path);
         }
     }
@@ -78,8 +82,15 @@ fn codes(source: &str) -> BTreeSet<String> {
 
 fn given() -> BTreeMap<String, PathBuf> {
     let mut files = Vec::new();
-    for member in fs::read_dir(root().join("crates")).unwrap() {
-        sources(&member.unwrap().path().join("src"), &mut files);
+    for group in ["crates", "bindings"] {
+        for member in fs::read_dir(root().join(group)).unwrap() {
+            let member = member.unwrap().path();
+            for folder in ["src", "ts"].map(|name| member.join(name)) {
+                if folder.is_dir() {
+                    sources(&folder, &mut files);
+                }
+            }
+        }
     }
     let mut given = BTreeMap::new();
     for file in files {
