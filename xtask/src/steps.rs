@@ -9,9 +9,11 @@ mod fuzz;
 mod languages;
 mod lean;
 mod node;
+mod packages;
 mod python;
 pub(crate) mod style;
 mod tests;
+mod theirs;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -31,7 +33,7 @@ pub(crate) struct Step {
 }
 
 /// Everything that must hold.
-pub(crate) const TEST: [Step; 13] = [
+pub(crate) const TEST: [Step; 14] = [
     Step {
         name: "model",
         about: "fetch and serve a real model",
@@ -76,6 +78,11 @@ pub(crate) const TEST: [Step; 13] = [
         name: "languages",
         about: "runs that go from Python to Node to the command line, and crashes in each",
         run: languages::run,
+    },
+    Step {
+        name: "packages",
+        about: "the wheel and the tarball in clean environments, and their pages' programs",
+        run: packages::run,
     },
     Step {
         name: "lean-store",
