@@ -33,7 +33,7 @@ pub(crate) struct Step {
 }
 
 /// Everything that must hold.
-pub(crate) const TEST: [Step; 14] = [
+pub(crate) const TEST: [Step; 15] = [
     Step {
         name: "model",
         about: "fetch and serve a real model",
@@ -78,6 +78,11 @@ pub(crate) const TEST: [Step; 14] = [
         name: "languages",
         about: "runs that go from Python to Node to the command line, and crashes in each",
         run: languages::run,
+    },
+    Step {
+        name: "api-docs",
+        about: "the references of both packages, with a word at every public name",
+        run: style::references,
     },
     Step {
         name: "packages",
