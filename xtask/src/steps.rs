@@ -71,7 +71,7 @@ pub(crate) const TEST: [Step; 15] = [
     },
     Step {
         name: "node",
-        about: "the Node package: its tests on Node 20, 22 and 24, publint, attw",
+        about: "the Node package: its tests on Node 20, 22 and 24",
         run: node::run,
     },
     Step {
@@ -86,7 +86,7 @@ pub(crate) const TEST: [Step; 15] = [
     },
     Step {
         name: "packages",
-        about: "the wheel and the tarball in clean environments, and their pages' programs",
+        about: "the wheel and the tarball (publint, attw) in clean environments, and their pages' programs",
         run: packages::run,
     },
     Step {

@@ -12,7 +12,7 @@ const ROUNDS: &str = "10";
 
 pub(super) fn run(session: &Session) -> Outcome {
     match all(session) {
-        Ok(()) => Outcome::ok(format!("scenarios, relay, and {ROUNDS} kills a language")),
+        Ok(()) => Outcome::ok(format!("errors, scenarios, relay, and {ROUNDS} kills a language")),
         Err(failure) => failure.into(),
     }
 }
@@ -23,7 +23,7 @@ fn all(session: &Session) -> Result<()> {
     let package = bindings::python(built)?;
     let (node, folder) = bindings::node(session, built)?;
     let tests = workspace::root().join("tests/languages");
-    for test in ["scenarios.py", "relay.py", "crash.py"] {
+    for test in ["errors.py", "scenarios.py", "relay.py", "crash.py"] {
         let mut command = Command::new(&python);
         command
             .arg(tests.join(test))

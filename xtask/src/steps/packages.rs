@@ -138,7 +138,7 @@ fn python(session: &Session, outside: &Path, report: &mut Report) -> Result<()> 
 
 fn node(session: &Session, outside: &Path, report: &mut Report) -> Result<()> {
     let (node, package) = bindings::node(session, session.built()?)?;
-    let [main, addon] = pack(node, &package, outside)?;
+    let [main, binary] = pack(node, &package)?;
     let project = outside.join("project");
     let manifest = project.join("package.json");
     fs::create_dir_all(&project).map_err(|error| Failure::io(project.display(), &error))?;
@@ -148,7 +148,7 @@ fn node(session: &Session, outside: &Path, report: &mut Report) -> Result<()> {
         .current_dir(&project)
         .arg("install")
         .arg(main)
-        .arg(addon);
+        .arg(binary);
     for name in ["typescript", "zod", "valibot", "@types/node"] {
         install.arg(format!("{name}@{}", version_of(&package, name)?));
     }
@@ -199,43 +199,29 @@ fn node(session: &Session, outside: &Path, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// The tarballs of the package and of the one with this platform's binary.
-fn pack(node: &Node, package: &Path, outside: &Path) -> Result<[PathBuf; 2]> {
-    let pack = |folder: &Path, into: &str| {
-        let out = outside.join(into);
-        fs::create_dir_all(&out).map_err(|error| Failure::io(out.display(), &error))?;
-        let mut npm = node.npm();
-        npm.current_dir(folder)
-            .args(["pack", "--ignore-scripts", "--pack-destination"])
-            .arg(&out);
-        process::run_on_stderr(&mut npm)?;
-        only_file(&out, ".tgz")
+/// The tarballs of the package and of the one with this platform's binary, as resolvers of packages want them.
+fn pack(node: &Node, package: &Path) -> Result<[PathBuf; 2]> {
+    let of_node = |script: &str| {
+        let mut command = Command::new(&node.program);
+        command.current_dir(package).arg(script);
+        node.first_on_path(&mut command);
+        command
     };
-    let main = pack(package, "main")?;
-
-    let stage = outside.join("stage");
-    fs::create_dir_all(&stage).map_err(|error| Failure::io(stage.display(), &error))?;
-    let copy = |from: &Path, to: &Path| {
-        fs::copy(from, to).map_err(|error| Failure::io(from.display(), &error))
+    let said = process::stdout(&mut of_node("scripts/pack.mjs"))?;
+    let names: Vec<_> = said.split_whitespace().collect();
+    let [main, binary] = names.as_slice() else {
+        return Err(Failure::new(format!(
+            "expected two tarballs, packed {names:?}"
+        )));
     };
-    copy(&package.join("package.json"), &stage.join("package.json"))?;
-    let mut napi = Command::new(&node.program);
-    napi.current_dir(package)
-        .arg("node_modules/@napi-rs/cli/dist/cli.js")
-        .args(["create-npm-dirs", "--npm-dir", "npm", "--cwd"])
-        .arg(&stage);
-    process::capture(&mut napi)?;
-    let binary = only_file(&package.join("dist"), ".node")?;
-    // `nfa-runtime.linux-x64-gnu.node` is the binary of the package in the folder `linux-x64-gnu`.
-    let name = binary
-        .file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let platform = name.split('.').nth(1).unwrap_or_default();
-    let folder = stage.join("npm").join(platform);
-    copy(&binary, &folder.join(&name))?;
-    Ok([main, pack(&folder, "addon")?])
+    let [main, binary] = [main, binary].map(|name| package.join("build/pack").join(name));
+    process::capture(
+        of_node("node_modules/publint/src/cli.js")
+            .arg("--strict")
+            .arg(&main),
+    )?;
+    process::capture(of_node("node_modules/@arethetypeswrong/cli/dist/index.js").arg(&main))?;
+    Ok([main, binary])
 }
 
 /// The version that the package's own tests use.
