@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { agent, InputError, Runtime, tool } from "nfa-runtime";
+import { agent, Agent, InputError, NfaError, Runtime, tool } from "nfa-runtime";
 import { z } from "zod";
 
 import { fakeLlm } from "./support/fake.mjs";
@@ -146,7 +146,8 @@ test("a conversation is handed over", async () => {
   const front = agent({ name: "front", model: fake.model, handoffs: [billing] });
   const outcome = await rt.run(front, "My bill?").outcome();
   const handed = (await rt.journal(outcome.run)).find(({ type }) => type === "handed_over");
-  assert.equal(handed?.["to"], "billing");
+  assert.ok(handed?.type === "handed_over");
+  assert.equal(handed.to, "billing");
   assert.equal(outcome.text, "Billing here.");
 });
 
@@ -156,6 +157,21 @@ test("agents that name each other in a circle are one program", async () => {
   const outer = agent({ name: "outer", model: { ...scripted("y"), name: "test/outer" }, handoffs: [inner] });
   assert.equal((outer.spec["agents"] as unknown[]).length, 1);
   assert.equal(await rt.run(outer, "go").output(), "y");
+});
+
+test("an agent from data runs with the code that it names", async () => {
+  await using rt = await Runtime.open("memory:");
+  const double = tool({ name: "double", input: z.object({ n: z.number() }), effect: "pure", run: ({ n }) => 2 * n });
+  const model = scripted({ calls: [{ name: "double", arguments: { n: 21 } }] }, '{"n":42}');
+  const spec = {
+    name: "helper",
+    model: "test/scripted",
+    tools: ["double"],
+    output: { type: "object", properties: { n: { type: "number" } } },
+  };
+  const helper = Agent.fromSpec(spec, { tools: [double], models: [model] });
+  assert.deepEqual(await rt.run(helper, "go").output(), { n: 42 });
+  assert.throws(() => rt.register(Agent.fromSpec(spec, { models: [model] })), NfaError);
 });
 
 test("two different things of one name are refused, the same one twice is not", () => {

@@ -182,7 +182,9 @@ test("a session remembers, admits one run at a time, and is erased", async () =>
 
   const [record] = await rt.runs({ session: "ada", statuses: ["completed"] });
   assert.ok(record !== undefined);
-  const input = (await rt.journal(record.run))[0]?.["input"] as string;
+  const [first] = await rt.journal(record.run);
+  assert.ok(first?.type === "run_started");
+  const { input } = first;
   assert.ok(await rt.content(record.run, input));
   await rt.erase({ kind: "session", session: "ada" });
   await assert.rejects(rt.content(record.run, input), { code: "content_erased" });

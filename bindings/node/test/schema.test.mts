@@ -30,7 +30,7 @@ for (const [library, input] of Object.entries(CITY)) {
     const { properties, required } = weather.spec.parameters as typeof EXPECTED;
     assert.deepEqual(properties, EXPECTED.properties);
     assert.deepEqual([...required].sort(), EXPECTED.required);
-    assert.equal("$schema" in weather.spec.parameters, false);
+    assert.equal("$schema" in (weather.spec.parameters as object), false);
 
     const model = scripted(
       { calls: [{ name: "weather", arguments: { city: "Oslo" } }] },

@@ -58,31 +58,41 @@ test("something thrown that cannot even be written as text is an error of that t
   assert.equal(told1, "thrown: something that cannot be written as text");
 });
 
-test("a value that JSON cannot hold is an error of that tool", async () => {
-  assert.match(await told(() => 42n), /^TypeError: .*BigInt/);
-  assert.match(await told(() => ({ deep: 42n })), /^TypeError: .*BigInt/);
-  assert.match(
-    await told(() => {
-      const cycle: Record<string, unknown> = {};
-      return (cycle["self"] = cycle);
-    }),
-    /^TypeError: .*circular/,
-  );
-  assert.match(await told(() => () => 42), /^TypeError: a function has no JSON/);
-  assert.match(await told(() => Symbol("x")), /^TypeError: a symbol has no JSON/);
-  const thrower = {
-    toJSON() {
-      throw new Error("no");
-    },
-  };
-  assert.match(await told(() => thrower), /^TypeError: no/);
-});
+/** Runs one call of a tool that does this, and gives the error that stopped the run. */
+async function stopped(run: () => unknown): Promise<NfaError> {
+  await using fake = await fakeLlm("tools:1");
+  await using rt = await Runtime.open("memory:");
+  const add = tool({ name: "add", input: Numbers, effect: "pure", run });
+  const outcome = await rt.run(agent({ name: "helper", model: fake.model, tools: [add] }), "2 + 40?").outcome();
+  assert.equal(outcome.status, "failed");
+  assert.ok(outcome.error !== undefined);
+  return outcome.error;
+}
 
-test("half of a surrogate pair and JSON that is too deep are errors of that tool", async () => {
-  assert.match(await told(() => "\ud800"), /surrogate|escape/i);
+test("a value that JSON cannot hold is an error of that tool: it stops the run, and never the process", async () => {
+  const cycle: Record<string, unknown> = {};
+  cycle["self"] = cycle;
   let deep: unknown = 1;
   for (let level = 0; level < 1000; level += 1) deep = [deep];
-  assert.match(await told(() => deep), /recursion/);
+  const thrower = {
+    toJSON() {
+      throw new Error("toJSON says no");
+    },
+  };
+  for (const [value, why] of [
+    [42n, /BigInt/],
+    [{ deep: 42n }, /BigInt/],
+    [cycle, /circular/],
+    [() => 42, /a function has no JSON/],
+    [Symbol("x"), /a symbol has no JSON/],
+    [thrower, /toJSON says no/],
+    ["\ud800", /surrogate|escape/i],
+    [deep, /recursion/],
+  ] as const) {
+    const error = await stopped(() => value);
+    assert.deepEqual([error.code, error.category, error.component], ["tool_output_not_json", "internal", "tool"]);
+    assert.match(error.message, why);
+  }
 });
 
 test("a value of the wrong type is an error of that tool where it has an output schema", async () => {

@@ -6,6 +6,7 @@
 import { InputError } from "./errors.js";
 import { type HostModel, isHostModel } from "./host-model.js";
 import { modelSpec, present, settingsSpec, type ModelOptions, type ModelSettings } from "./models.js";
+import type { AgentSpec } from "./generated/types.js";
 import { type InferOutput, isSchema, jsonSchemaOf, type Schema } from "./schema.js";
 import { Tool } from "./tool.js";
 
@@ -50,7 +51,7 @@ export interface CommandTool {
 }
 
 /** Another agent as a tool, with how it is called. Made by {@link Agent.asTool}. */
-export interface AgentTool<Deps = unknown> {
+export interface AgentAsTool<Deps = unknown> {
   readonly agent: Agent<unknown, Deps>;
   readonly ownRun: boolean;
 }
@@ -59,7 +60,7 @@ export interface AgentTool<Deps = unknown> {
 export type ToolLike<Deps = never> =
   | Tool<Deps, never, unknown>
   | Agent<unknown, Deps>
-  | AgentTool<Deps>
+  | AgentAsTool<Deps>
   | CommandTool;
 
 /** What the tools of an agent want to be given with a run. */
@@ -69,7 +70,7 @@ type DepsOfOne<T> = T extends Tool<infer Deps, never, unknown>
   ? Carrier<Deps>
   : T extends Agent<unknown, infer Deps>
     ? Carrier<Deps>
-    : T extends AgentTool<infer Deps>
+    : T extends AgentAsTool<infer Deps>
       ? Carrier<Deps>
       : never;
 
@@ -80,6 +81,14 @@ type Intersect<Carriers> = [Carriers] extends [never]
   : Carriers extends (deps: infer Deps) => void
     ? Deps
     : unknown;
+
+/** The code that an agent's spec names. */
+export interface AgentCode<Tools extends readonly Tool<any, never, unknown>[] = readonly Tool<any, never, unknown>[]> {
+  /** The tools that the spec, or one inside it, names. */
+  readonly tools?: Tools;
+  /** Models of your own that it names. */
+  readonly models?: readonly HostModel[];
+}
 
 /** What an agent is made of. */
 export interface AgentOptions<
@@ -117,31 +126,39 @@ export class Agent<Out = unknown, Deps = unknown> {
   readonly name: string;
   /** The agent as data, with every agent that it names: what its runs are pinned to, but for its tools' specs. */
   readonly spec: AgentSpec;
-  /** What it was made of. */
-  readonly options: AgentOptions;
+  /** What its final answer must be, if that was given. */
+  readonly output: Schema | undefined;
   /** @internal */
   readonly code: Code;
   /** Only for the compiler: what it answers, and what it wants to be given. */
   declare readonly "~types"?: { readonly output: Out; readonly deps: (deps: Deps) => void };
 
   /** @internal */
-  constructor(options: AgentOptions) {
-    this.name = options.name;
-    this.options = options;
-    this.code = new Code();
-    this.spec = specOf(this as Agent, this.code);
+  constructor(name: string, output: Schema | undefined, spec: AgentSpec, code: Code) {
+    this.name = name;
+    this.output = output;
+    this.spec = spec;
+    this.code = code;
+  }
+
+  /**
+   * An agent from data, such as an `AGENT.yaml` that was read, with the code that it names. Its output is JSON as the
+   * model wrote it.
+   */
+  static fromSpec<const Tools extends readonly Tool<any, never, unknown>[] = readonly []>(
+    spec: AgentSpec,
+    { tools, models }: AgentCode<Tools> = {},
+  ): Agent<unknown, DepsOf<Tools>> {
+    const code = new Code();
+    tools?.forEach((tool) => code.addTool(tool));
+    models?.forEach((model) => code.addModel(model));
+    return new Agent(spec.name, undefined, spec, code);
   }
 
   /** This agent as a tool of another; with `ownRun`, each call is a run of its own, with its own journal. */
-  asTool(options: { readonly ownRun?: boolean } = {}): AgentTool<Deps> {
+  asTool(options: { readonly ownRun?: boolean } = {}): AgentAsTool<Deps> {
     return { agent: this as Agent<unknown, Deps>, ownRun: options.ownRun ?? false };
   }
-}
-
-/** An agent as data, as an `AGENT.yaml` has it. */
-export interface AgentSpec {
-  readonly name: string;
-  readonly [member: string]: unknown;
 }
 
 /**
@@ -165,7 +182,8 @@ export function agent<
   const Tools extends readonly ToolLike[] = readonly [],
   Output extends Schema | undefined = undefined,
 >(options: AgentOptions<Tools, Output>): Agent<OutputOf<Output>, DepsOf<Tools>> {
-  return new Agent(options as unknown as AgentOptions);
+  const code = new Code();
+  return new Agent(options.name, options.output, specOf(options as unknown as AgentOptions, code), code);
 }
 
 /** The code that the spec of an agent, and of those that it names, needs. @internal */
@@ -196,18 +214,13 @@ export class Code {
 function addTo<T>(map: Map<string, T>, name: string, value: T, what: string): void {
   const known = map.get(name);
   if (known !== undefined && known !== value) {
-    throw new InputError({
-      code: "duplicate_name",
-      component: "spec",
-      message: `two different ${what} are named \`${name}\`: rename one`,
-    });
+    throw new InputError(`two different ${what} are named \`${name}\`: rename one`, { code: "duplicate_name", component: "spec" });
   }
   map.set(name, value);
 }
 
-function specOf(agent: Agent, code: Code): AgentSpec {
-  const { name, model, settings, description, instructions, tools, handoffs, limits, output, historyRuns } =
-    agent.options;
+function specOf(options: AgentOptions, code: Code): AgentSpec {
+  const { name, model, settings, description, instructions, tools, handoffs, limits, output, historyRuns } = options;
   if (typeof name !== "string" || model === undefined) {
     throw invalid("expected an agent with a `name` and a `model`");
   }
@@ -229,9 +242,9 @@ function specOf(agent: Agent, code: Code): AgentSpec {
   if (code.agents.size > 0) {
     code.agents.delete(name);
     // Each comes with its own list of others; one flat list is enough.
-    spec.agents = Array.from(code.agents.values(), ({ spec: { agents: _, ...own } }) => own as AgentSpec);
+    spec.agents = Array.from(code.agents.values(), ({ spec: { agents: _, ...own } }) => own);
   }
-  return present(spec) as AgentSpec;
+  return present(spec) as unknown as AgentSpec;
 }
 
 function modelOf(
@@ -296,5 +309,5 @@ export function limitsSpec(limits: Limits): Record<string, unknown> {
 }
 
 function invalid(message: string): InputError {
-  return new InputError({ code: "agent_invalid", component: "spec", message });
+  return new InputError(message, { code: "agent_invalid", component: "spec" });
 }

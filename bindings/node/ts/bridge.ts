@@ -8,8 +8,9 @@ import { setInterval } from "node:timers";
 
 import type { Code } from "./agent.js";
 import { type CallData, ToolContext } from "./context.js";
-import { type ErrorReport, errorOf, RunCancelledError } from "./errors.js";
+import { type ErrorData, errorFrom, RunCancelledError } from "./errors.js";
 import { abilitiesOf, modelObject } from "./host-model.js";
+import { NotJson } from "./json.js";
 import { load } from "./loader.js";
 import { native, type NativeHost, type NativeModule } from "./native.js";
 import { ToolError, toolObject } from "./tool.js";
@@ -25,7 +26,7 @@ export type Method = (
 export interface HostObject {
   readonly methods: Readonly<Record<string, Method>>;
   /** The error of the engine that something thrown is; nothing for one that is only told in words. */
-  readonly stated: (thrown: unknown) => ErrorReport | undefined;
+  readonly stated: (thrown: unknown) => ErrorData | undefined;
 }
 
 /** What travels with a run: the caller's dependencies, and the async context that tools run in. */
@@ -55,7 +56,7 @@ interface UnderWay {
 
 type Letter =
   | readonly [kind: 0 | 5, ticket: number, value: unknown]
-  | readonly [kind: 1, ticket: number, report: ErrorReport]
+  | readonly [kind: 1, ticket: number, report: ErrorData]
   | readonly [
       kind: 2,
       call: number,
@@ -179,7 +180,7 @@ export class Bridge {
         this.#settle(letter[1])?.resolve(letter[2] as never);
         break;
       case 1:
-        this.#settle(letter[1])?.reject(errorOf(letter[2]));
+        this.#settle(letter[1])?.reject(errorFrom(letter[2]));
         break;
       case 2:
         this.#call(letter[1], letter[2], letter[3], letter[4], letter[5], letter[6]);
@@ -240,7 +241,7 @@ export class Bridge {
       this.#calls.delete(call);
     } catch (error) {
       // Text that only JavaScript takes for JSON, such as half of a surrogate pair.
-      this.#failed(call, error);
+      this.#failed(call, new NotJson(wordsOf(error), { cause: error }));
     }
   }
 
@@ -276,11 +277,7 @@ export function wordsOf(thrown: unknown): string {
 }
 
 function nobodyWaits(): RunCancelledError {
-  return new RunCancelledError({
-    code: "call_cancelled",
-    component: "tool",
-    message: "nobody waits for this call any more: the run was cancelled, or it is out of time",
-  });
+  return new RunCancelledError("nobody waits for this call any more: the run was cancelled, or it is out of time", { code: "call_cancelled", component: "tool" });
 }
 
 function warn(error: unknown): void {

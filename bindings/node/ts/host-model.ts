@@ -5,64 +5,13 @@
  */
 import type { HostObject } from "./bridge.js";
 import type { ToolContext } from "./context.js";
-import { InputError, NfaError } from "./errors.js";
+import { errorData, InputError, NfaError } from "./errors.js";
+import type { ModelAnswerInput, ModelDelta, ModelRequest } from "./generated/types.js";
 import { toJson } from "./json.js";
 import { present } from "./models.js";
 
-/** What a model is asked; the shapes are those of nfa's JSON. */
-export interface ModelRequest {
-  /** The conversation, oldest first; every tool call in it has exactly one result. */
-  readonly messages: readonly Message[];
-  /** What it may call. */
-  readonly tools: ReadonlyArray<{ readonly name: string; readonly description: string; readonly parameters: object }>;
-  /** JSON Schema that the final answer should match. */
-  readonly output_schema?: object;
-  /** Sampling and size. */
-  readonly settings: Readonly<Record<string, unknown>>;
-  /** Whether somebody listens while it speaks. */
-  readonly deltas: boolean;
-}
-
-/** One message of a conversation. */
-export interface Message {
-  readonly role: "system" | "user" | "assistant" | "tool";
-  readonly parts: readonly Part[];
-}
-
-/** A part of a message. */
-export type Part =
-  | { readonly type: "text"; readonly text: string }
-  | { readonly type: "reasoning"; readonly text: string }
-  | { readonly type: "refusal"; readonly text: string }
-  | { readonly type: "tool_call"; readonly id: string; readonly name: string; readonly arguments: string }
-  | {
-      readonly type: "tool_result";
-      readonly call_id: string;
-      readonly name: string;
-      readonly text: string;
-      readonly is_error?: boolean;
-    }
-  | { readonly type: "media"; readonly media_type: string; readonly url: string; readonly name?: string }
-  | { readonly type: "opaque"; readonly provider: string; readonly value: unknown };
-
-/** A whole answer of a model. */
-export interface ModelAnswer {
-  readonly message: Message;
-  readonly finish: "stop" | "tool_calls" | "length" | "content_filter" | "refusal" | "other";
-  readonly usage?: { readonly input_tokens?: number; readonly output_tokens?: number };
-  readonly model?: string;
-  readonly response_id?: string;
-}
-
 /** A piece of an answer under way, and at last the whole of it. */
-export type ModelDelta =
-  | { readonly type: "text"; readonly text: string }
-  | { readonly type: "reasoning"; readonly text: string }
-  | { readonly type: "refusal"; readonly text: string }
-  | { readonly type: "tool_call_started"; readonly index: number; readonly name: string }
-  | { readonly type: "tool_call_arguments"; readonly index: number; readonly json: string }
-  | { readonly type: "retracted"; readonly reason: string }
-  | { readonly type: "finished"; readonly answer: ModelAnswer };
+export type ModelPiece = ModelDelta | { readonly type: "finished"; readonly answer: ModelAnswerInput };
 
 /** What a model can do; what is left out is taken for possible. */
 export interface ModelAbilities {
@@ -93,7 +42,7 @@ export interface HostModel {
   generate(
     request: ModelRequest,
     context: ToolContext<any>,
-  ): ModelAnswer | Promise<ModelAnswer> | AsyncIterable<ModelDelta>;
+  ): ModelAnswerInput | Promise<ModelAnswerInput> | AsyncIterable<ModelPiece>;
 }
 
 /** @internal */
@@ -121,27 +70,23 @@ export function modelObject(model: HostModel): HostObject {
         return toJson(isAsyncIterable(given) ? await followed(model, given, stream) : await given);
       },
     },
-    stated: (thrown) => (thrown instanceof NfaError ? thrown.toReport() : undefined),
+    stated: (thrown) => (thrown instanceof NfaError ? errorData(thrown) : undefined),
   };
 }
 
-function isAsyncIterable(value: unknown): value is AsyncIterable<ModelDelta> {
+function isAsyncIterable(value: unknown): value is AsyncIterable<ModelPiece> {
   return typeof value === "object" && value !== null && Symbol.asyncIterator in value;
 }
 
 async function followed(
   model: HostModel,
-  deltas: AsyncIterable<ModelDelta>,
+  deltas: AsyncIterable<ModelPiece>,
   stream: (item: string) => boolean,
-): Promise<ModelAnswer | null> {
+): Promise<ModelAnswerInput | null> {
   for await (const delta of deltas) {
     if (delta.type === "finished") return delta.answer;
     // Nobody listens any more.
     if (!stream(toJson(delta))) return null;
   }
-  throw new InputError({
-    code: "model_stream_ended",
-    component: "model",
-    message: `model \`${model.name}\` ended without { type: "finished", answer }`,
-  });
+  throw new InputError(`model \`${model.name}\` ended without { type: "finished", answer }`, { code: "model_stream_ended", component: "model" });
 }

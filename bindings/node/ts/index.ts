@@ -6,9 +6,9 @@
 export {
   agent,
   Agent,
+  type AgentAsTool,
+  type AgentCode,
   type AgentOptions,
-  type AgentSpec,
-  type AgentTool,
   type CommandTool,
   type DepsOf,
   type Limits,
@@ -16,67 +16,75 @@ export {
   type ToolLike,
 } from "./agent.js";
 export { ToolContext } from "./context.js";
-export {
-  ConfigurationError,
-  ConflictError,
-  type ErrorCategory,
-  type ErrorComponent,
-  type ErrorReport,
-  InputError,
-  InternalError,
-  NfaError,
-  type NfaErrorOptions,
-  RunCancelledError,
-  TransientError,
-} from "./errors.js";
+export * from "./generated/errors.js";
+/** Every shape of nfa's JSON, by the name that it has in all languages. */
+export type * as data from "./generated/types.js";
 export type {
-  Asked,
+  AgentSpec,
+  AgentState,
+  AnchorRecord,
+  Approval,
+  Ask,
+  AskedEvent,
+  BeaconData,
   CallStatus,
+  Category,
+  Component,
+  ConsistencyProof,
+  Content,
+  Effect,
   Entry,
   EntryEvent,
+  Erased,
+  ErrorCode,
+  ErrorReport,
   Event,
-  Finished,
+  FinishedEvent,
+  LeafReceipt,
   Limit,
-  OutcomeStatus,
-  OutcomeSummary,
-  Question,
-  ReasoningDelta,
-  Retracted,
-  TextDelta,
-  ToolCallDelta,
-  ToolFinished,
-  ToolStarted,
-  UsageData,
-} from "./events.js";
-export type {
-  HostModel,
+  LogCheck,
+  LogExport,
+  LogInfo,
+  LogKey,
   Message,
-  ModelAbilities,
-  ModelAnswer,
+  ModelAnswerInput,
   ModelDelta,
   ModelRequest,
+  OutcomeStatus,
+  OutcomeSummary,
   Part,
-} from "./host-model.js";
+  Question,
+  ReasoningDeltaEvent,
+  ReasoningEffort,
+  Receipt,
+  ReceiptState,
+  RetractedEvent,
+  RunFilter,
+  RunRecord,
+  RunStatus,
+  SignalSent,
+  TextDeltaEvent,
+  ToolCallDeltaEvent,
+  ToolFinishedEvent,
+  ToolSpec,
+  ToolStartedEvent,
+} from "./generated/types.js";
+export type { HostModel, ModelAbilities, ModelPiece } from "./host-model.js";
 export { NativeBindingError } from "./loader.js";
-export type { ModelOptions, ModelSettings, ReasoningEffort } from "./models.js";
-export { type Ask, type LeafReceipt, Outcome, type Receipt, type ReceiptState, type Usage } from "./outcome.js";
+export type { ModelOptions, ModelSettings } from "./models.js";
+export { Outcome, type Usage } from "./outcome.js";
 export { Run } from "./run.js";
 export {
   type Bundle,
   type Deciding,
   type Erasure,
   type Input,
-  type LogInfo,
   type Resumed,
   type ResumeOptions,
   type RunArguments,
-  type RunFilter,
   type RunOptions,
-  type RunRecord,
-  type RunStatus,
   Runtime,
   type RuntimeOptions,
-  type SignalSent,
   type VerifyPolicy,
 } from "./runtime.js";
 export type {
@@ -88,15 +96,4 @@ export type {
   SchemaMismatch,
   StandardSchema,
 } from "./schema.js";
-export {
-  type Approval,
-  type Effect,
-  FatalToolError,
-  type InputOf,
-  type Reconciled,
-  tool,
-  Tool,
-  ToolError,
-  type ToolOptions,
-  type ToolSpec,
-} from "./tool.js";
+export { FatalToolError, type InputOf, type Reconciled, tool, Tool, ToolError, type ToolOptions } from "./tool.js";

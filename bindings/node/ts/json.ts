@@ -4,11 +4,18 @@
  * @module
  */
 
+/** A value that JSON cannot hold. */
+export class NotJson extends TypeError {
+  static {
+    this.prototype.name = "TypeError";
+  }
+}
+
 /**
  * JSON text of a value. `undefined` becomes `null`; what JSON would drop or refuse (functions, symbols, BigInt,
  * cycles) is an error.
  *
- * @throws TypeError
+ * @throws {@link NotJson}
  */
 export function toJson(value: unknown): string {
   if (value === undefined) {
@@ -18,10 +25,10 @@ export function toJson(value: unknown): string {
   try {
     text = JSON.stringify(value);
   } catch (cause) {
-    throw new TypeError(cause instanceof Error ? cause.message : String(cause), { cause });
+    throw new NotJson(cause instanceof Error ? cause.message : String(cause), { cause });
   }
   if (text === undefined) {
-    throw new TypeError(`a ${typeof value} has no JSON`);
+    throw new NotJson(`a ${typeof value} has no JSON`);
   }
   return text;
 }

@@ -8,7 +8,10 @@ import type { NativeModule } from "./native.js";
 
 /** No binary of the engine could be loaded on this platform; `message` says what was tried and what to do. */
 export class NativeBindingError extends ConfigurationError {
-  override readonly name = "NativeBindingError";
+  static {
+    this.prototype.name = "NativeBindingError";
+  }
+
   /** `process.platform`. */
   readonly platform: string;
   /** `process.arch`. */
@@ -22,9 +25,8 @@ export class NativeBindingError extends ConfigurationError {
   constructor(place: Place, tried: NativeBindingError["tried"], advice: string) {
     const where = `${place.platform} ${place.arch}${place.libc === undefined ? "" : ` (${place.libc})`}`;
     const list = tried.map(({ from, reason }) => `\n  ${from}: ${reason}`).join("");
-    super({
+    super(`no binary of nfa-runtime could be loaded for ${where}; ${advice}${list}`, {
       code: "native_binding_missing",
-      message: `no binary of nfa-runtime could be loaded for ${where}; ${advice}${list}`,
       details: { ...place, tried },
     });
     this.platform = place.platform;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type ErrorReport, errorOf, InternalError } from "./errors.js";
+import { type ErrorData, errorFrom, InternalError } from "./errors.js";
 
 /** Every method returns at once; numbers that stand for something to come are tickets. */
 export interface NativeHost {
@@ -51,8 +51,8 @@ export function native<T>(call: () => T): T {
 function fromNative(thrown: unknown): Error {
   const message = thrown instanceof Error ? thrown.message : String(thrown);
   try {
-    return errorOf(JSON.parse(message) as ErrorReport);
+    return errorFrom(JSON.parse(message) as ErrorData);
   } catch {
-    return new InternalError({ code: "binding_failed", message, cause: thrown });
+    return new InternalError(message, { code: "binding_failed", cause: thrown });
   }
 }

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { errorOf, InputError, type NfaError } from "./errors.js";
-import type { Limit, OutcomeStatus, OutcomeSummary, Question, UsageData } from "./events.js";
+import { errorFrom, InputError, type NfaError } from "./errors.js";
+import type { Ask, Limit, OutcomeStatus, OutcomeSummary, Receipt, Usage as UsageData } from "./generated/types.js";
 import { describe, type Schema, validate } from "./schema.js";
 
 /** Tokens and money of a run. */
@@ -21,37 +21,6 @@ export interface Usage {
   readonly reasoningTokens: number;
   /** Cost in millionths of a US dollar, where prices are known. */
   readonly costMicroUsd: number;
-}
-
-/** A question that a run waits with. */
-export interface Ask {
-  /** The step that waits: what `approve`, `deny` and `answer` name. */
-  readonly step: string;
-  /** What is asked. */
-  readonly question: Question;
-  /** The tool that waits. */
-  readonly tool: string;
-  /** Its arguments, as JSON text. */
-  readonly arguments: string;
-}
-
-/** Where a leaf stands; later states include the earlier ones. */
-export type ReceiptState = "none" | "recorded" | "sequenced" | "checkpointed" | "anchored";
-
-/** One leaf of a receipt. */
-export interface LeafReceipt {
-  readonly log: string;
-  readonly entry: number;
-  readonly index?: number | null;
-  readonly state: ReceiptState;
-}
-
-/** Where the leaves of a run stand in the proof log. */
-export interface Receipt {
-  readonly run: string | null;
-  /** The least of its leaves' states. */
-  readonly state: ReceiptState;
-  readonly leaves: readonly LeafReceipt[];
 }
 
 /** @internal */
@@ -87,7 +56,7 @@ export class Outcome<Out = unknown> {
     this.status = data.status;
     this.text = data.text;
     this.usage = usageOf(data.usage);
-    this.error = data.error === undefined ? undefined : errorOf(data.error);
+    this.error = data.error === undefined ? undefined : errorFrom(data.error);
     this.limit = data.limit;
     this.asks = data.asks;
     this.receipt = data.receipt;
@@ -112,18 +81,14 @@ export class Outcome<Out = unknown> {
 
   #missing(): InputError {
     const because = this.limit === undefined ? this.status : `${this.status}: ${this.limit}`;
-    return new InputError({
-      code: "output_missing",
-      message: `the run has no output, since it did not complete (${because}): look at the outcome's status first`,
-      details: { run: this.run, status: this.status },
-    });
+    return new InputError(`the run has no output, since it did not complete (${because}): look at the outcome's status first`, { code: "output_missing", details: { run: this.run, status: this.status } });
   }
 }
 
 /** The outcome of data, with its output as the schema makes it. @internal */
 export async function outcomeOf<Out>(data: OutcomeData, schema: Schema | undefined): Promise<Outcome<Out>> {
   if (data.status !== "completed") return new Outcome<Out>(data, undefined);
-  if (schema === undefined) return new Outcome<Out>(data, { value: data.text as Out });
+  if (schema === undefined) return new Outcome<Out>(data, { value: (data.output === undefined ? data.text : data.output) as Out });
   try {
     const checked = await validate(schema, data.output);
     if ("value" in checked) return new Outcome<Out>(data, { value: checked.value as Out });
@@ -134,11 +99,7 @@ export async function outcomeOf<Out>(data: OutcomeData, schema: Schema | undefin
 }
 
 function mismatch(why: string, cause?: unknown): InputError {
-  return new InputError({
-    code: "output_mismatch",
-    message: `the output matches its JSON Schema, but the schema's own check refuses it: ${why}`,
-    cause,
-  });
+  return new InputError(`the output matches its JSON Schema, but the schema's own check refuses it: ${why}`, { code: "output_mismatch", ...(cause === undefined ? {} : { cause }) });
 }
 
 function usageOf(data: UsageData): Usage {

@@ -7,7 +7,7 @@ import { ReadableStream } from "node:stream/web";
 
 import { type Bridge, Given } from "./bridge.js";
 import { InputError, RunCancelledError } from "./errors.js";
-import type { Event } from "./events.js";
+import type { Event } from "./generated/types.js";
 import { native } from "./native.js";
 import { type Outcome, type OutcomeData, outcomeOf } from "./outcome.js";
 import type { Schema } from "./schema.js";
@@ -167,11 +167,7 @@ export class Run<Out = unknown> implements AsyncIterable<Event>, AsyncDisposable
     this.#isBegun = true;
     const { bridge, signal, start, alwaysHeard } = this.#source;
     if (signal?.aborted === true) {
-      throw new RunCancelledError({
-        code: "run_not_started",
-        message: "the signal was aborted before the run began; nothing was started",
-        cause: signal.reason,
-      });
+      throw new RunCancelledError("the signal was aborted before the run began; nothing was started", { code: "run_not_started", cause: signal.reason });
     }
     const slot = start(this.#heard);
     this.#slot = slot;
@@ -195,12 +191,8 @@ export class Run<Out = unknown> implements AsyncIterable<Event>, AsyncDisposable
 
   #hear(): void {
     if (this.#isBegun && !this.#heard) {
-      throw new InputError({
-        code: "run_not_heard",
-        message:
-          "the run began without anybody who hears its events: iterate it before anything is awaited, " +
-          "or start it with `events: true`",
-      });
+      throw new InputError("the run began without anybody who hears its events: iterate it before anything is awaited, " +
+          "or start it with `events: true`", { code: "run_not_heard" });
     }
     this.#heard = true;
   }

@@ -5,12 +5,28 @@
  */
 import { Agent, type Limits, limitsSpec } from "./agent.js";
 import { type Bridge, theBridge } from "./bridge.js";
-import { errorOf, type ErrorReport, InputError, type NfaError } from "./errors.js";
-import type { Entry, OutcomeStatus } from "./events.js";
-import type { Message, Part } from "./host-model.js";
+import { errorFrom, type ErrorData, InputError, type NfaError } from "./errors.js";
+import type {
+  AgentState,
+  AnchorRecord,
+  BeaconData,
+  ConsistencyProof,
+  Content,
+  Entry,
+  Erased,
+  LogCheck,
+  LogExport,
+  LogInfo,
+  LogKey,
+  Message,
+  Part,
+  Receipt,
+  RunFilter,
+  RunRecord,
+  SignalSent,
+} from "./generated/types.js";
 import { present } from "./models.js";
 import { native } from "./native.js";
-import type { Receipt } from "./outcome.js";
 import { Run, type RunSource, withGiven } from "./run.js";
 
 /** Choices for a runtime; what is left out has the default that is named. */
@@ -79,40 +95,6 @@ export interface ResumeOptions<Out = unknown, Deps = unknown> {
 export type Resumed =
   | { readonly id: string; readonly run: Run; readonly error?: undefined }
   | { readonly id: string; readonly run?: undefined; readonly error: NfaError };
-
-/** Where a run stands in the store. */
-export type RunStatus = "running" | "waiting" | Exclude<OutcomeStatus, "interrupted" | "waiting">;
-
-/** A run as the store lists it. */
-export interface RunRecord {
-  readonly run: string;
-  readonly program: string;
-  readonly agent: string;
-  readonly session: string | null;
-  readonly subject: string;
-  readonly parent: readonly [run: string, step: string] | null;
-  readonly status: RunStatus;
-  readonly length: number;
-  readonly epoch: number;
-  readonly owner: string | null;
-  readonly created: number;
-  readonly updated: number;
-}
-
-/** Which runs to list. */
-export interface RunFilter {
-  /** Only these statuses. */
-  readonly statuses?: readonly RunStatus[];
-  /** Only of this session. */
-  readonly session?: string;
-  /** Only runs that nobody drives. */
-  readonly unowned?: boolean;
-  /** At most so many; default 100. */
-  readonly limit?: number;
-}
-
-/** What became of a signal: taken in, waiting in the inbox of a run that nobody drives, or too late. */
-export type SignalSent = "delivered" | "waiting" | "stopped";
 
 /** Who decides, in your own words for them: the proof log commits to it. */
 export interface Deciding {
@@ -188,7 +170,7 @@ export class Runtime implements AsyncDisposable {
     const start = present({ session, user, queue: whenBusy === "queue" || undefined });
     const given = withGiven(bridge, options.deps);
     return new Run<Out>({
-      ...this.#source(agent.options.output, signal, events),
+      ...this.#source(agent.output, signal, events),
       alwaysHeard: false,
       start: (heard) => {
         const number = agentNumber(bridge, agent);
@@ -210,7 +192,7 @@ export class Runtime implements AsyncDisposable {
     const parts = present({ limits: limits && limitsSpec(limits) });
     const given = withGiven(bridge, options.deps);
     return new Run<Out>({
-      ...this.#source(agent?.options.output, signal, events),
+      ...this.#source(agent?.output, signal, events),
       alwaysHeard: true,
       start: () => {
         if (agent !== undefined) this.register(agent);
@@ -223,9 +205,9 @@ export class Runtime implements AsyncDisposable {
   async resumeAll(options: { readonly deps?: unknown; readonly events?: boolean } = {}): Promise<readonly Resumed[]> {
     const bridge = this.#bridge;
     const ticket = withGiven(bridge, options.deps)((id) => bridge.native.resumeAll(this.#number, id));
-    const runs = await bridge.wait<ReadonlyArray<[string, number | null, ErrorReport | null]>>(ticket);
+    const runs = await bridge.wait<ReadonlyArray<[string, number | null, ErrorData | null]>>(ticket);
     return runs.map(([id, number, report]) => {
-      if (number === null) return { id, error: errorOf(report as ErrorReport) };
+      if (number === null) return { id, error: errorFrom(report as ErrorData) };
       const source = this.#source(undefined, undefined, options.events);
       return { id, run: new Run({ ...source, alwaysHeard: true, start: () => number }) };
     });
@@ -270,7 +252,7 @@ export class Runtime implements AsyncDisposable {
   }
 
   /** Runs that match, newest first. */
-  runs(filter: RunFilter = {}): Promise<readonly RunRecord[]> {
+  runs(filter: Partial<RunFilter> = {}): Promise<readonly RunRecord[]> {
     return this.#perform("runs", { filter });
   }
 
@@ -285,7 +267,7 @@ export class Runtime implements AsyncDisposable {
   }
 
   /** Content that a run's entries name, opened. */
-  content(run: string, address: string): Promise<unknown> {
+  content(run: string, address: string): Promise<Content> {
     return this.#perform("content", { run, address });
   }
 
@@ -320,62 +302,77 @@ export class Runtime implements AsyncDisposable {
   }
 
   /** The keys of an agent's log, and from where to where each counts. */
-  logKeys(agent: string): Promise<readonly unknown[]> {
+  logKeys(agent: string): Promise<readonly LogKey[]> {
     return this.#perform("log_keys", { agent });
   }
 
   /** Gives an agent's log a new key. */
-  rotateLogKey(agent: string): Promise<unknown> {
+  rotateLogKey(agent: string): Promise<LogKey> {
     return this.#perform("rotate_log_key", { agent });
   }
 
   /** Ends the overlap of a key that was replaced. */
-  cutOffLogKey(agent: string, verifierKey: string, size?: number): Promise<unknown> {
+  cutOffLogKey(agent: string, verifierKey: string, size?: number): Promise<LogKey> {
     return this.#perform("cut_off_log_key", { agent, verifier_key: verifierKey, size });
   }
 
   /** The proof that a log of `to` leaves begins with the log of `from` leaves. */
-  consistency(agent: string, from: number, to: number): Promise<unknown> {
+  consistency(agent: string, from: number, to: number): Promise<ConsistencyProof> {
     return this.#perform("consistency", { agent, from, to });
   }
 
   /** Recomputes an agent's log. */
-  checkLog(agent: string): Promise<unknown> {
+  checkLog(agent: string): Promise<LogCheck> {
     return this.#perform("check_log", { agent });
   }
 
-  /** Asks the witnesses to sign the newest checkpoint. */
-  witnessed(agent: string): Promise<unknown> {
+  /** Asks the witnesses to sign the newest checkpoint, and tells where the log stands then. */
+  witnessed(agent: string): Promise<LogInfo> {
     return this.#perform("witnessed", { agent });
   }
 
+  /** Gives an agent's newest checkpoint to the anchors. */
+  anchor(agent: string): Promise<readonly AnchorRecord[]> {
+    return this.#perform("anchor", { agent });
+  }
+
+  /** Where an agent's checkpoints above a size stand with the anchors. */
+  anchors(agent: string, options: { readonly above?: number } = {}): Promise<readonly AnchorRecord[]> {
+    return this.#perform("anchors", { agent, above: options.above });
+  }
+
+  /** Records that an agent's log is alive, and perhaps a value that nobody knew earlier. */
+  async heartbeat(agent: string, beacon?: BeaconData): Promise<void> {
+    await this.#perform("heartbeat", { agent, beacon });
+  }
+
   /** Writes an agent's log as C2SP tiles into a folder. */
-  exportLog(agent: string, folder: string): Promise<unknown> {
+  exportLog(agent: string, folder: string): Promise<LogExport> {
     return this.#perform("export_log", { agent, folder });
   }
 
   /** Lets an agent take no new runs for now. */
-  pauseAgent(agent: string): Promise<unknown> {
+  pauseAgent(agent: string): Promise<AgentState> {
     return this.#perform("pause_agent", { agent });
   }
 
   /** Lets a paused agent take new runs again. */
-  resumeAgent(agent: string): Promise<unknown> {
+  resumeAgent(agent: string): Promise<AgentState> {
     return this.#perform("resume_agent", { agent });
   }
 
   /** Lets an agent take no new runs any more. */
-  terminateAgent(agent: string): Promise<unknown> {
+  terminateAgent(agent: string): Promise<AgentState> {
     return this.#perform("terminate_agent", { agent });
   }
 
   /** Where an agent stands. */
-  agentState(agent: string): Promise<"active" | "paused" | "terminated"> {
+  agentState(agent: string): Promise<AgentState> {
     return this.#perform("agent_state", { agent });
   }
 
   /** Erases content: keys first, then bytes. What was proved of the rest still holds. */
-  erase(what: Erasure): Promise<unknown> {
+  erase(what: Erasure): Promise<Erased> {
     return this.#perform("erase", { what });
   }
 
@@ -425,14 +422,6 @@ export class Runtime implements AsyncDisposable {
   }
 }
 
-/** An agent's proof log, for people who want to check it. */
-export interface LogInfo {
-  readonly log: string;
-  readonly origin: string;
-  readonly verifier_key: string;
-  readonly [member: string]: unknown;
-}
-
 const runtimes = new FinalizationRegistry<{ readonly bridge: Bridge; readonly number: number }>(
   ({ bridge, number }) => bridge.native.dropRuntime(number),
 );
@@ -445,11 +434,7 @@ const numbers = new WeakMap<Agent<any, any>, number>();
 
 function checkAgent(agent: unknown): void {
   if (!(agent instanceof Agent)) {
-    throw new InputError({
-      code: "agent_invalid",
-      component: "spec",
-      message: "expected an agent, as `agent()` gives it",
-    });
+    throw new InputError("expected an agent, as `agent()` gives it", { code: "agent_invalid", component: "spec" });
   }
 }
 

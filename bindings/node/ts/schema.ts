@@ -168,10 +168,5 @@ function optional<T>(name: string, of: string): T {
 }
 
 function schemaNotJson(of: string, why: string, cause?: unknown): InputError {
-  return new InputError({
-    code: "schema_not_json",
-    component: "spec",
-    message: `the schema of ${of} cannot be written as JSON Schema: ${why}`,
-    cause,
-  });
+  return new InputError(`the schema of ${of} cannot be written as JSON Schema: ${why}`, { code: "schema_not_json", component: "spec", ...(cause === undefined ? {} : { cause }) });
 }

@@ -4,24 +4,11 @@
  * @module
  */
 import type { HostObject } from "./bridge.js";
-import { InputError } from "./errors.js";
+import { type ErrorData, InputError } from "./errors.js";
 import type { ToolContext } from "./context.js";
-import { toJson } from "./json.js";
+import type { Approval, Effect, ErrorCode, ToolSpec } from "./generated/types.js";
+import { NotJson, toJson } from "./json.js";
 import { describe, type InferOutput, isSchema, jsonSchemaOf, type JsonSchema, type Schema, validate } from "./schema.js";
-
-/**
- * What repeating a call means:
- *
- * - `pure`: it touches nothing, and may run any number of times;
- * - `idempotent`: running it twice is the same as running it once;
- * - `keyed`: it passes `context.idempotencyKey` on, by which the other side knows a repetition;
- * - `transactional`: its writes join the store's own transaction; refused where the store cannot;
- * - `at_most_once`: it must not run twice. An interrupted call is reconciled by the tool, or decided by a person.
- */
-export type Effect = "pure" | "idempotent" | "keyed" | "transactional" | "at_most_once";
-
-/** Whether a person is asked before a tool runs. */
-export type Approval = "never" | "always";
 
 /** What became of a call that a crash interrupted. */
 export type Reconciled<Out = unknown> =
@@ -49,8 +36,8 @@ export interface ToolOptions<In extends Schema | undefined, Out, Deps> {
   readonly labels?: Readonly<Record<string, string>>;
   /**
    * Performs one call. What it gives is what the model reads: a string as it is, anything else as JSON. What it
-   * throws is told to the model as `Name: message`; {@link ToolError} says it in your words, and
-   * {@link FatalToolError} stops the run.
+   * throws is told to the model as `Name: message`; {@link ToolError} says it in your words. {@link FatalToolError}
+   * stops the run, and so does a value that JSON cannot hold.
    */
   readonly run: (input: InputOf<In>, context: ToolContext<Deps>) => Out | Promise<Out>;
   /** Finds out what became of an `at_most_once` call that a crash interrupted. */
@@ -62,17 +49,6 @@ export interface ToolOptions<In extends Schema | undefined, Out, Deps> {
 
 /** What a tool's function is given. */
 export type InputOf<In extends Schema | undefined> = In extends Schema ? InferOutput<In> : Record<string, never>;
-
-/** A tool as the engine knows it. */
-export interface ToolSpec {
-  readonly name: string;
-  readonly description?: string;
-  readonly parameters: JsonSchema;
-  readonly effect?: Effect;
-  readonly approval?: Approval;
-  readonly timeout_ms?: number;
-  readonly labels?: Readonly<Record<string, string>>;
-}
 
 /** An error that the model is told of in exactly these words. */
 export class ToolError extends Error {
@@ -192,29 +168,26 @@ export function toolObject(tool: Tool<any, never, unknown>): HostObject {
       call: (args, context) => tool.call(args, context as ToolContext<any>),
       reconcile: (args, context) => tool.reconcile(args, context as ToolContext<any>),
     },
-    stated: (thrown) =>
-      thrown instanceof FatalToolError
-        ? { component: "tool", category: "internal", code: "tool_failed", message: thrown.message, retryable: false }
-        : undefined,
+    stated: (thrown) => {
+      if (thrown instanceof FatalToolError) return fatal("tool_failed", thrown.message);
+      if (!(thrown instanceof NotJson)) return undefined;
+      return fatal("tool_output_not_json", `the output of tool \`${tool.name}\` cannot be written as JSON: ${thrown.message}`);
+    },
   };
+}
+
+function fatal(code: ErrorCode, message: string): ErrorData {
+  return { component: "tool", category: "internal", code, message, retryable: false };
 }
 
 function specOf<Out, Deps>(options: ToolOptions<Schema | undefined, Out, Deps>): ToolSpec {
   if (typeof options?.name !== "string" || typeof options.run !== "function") {
-    throw new InputError({
-      code: "tool_invalid",
-      component: "spec",
-      message: "expected a tool with a `name` and a function `run`",
-    });
+    throw new InputError("expected a tool with a `name` and a function `run`", { code: "tool_invalid", component: "spec" });
   }
   if (options.input !== undefined && !isSchema(options.input)) {
-    throw new InputError({
-      code: "tool_invalid",
-      component: "spec",
-      message: `expected \`input\` of tool \`${options.name}\` to be a Standard Schema or { jsonSchema }`,
-    });
+    throw new InputError(`expected \`input\` of tool \`${options.name}\` to be a Standard Schema or { jsonSchema }`, { code: "tool_invalid", component: "spec" });
   }
-  const spec: { -readonly [Key in keyof ToolSpec]: ToolSpec[Key] } = {
+  const spec: ToolSpec = {
     name: options.name,
     parameters: options.input === undefined ? NO_INPUT : jsonSchemaOf(options.input, `tool \`${options.name}\``),
   };
@@ -222,6 +195,6 @@ function specOf<Out, Deps>(options: ToolOptions<Schema | undefined, Out, Deps>):
   if (options.effect !== undefined) spec.effect = options.effect;
   if (options.approval !== undefined) spec.approval = options.approval;
   if (options.timeoutMs !== undefined) spec.timeout_ms = options.timeoutMs;
-  if (options.labels !== undefined) spec.labels = options.labels;
+  if (options.labels !== undefined) spec.labels = { ...options.labels };
   return spec;
 }

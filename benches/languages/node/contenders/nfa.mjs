@@ -12,22 +12,36 @@ const add = tool({
   run: async ({ a, b }) => a + b,
 });
 
-/** A tool that only a cancel ends. */
-const endless = (running, runs, allRunning) =>
-  tool({
-    name: "add",
-    description: "Adds two integers, never.",
-    input: z.object({ a: z.number().int(), b: z.number().int() }),
-    run: (_, { signal }) =>
-      new Promise((_, reject) => {
-        running.add(signal);
-        if (running.size === runs) allRunning();
-        signal.addEventListener("abort", () => {
-          running.delete(signal);
-          reject(signal.reason);
-        });
-      }),
-  });
+/** A tool that only a cancel ends, and who runs in it. */
+class Endless {
+  running = 0;
+
+  constructor(runs) {
+    this.allRunning = new Promise((resolve) => (this.#allRun = () => this.running === runs && resolve()));
+    this.noneRunning = new Promise((resolve) => (this.#noneRuns = () => this.running === 0 && resolve()));
+    this.tool = tool({
+      name: "add",
+      description: "Adds two integers, never.",
+      input: z.object({ a: z.number().int(), b: z.number().int() }),
+      run: (_, { signal }) => this.#wait(signal),
+    });
+  }
+
+  #allRun;
+  #noneRuns;
+
+  #wait(signal) {
+    return new Promise((_, reject) => {
+      this.running++;
+      this.#allRun();
+      signal.addEventListener("abort", () => {
+        this.running--;
+        this.#noneRuns();
+        reject(signal.reason);
+      });
+    });
+  }
+}
 
 export class Contender {
   async open(workload) {
@@ -63,24 +77,23 @@ export class Contender {
 
   /** Cancels runs whose tools never end; what is left of them, in JavaScript and in Rust. */
   async cancel(runs) {
-    const running = new Set();
-    let wait;
-    const allRunning = new Promise((resolve) => {
-      wait = agent({
-        name: "helper",
-        model: `openai/${MODEL}`,
-        instructions: INSTRUCTIONS,
-        tools: [endless(running, runs, resolve)],
-      });
+    const endless = new Endless(runs);
+    const wait = agent({
+      name: "helper",
+      model: `openai/${MODEL}`,
+      instructions: INSTRUCTIONS,
+      tools: [endless.tool],
     });
     const aborter = new AbortController();
-    const started = Array.from({ length: runs }, () => this.runtime.run(wait, "Wait.", { signal: aborter.signal }));
-    const outcomes = Promise.all(started.map((run) => run.outcome()));
-    await allRunning;
+    const { signal } = aborter;
+    const outcomes = Array.from({ length: runs }, () => this.runtime.run(wait, "Wait.", { signal }).outcome());
+    await endless.allRunning;
     aborter.abort();
-    await outcomes;
+    await Promise.all(outcomes);
+    // A second is long before the engine would stop waiting for them.
+    await Promise.race([endless.noneRunning, new Promise((resolve) => setTimeout(resolve, 1000))]);
     const stopped = await this.runtime.runs({ statuses: ["cancelled"], limit: runs });
-    return { tools: running.size, runs: runs - stopped.length };
+    return { tools: endless.running, runs: runs - stopped.length };
   }
 
   async close() {

@@ -14,21 +14,27 @@ async def add(a: int, b: int) -> int:
     return a + b
 
 
-def endless(running, all_running, runs):
-    """A tool that only a cancel ends."""
+class Endless:
+    """A tool that only a cancel ends, and who runs in it."""
 
-    @tool(name="add")
-    async def wait(a: int, b: int) -> int:
-        """Adds two integers, never."""
-        running.add(asyncio.current_task())
-        if len(running) == runs:
-            all_running.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            running.discard(asyncio.current_task())
+    def __init__(self, runs):
+        self.running = 0
+        self.all_running, self.none_running = asyncio.Event(), asyncio.Event()
 
-    return wait
+        @tool(name="add")
+        async def wait(a: int, b: int) -> int:
+            """Adds two integers, never."""
+            self.running += 1
+            if self.running == runs:
+                self.all_running.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.running -= 1
+                if self.running == 0:
+                    self.none_running.set()
+
+        self.tool = wait
 
 
 class Contender:
@@ -54,20 +60,24 @@ class Contender:
 
     async def cancel(self, runs):
         """Cancels runs whose tools never end; what is left of them, in Python and in Rust."""
-        running, all_running = set(), asyncio.Event()
-        tools = [endless(running, all_running, runs)]
-        agent = Agent("helper", model=f"openai/{MODEL}", instructions=INSTRUCTIONS, tools=tools)
+        endless = Endless(runs)
+        agent = Agent("helper", model=f"openai/{MODEL}", instructions=INSTRUCTIONS, tools=[endless.tool])
 
         async def one():
             await self.runtime.run(agent, "Wait.")
 
         tasks = [asyncio.create_task(one()) for _ in range(runs)]
-        await all_running.wait()
+        await endless.all_running.wait()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        try:
+            # A second is long before the engine would stop waiting for them.
+            await asyncio.wait_for(endless.none_running.wait(), 1)
+        except asyncio.TimeoutError:
+            pass
         stopped = await self.runtime.runs(statuses=["cancelled"], limit=runs)
-        return {"tools": len(running), "runs": runs - len(stopped)}
+        return {"tools": endless.running, "runs": runs - len(stopped)}
 
     async def close(self):
         await self.runtime.__aexit__(None, None, None)

@@ -27,9 +27,14 @@ export interface Turn {
 
 /** Starts `fake-llm`: `one`, `tools:N` (rounds of the tool `add`), `stream:N`, or the turns of a script. */
 export async function fakeLlm(mode: string | readonly Turn[]): Promise<Fake> {
+  if (typeof mode === "string") return serveFake([mode]);
   using folder = scratch();
-  const args = typeof mode === "string" ? [mode] : ["--script", folder.at("turns.json")];
-  if (typeof mode !== "string") writeFileSync(folder.at("turns.json"), JSON.stringify(mode));
+  writeFileSync(folder.at("turns.json"), JSON.stringify(mode));
+  return await serveFake(["--script", folder.at("turns.json")]);
+}
+
+/** Starts `fake-llm` with these arguments, judging. */
+export async function serveFake(args: readonly string[]): Promise<Fake> {
   // Its standard input ends with this process, and so does the server.
   const server = spawn(binary(), [...args, "--judge", "--until-eof"], { stdio: ["pipe", "pipe", "inherit"] });
   const [line] = (await once(server.stdout, "data")) as [Buffer];

@@ -1,8 +1,8 @@
 /** A model whose answers are written down beforehand. */
-import type { HostModel, ModelAnswer, ModelDelta, ModelRequest } from "nfa-runtime";
+import type { HostModel, ModelAnswerInput, ModelPiece, ModelRequest } from "nfa-runtime";
 
 type Call = { readonly name: string; readonly arguments: unknown };
-type Turn = string | { readonly calls: readonly Call[] } | { readonly deltas: readonly ModelDelta[] };
+type Turn = string | { readonly calls: readonly Call[] } | { readonly deltas: readonly ModelPiece[] };
 
 /** What it was asked, turn after turn. */
 export interface Scripted extends HostModel {
@@ -25,12 +25,12 @@ export function scripted(...turns: readonly Turn[]): Scripted {
   };
 }
 
-async function* given(deltas: readonly ModelDelta[]): AsyncIterable<ModelDelta> {
+async function* given(deltas: readonly ModelPiece[]): AsyncIterable<ModelPiece> {
   yield* deltas;
 }
 
 /** The whole answer of a turn. */
-export function answer(turn: string | { readonly calls: readonly Call[] }, number = 1): ModelAnswer {
+export function answer(turn: string | { readonly calls: readonly Call[] }, number = 1): ModelAnswerInput {
   if (typeof turn === "string") {
     return { message: { role: "assistant", parts: [{ type: "text", text: turn }] }, finish: "stop" };
   }

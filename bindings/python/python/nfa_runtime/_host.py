@@ -52,9 +52,26 @@ class Host:
         """Waits for what this ticket gives."""
         return self.pending(ticket).wait()
 
-    def start(self, call: int, work: Callable[[], Coroutine[Any, Any, None]], context: Context) -> None:
-        """Starts a task for a call, in a copy of `context`."""
+    def start(self, call: int, work: Callable[[], Coroutine[Any, Any, None]], given: Given) -> None:
+        """Starts a task for a call, in a copy of the context that the run's caller had."""
         raise NotImplementedError
+
+    def ended(self, call: int, given: Given) -> None:
+        """The task of a call has ended."""
+        self.calls.pop(call, None)
+        given.calls.discard(call)
+        if not given.calls and given.gate is not None:
+            given.gate.open()
+
+    async def quiet(self, given: Given) -> None:
+        """Ends the tasks of a run that is over, and waits for them."""
+        for call in tuple(given.calls):
+            give_up = self.calls.pop(call, None)
+            if give_up is not None:
+                give_up()
+        while given.calls:
+            given.gate = self.gate()
+            await given.gate.wait()
 
     def gate(self) -> Gate:
         """Something to wait at."""
@@ -64,11 +81,11 @@ class Host:
         """Where a task that was cancelled can still wait."""
         return contextlib.nullcontext()
 
-    def start_thread(self, call: int, work: Callable[[], None], context: Context) -> None:
-        """Starts `work` on a thread for a call, in a copy of `context`. Giving the call up does not end it."""
+    def start_thread(self, work: Callable[[], None], given: Given) -> None:
+        """Starts `work` on a thread, in a copy of the context that the run's caller had. Nothing can end it."""
         from . import _threads
 
-        copy = context.copy()
+        copy = given.context.copy()
         _threads.start(lambda: copy.run(work))
 
     def drain(self) -> None:
@@ -115,11 +132,13 @@ class Gate:
 class Given:
     """What the caller of a run gave: dependencies, and where its tools run."""
 
-    __slots__ = ("context", "deps", "trace")
+    __slots__ = ("calls", "context", "deps", "gate", "trace")
 
     def __init__(self, deps: Any, context: Context) -> None:
         self.deps = deps
         self.context = context
+        self.calls: set[int] = set()
+        self.gate: Gate | None = None
         self.trace: Any = None
 
 

@@ -8,7 +8,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Protocol
 
 from . import _host, _process
-from ._host import Host, words_of
+from ._host import Given, Host, words_of
 from .errors import NfaError, stated
 
 if TYPE_CHECKING:
@@ -127,6 +127,7 @@ class _Served:
     def _begin(self, host: Host, call: int, method: str, info: CallInfo | None, arguments: Any) -> None:
         texts = arguments["texts"]
         native, embed = host.native, self._embed
+        given = Given(None, self._context)
 
         def fail(error: BaseException) -> None:
             if isinstance(error, NfaError):
@@ -142,7 +143,7 @@ class _Served:
                 except Exception as error:
                     fail(error)
 
-            host.start(call, work, self._context)
+            host.start(call, work, given)
             return
 
         def work_in_thread() -> None:
@@ -151,7 +152,7 @@ class _Served:
             except BaseException as error:
                 fail(error)
 
-        host.start_thread(call, work_in_thread, self._context)
+        host.start_thread(work_in_thread, given)
 
 
 def _embedded(given: Any) -> Any:

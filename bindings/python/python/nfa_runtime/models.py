@@ -241,7 +241,7 @@ class ServedModel:
                 except Exception as error:
                     pieces.fail(error)
 
-            host.start(call, work, given.context)
+            host.start(call, work, given)
             return
 
         def work_in_thread() -> None:
@@ -256,7 +256,7 @@ class ServedModel:
             except BaseException as error:
                 pieces.fail(error)
 
-        host.start_thread(call, work_in_thread, given.context)
+        host.start_thread(work_in_thread, given)
 
 
 class _Pieces:

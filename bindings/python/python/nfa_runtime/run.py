@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Generator
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from . import _host
-from ._host import Gate, Host, Pending
+from ._host import Gate, Given, Host, Pending
 from .errors import NfaError, invalid, make
 from .outcome import Outcome
 
@@ -24,7 +25,7 @@ OutT = TypeVar("OutT")
 class Start(Protocol):
     """Begins a run on an event loop, with listeners or without; gives a ticket, and what stops the run."""
 
-    def __call__(self, host: Host, *, listens: bool) -> tuple[int, Stop]: ...
+    def __call__(self, host: Host, given: Given, *, listens: bool) -> tuple[int, Stop]: ...
 
 
 class Run(Generic[OutT]):
@@ -46,10 +47,30 @@ class Run(Generic[OutT]):
     tools. Cancelling a wait for the next event does neither, and loses no event.
     """
 
-    __slots__ = ("_buffer", "_decode", "_gates", "_host", "_last", "_outcome", "_over", "_pulling", "_raw", "_start", "_stop")
+    __slots__ = (
+        "_buffer",
+        "_decode",
+        "_gates",
+        "_given",
+        "_host",
+        "_last",
+        "_outcome",
+        "_over",
+        "_pulling",
+        "_raw",
+        "_start",
+        "_stop",
+    )
 
-    def __init__(self, start: Start | None, decode: Callable[[Any], Any] | None, raw: RawRun | None = None) -> None:
+    def __init__(
+        self,
+        start: Start | None,
+        decode: Callable[[Any], Any] | None,
+        given: Given,
+        raw: RawRun | None = None,
+    ) -> None:
         self._start = start
+        self._given = given
         self._decode = decode
         self._raw = raw
         self._stop: Stop | None = None
@@ -71,6 +92,8 @@ class Run(Generic[OutT]):
             return await self.outcome()
         raw = await self._begin(listens=False)
         self._outcome = outcome = Outcome[OutT](raw, self._decode)
+        if self._given.calls:
+            await _host.current().quiet(self._given)
         return outcome
 
     async def _begin(self, *, listens: bool) -> Any:
@@ -78,7 +101,9 @@ class Run(Generic[OutT]):
         if start is None:
             raise invalid("run_started", "a run starts once: ask the runtime for another one", component="runtime")
         host = _host.current()
-        ticket, stop = start(host, listens=listens)
+        given = self._given
+        given.context = copy_context()
+        ticket, stop = start(host, given, listens=listens)
         self._stop = stop
         pending = host.pending(ticket)
         try:
@@ -88,7 +113,7 @@ class Run(Generic[OutT]):
         except BaseException:
             stop.cancel()
             if stop.begun:
-                await _ended(host, pending, listens)
+                await _ended(host, pending, given, listens)
             raise
 
     async def start(self) -> Run[OutT]:
@@ -129,7 +154,8 @@ class Run(Generic[OutT]):
                     await self.outcome()
                 except NfaError:
                     # It is over either way, and another exception is on its way.
-                    return
+                    pass
+                await host.quiet(self._given)
 
     def cancel(self) -> None:
         """Asks it to stop; its outcome tells when it has. From any thread."""
@@ -214,6 +240,8 @@ class Run(Generic[OutT]):
             raw = await host.wait(self._raw.outcome(host.native))
             held = self._outcome = Outcome[OutT](raw, self._decode)
             self._over = True
+            if self._given.calls:
+                await host.quiet(self._given)
         return held
 
     def _ended(self) -> Outcome[OutT]:
@@ -285,8 +313,8 @@ class Run(Generic[OutT]):
         return "<Run not started>"
 
 
-async def _ended(host: Host, pending: Pending, listens: bool) -> None:
-    """Waits until a run that was cancelled while it was awaited has stopped."""
+async def _ended(host: Host, pending: Pending, given: Given, listens: bool) -> None:
+    """Waits until a run that was cancelled while it was awaited has stopped, and its tools with it."""
     with host.shielded():
         try:
             raw = await pending.wait()
@@ -294,4 +322,5 @@ async def _ended(host: Host, pending: Pending, listens: bool) -> None:
                 raw.cancel()
                 await host.wait(raw.outcome(host.native))
         except NfaError:
-            return
+            pass
+        await host.quiet(given)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
@@ -38,6 +38,9 @@ OutT = TypeVar("OutT")
 T = TypeVar("T")
 
 Seconds = float | timedelta
+
+NOWHERE = Context()
+"""Where tools of a run would run that nobody has started yet."""
 
 
 RUN_SYNC_DOC = """Runs an agent to its end, and gives its outcome; the sync twin of `await runtime.run(…)`.
@@ -224,11 +227,10 @@ class Runtime:
         if queue:
             options["queue"] = True
 
-        def start(host: Host, *, listens: bool) -> tuple[int, Stop]:
-            given = Given(deps, copy_context())
+        def start(host: Host, given: Given, *, listens: bool) -> tuple[int, Stop]:
             return raw.start(host.native, native, input, options, given, listens=listens)
 
-        return Run(start, agent._decode)
+        return Run(start, agent._decode, Given(deps, NOWHERE))
 
     def resume(
         self,
@@ -255,11 +257,10 @@ class Runtime:
         if agent is not None:
             self.register(agent)
 
-        def start(host: Host, *, listens: bool) -> tuple[int, Stop]:
-            given = Given(deps, copy_context())
+        def start(host: Host, given: Given, *, listens: bool) -> tuple[int, Stop]:
             return raw.resume(host.native, run, limits, given, listens=listens)
 
-        return Run(start, None if agent is None else agent._decode)
+        return Run(start, None if agent is None else agent._decode, Given(deps, NOWHERE))
 
     async def resume_all(self, *, deps: Any = None) -> list[tuple[str, Run[Any] | NfaError]]:
         """Goes on with every run that was interrupted, or whose time is up, and that this process has the code for:
@@ -267,7 +268,7 @@ class Runtime:
         host = _host.current()
         given = Given(deps, copy_context())
         resumed = await host.wait(self._opened().resume_all(host.native, given))
-        return [(run, error if raw is None else Run(None, None, raw)) for run, raw, error in resumed]
+        return [(run, error if raw is None else Run(None, None, Given(deps, NOWHERE), raw)) for run, raw, error in resumed]
 
     def register(self, *agents: Agent[Any, Any]) -> None:
         """Makes the code of agents known, for runs of them that are resumed.
@@ -332,6 +333,11 @@ class Runtime:
     async def journal(self, run: str) -> list[Entry]:
         """The journal of a run."""
         return cast("list[Entry]", await self._perform("journal", run=run))
+
+    async def canonical_journal(self, run: str) -> str:
+        """The journal of a run, and of those that it started, in a form that is the same wherever the same thing
+        happened."""
+        return cast(str, await self._perform("canonical_journal", run=run))
 
     async def content(self, run: str, address: str) -> Content:
         """Content that a run's entries name, opened."""

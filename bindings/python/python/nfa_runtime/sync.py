@@ -212,6 +212,7 @@ class SyncRuntime:
     runs = _twin(Runtime.runs)
     run_record = _twin(Runtime.run_record)
     journal = _twin(Runtime.journal)
+    canonical_journal = _twin(Runtime.canonical_journal)
     content = _twin(Runtime.content)
     receipt = _twin(Runtime.receipt)
     checkpointed = _twin(Runtime.checkpointed)

@@ -125,7 +125,7 @@ class Tool(Generic[P, R]):
                 else:
                     _answer(native, call, method, self.name, result)
 
-            host.start(call, work, given.context)
+            host.start(call, work, given)
             return
 
         def work_in_thread() -> None:
@@ -148,7 +148,7 @@ class Tool(Generic[P, R]):
 
         if context is not None:
             host.calls[call] = context._give_up
-        host.start_thread(call, work_in_thread, given.context)
+        host.start_thread(work_in_thread, given)
 
 
 def _answer(native: Loop, call: int, method: str, name: str, result: Any) -> None:

@@ -51,7 +51,15 @@ impl<O: Clone + Send + Sync + 'static> HostTool<O> {
         let answer = surroundings
             .host
             .call(self.object.clone(), method, Some(context), arguments);
-        answer.await.map_err(|failure| match failure {
+        let answered = tokio::select! {
+            biased;
+            answered = answer => answered,
+            // The host is told at once: what a cancelled call gives is nobody's, and its engine waits for a while.
+            () = context.cancellation.cancelled() => {
+                return Err(ToolError::for_model("the call was cancelled"));
+            }
+        };
+        answered.map_err(|failure| match failure {
             HostFailure::Raised(message) => ToolError::ForModel(message),
             HostFailure::Stated(error) => ToolError::Fatal(error),
         })

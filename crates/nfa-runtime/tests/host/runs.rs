@@ -136,8 +136,8 @@ async fn what_a_tool_of_the_host_raises_is_told_to_the_model_and_what_it_states_
     }
 }
 
-#[tokio::test]
-async fn cancelling_the_run_gives_the_call_up() {
+#[tokio::test(start_paused = true)]
+async fn cancelling_the_run_gives_the_call_up_at_once() {
     let (there, mut told) = There::served(false);
     let (begun, mut begins) = tokio::sync::mpsc::unbounded_channel();
     let never = object(move |_, call, _, _| {
@@ -152,11 +152,14 @@ async fn cancelling_the_run_gives_the_call_up() {
         async move { events(&run).await }
     });
     let call = begins.recv().await.unwrap();
+    let cancelled = tokio::time::Instant::now();
     run.cancel();
     let Some(crate::there::Told::Cancelled(given_up)) = told.recv().await else {
         panic!("nothing was told");
     };
     assert_eq!(given_up, call);
+    // A clock that stands still but for whoever waits for it: not after the grace that tools have.
+    assert!(cancelled.elapsed() < std::time::Duration::from_secs(1));
     reading.await.unwrap();
     assert_eq!(outcome(&run).await.status(), OutcomeStatus::Cancelled);
     runtime.close().await.unwrap();

@@ -129,8 +129,8 @@ fn l11_the_schema_of_the_files_is_the_one_beside_them() {
     }
     let stored: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
     assert_eq!(
-        stored,
-        schema.to_value(),
+        without_words(stored.clone()),
+        without_words(schema.to_value()),
         "run with NFA_UPDATE_SCENARIOS=1"
     );
     let schema = stored;
@@ -144,5 +144,19 @@ fn l11_the_schema_of_the_files_is_the_one_beside_them() {
         let mut wrong = file.value();
         wrong["acts"][0]["do"] = "guess".into();
         assert!(!schema.is_valid(&wrong), "{}", file.name);
+    }
+}
+
+/// A schema without what it tells people, which changes with the documentation of types far from here.
+fn without_words(schema: Value) -> Value {
+    match schema {
+        Value::Object(members) => {
+            let members = members.into_iter();
+            let kept = members.filter(|(name, value)| name != "description" || !value.is_string());
+            kept.map(|(name, value)| (name, without_words(value)))
+                .collect()
+        }
+        Value::Array(items) => items.into_iter().map(without_words).collect(),
+        other => other,
     }
 }

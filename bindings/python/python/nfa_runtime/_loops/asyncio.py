@@ -6,10 +6,9 @@ import asyncio
 import threading
 import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from contextvars import Context
 from typing import Any
 
-from .._host import Gate, Host, Pending
+from .._host import Gate, Given, Host, Pending
 
 _hosts: dict[int, AsyncioHost] = {}
 _lock = threading.Lock()
@@ -88,11 +87,12 @@ class AsyncioHost(Host):
         self.waiting[ticket] = pending.settle
         return pending
 
-    def start(self, call: int, work: Callable[[], Coroutine[Any, Any, None]], context: Context) -> None:
-        task = context.run(self.loop.create_task, self._serve(call, work))
+    def start(self, call: int, work: Callable[[], Coroutine[Any, Any, None]], given: Given) -> None:
+        given.calls.add(call)
+        task = given.context.run(self.loop.create_task, self._serve(call, work, given))
         self.calls[call] = task.cancel
 
-    async def _serve(self, call: int, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _serve(self, call: int, work: Callable[[], Coroutine[Any, Any, None]], given: Given) -> None:
         try:
             await work()
         except asyncio.CancelledError:
@@ -100,7 +100,7 @@ class AsyncioHost(Host):
             self.native.raised(call, "CancelledError")
             raise
         finally:
-            self.calls.pop(call, None)
+            self.ended(call, given)
 
     def gate(self) -> Gate:
         return AsyncioGate(self.loop)

@@ -11,7 +11,7 @@ from typing import Any
 import trio
 from trio.lowlevel import RunVar
 
-from .._host import Gate, Host, Pending
+from .._host import Gate, Given, Host, Pending
 
 _here: RunVar[TrioHost] = RunVar("nfa_runtime_host")
 
@@ -89,22 +89,25 @@ class TrioHost(Host):
         self.waiting[ticket] = pending.settle
         return pending
 
-    def start(self, call: int, work: Callable[[], Coroutine[Any, Any, None]], context: Context) -> None:
+    def start(self, call: int, work: Callable[[], Coroutine[Any, Any, None]], given: Given) -> None:
         scope = trio.CancelScope()
+        given.calls.add(call)
         self.calls[call] = scope.cancel
-        trio.lowlevel.spawn_system_task(self._serve, call, work, scope, context=context.copy())
+        trio.lowlevel.spawn_system_task(self._serve, call, work, given, scope, context=given.context.copy())
 
     async def _serve(
-        self, call: int, work: Callable[[], Coroutine[Any, Any, None]], scope: trio.CancelScope
+        self, call: int, work: Callable[[], Coroutine[Any, Any, None]], given: Given, scope: trio.CancelScope
     ) -> None:
         try:
             with scope:
                 await work()
+            if scope.cancelled_caught:
+                self.native.raised(call, "Cancelled")
         except trio.Cancelled:
             self.native.raised(call, "Cancelled")
             raise
         finally:
-            self.calls.pop(call, None)
+            self.ended(call, given)
 
     def gate(self) -> Gate:
         return TrioGate()
