@@ -20,8 +20,8 @@ pub(super) fn run(session: &Session) -> Outcome {
 }
 
 fn all(session: &Session, tests: &mut Tally) -> Result<Vec<String>> {
+    let (node, folder) = bindings::node(session)?;
     let built = session.built()?;
-    let (node, folder) = bindings::node(session, built)?;
     let mut compiler = Command::new(&node.program);
     compiler.current_dir(&folder).args([
         "node_modules/typescript/bin/tsc",

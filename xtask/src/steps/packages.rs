@@ -137,7 +137,7 @@ fn python(session: &Session, outside: &Path, report: &mut Report) -> Result<()> 
 }
 
 fn node(session: &Session, outside: &Path, report: &mut Report) -> Result<()> {
-    let (node, package) = bindings::node(session, session.built()?)?;
+    let (node, package) = bindings::node(session)?;
     let [main, binary] = pack(node, &package)?;
     let project = outside.join("project");
     let manifest = project.join("package.json");
