@@ -25,7 +25,11 @@ export function program(source: string, extension: "mjs" | "cjs" = "mjs"): strin
 }
 
 /** Runs a program to its end; one that does not end within ten seconds is killed. */
-export async function run(path: string, args: readonly string[] = [], nodeArgs: readonly string[] = []): Promise<Ended> {
+export async function run(
+  path: string,
+  args: readonly string[] = [],
+  nodeArgs: readonly string[] = [],
+): Promise<Ended> {
   const began = performance.now();
   const child = spawn(process.execPath, [...nodeArgs, path, ...args], { stdio: ["ignore", "pipe", "pipe"] });
   let [stdout, stderr] = ["", ""];

@@ -579,7 +579,7 @@ export const codes = {
   run_exists: { class: ConflictError, categories: ["conflict"], component: "store" },
   run_not_finished: { class: InputError, categories: ["input"], component: "runtime" },
   run_not_heard: { class: InputError, categories: ["input"], component: "runtime" },
-  run_not_started: { class: InputError, categories: ["input"], component: "runtime" },
+  run_not_started: { class: RunCancelledError, categories: ["cancelled"], component: "runtime" },
   run_started: { class: InputError, categories: ["input"], component: "runtime" },
   run_stopped: { class: ConflictError, categories: ["conflict"], component: "cli" },
   run_unknown: { class: RunUnknownError, categories: ["input"], component: "store" },

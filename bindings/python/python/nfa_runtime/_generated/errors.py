@@ -499,7 +499,7 @@ CODES: dict[str, tuple[type[NfaError], tuple[Category, ...], Component]] = {
     "run_exists": (ConflictError, ("conflict",), "store"),
     "run_not_finished": (InputError, ("input",), "runtime"),
     "run_not_heard": (InputError, ("input",), "runtime"),
-    "run_not_started": (InputError, ("input",), "runtime"),
+    "run_not_started": (RunCancelledError, ("cancelled",), "runtime"),
     "run_started": (InputError, ("input",), "runtime"),
     "run_stopped": (ConflictError, ("conflict",), "cli"),
     "run_unknown": (RunUnknownError, ("input",), "store"),
