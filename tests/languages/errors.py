@@ -48,6 +48,8 @@ def main():
             assert found == expected, f"{code} as {category}: the page says {expected}, found {found}"
     for name, (below, _) in classes.items():
         assert python["lines"][name] == [name, below, "NfaError"], python["lines"][name]
+    for language in (python, node):
+        assert language["exported"] == sorted(python["lines"]), set(python["lines"]) - set(language["exported"])
     print(f"{len(python['codes'])} codes and {len(python['lines'])} classes are the same in Python, in Node and on the page")
 
 

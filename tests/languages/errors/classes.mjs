@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 const entry = pathToFileURL(join(process.env.NFA_NODE_PACKAGE, "dist", "index.mjs"));
-const { codes: table, errorFrom } = await import(entry.href);
+const nfa = await import(entry.href);
+const { codes: table, errorFrom } = nfa;
 
 const CATEGORIES = ["input", "transient", "configuration", "conflict", "cancelled", "internal"];
 
@@ -30,4 +31,7 @@ for (const code of [...codes, "a_code_of_tomorrow"]) {
     lines[error.name] = line(error);
   }
 }
-console.log(JSON.stringify({ codes, classes, lines }));
+const exported = Object.keys(lines)
+  .filter((name) => typeof nfa[name] === "function")
+  .sort();
+console.log(JSON.stringify({ codes, classes, lines, exported }));

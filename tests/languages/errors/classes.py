@@ -2,6 +2,7 @@
 
 import json
 
+import nfa_runtime
 from nfa_runtime._generated import errors
 
 CATEGORIES = ["input", "transient", "configuration", "conflict", "cancelled", "internal"]
@@ -18,4 +19,5 @@ codes = sorted(errors.CODES)
 found = {f"{code} {category}": made(code, category) for code in [*codes, "a_code_of_tomorrow"] for category in CATEGORIES}
 lines = {kind.__name__: [one.__name__ for one in kind.__mro__[:-3]] for kind in found.values()}
 classes = {key: kind.__name__ for key, kind in found.items()}
-print(json.dumps({"codes": codes, "classes": classes, "lines": lines}))
+exported = sorted(name for name in lines if name in nfa_runtime.__all__ and hasattr(nfa_runtime, name))
+print(json.dumps({"codes": codes, "classes": classes, "lines": lines, "exported": exported}))
