@@ -5,7 +5,7 @@
 // `--library` names an addon that cargo has built already.
 
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -29,6 +29,10 @@ if (!values["no-ts"]) buildTypeScript();
 if (!values["no-native"]) place(values.library ?? buildAddon());
 
 function buildTypeScript() {
+  mkdirSync(dist, { recursive: true });
+  for (const name of readdirSync(dist)) {
+    if (!name.includes(".node")) rmSync(join(dist, name), { recursive: true });
+  }
   execFileSync(process.execPath, [require.resolve("typescript/bin/tsc"), "-p", root], { stdio: "inherit" });
   // One implementation for both kinds of module, so that there is one of each class and one engine.
   const names = Object.keys(require(join(dist, "index.js"))).sort();

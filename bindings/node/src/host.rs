@@ -173,8 +173,11 @@ impl Host {
         }
         for model in parts.models {
             let object = self.object(model.object);
-            builder =
-                builder.offer_model(Arc::new(HostModel::new(model.name, model.abilities, object)));
+            builder = builder.offer_model(Arc::new(HostModel::new(
+                model.name,
+                model.abilities,
+                object,
+            )));
         }
         let agent = builder.build().map_err(|error| thrown(&error))?;
         let number = self.shelf.number();
@@ -219,12 +222,15 @@ impl Host {
             self.known_agent(agent)?,
             message(input).map_err(|error| thrown(&error))?,
         );
-        let builder = options.apply(builder).dependencies(self.surroundings(given));
+        let builder = options
+            .apply(builder)
+            .dependencies(self.surroundings(given));
         let slot = Slot::default();
         if heard {
             self.engine.spawn(slot.clone().fill(builder.start()));
         } else {
-            self.engine.spawn(slot.clone().fill(builder.start_unheard()));
+            self.engine
+                .spawn(slot.clone().fill(builder.start_unheard()));
         }
         Ok(self.shelf.put_slot(slot))
     }

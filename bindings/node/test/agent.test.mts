@@ -124,7 +124,12 @@ test("other agents are tools, inside the run or in one of their own", async () =
   await using rt = await Runtime.open("memory:");
   const double = tool({ name: "double", input: z.object({ n: z.number() }), effect: "pure", run: ({ n }) => 2 * n });
   const counted = scripted({ calls: [{ name: "double", arguments: { n: 21 } }] }, "42");
-  const counter = agent({ name: "counter", description: "Counts.", model: { ...counted, name: "test/a" }, tools: [double] });
+  const counter = agent({
+    name: "counter",
+    description: "Counts.",
+    model: { ...counted, name: "test/a" },
+    tools: [double],
+  });
   for (const ownRun of [false, true]) {
     counted.requests.length = 0;
     const boss = agent({
@@ -178,7 +183,10 @@ test("two different things of one name are refused, the same one twice is not", 
   const make = () => tool({ name: "same", run: () => 1 });
   const one = make();
   const model = "openai/gpt-5-mini";
-  assert.throws(() => agent({ name: "a", model, tools: [one, make()] }), { code: "duplicate_name", name: "InputError" });
+  assert.throws(() => agent({ name: "a", model, tools: [one, make()] }), {
+    code: "duplicate_name",
+    name: "InputError",
+  });
   const inner = agent({ name: "inner", model, tools: [one] });
   assert.ok(agent({ name: "outer", model, tools: [one, inner] }));
   const clash = agent({ name: "clash", model, tools: [make()] });

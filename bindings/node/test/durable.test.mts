@@ -148,7 +148,10 @@ for (const mode of ["keyed", "reconciled", "asked"] as const) {
     );
     const asks = mode === "asked" ? '["interrupted"]\n' : "";
     assert.equal(second.stdout, `${asks}completed Paid.\n`, second.stderr);
-    const effects = readFileSync(folder.at("ledger"), "utf8").trim().split("\n").map((line) => JSON.parse(line));
+    const effects = readFileSync(folder.at("ledger"), "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
     // A keyed tool is called again with the same key, by which the other side knows the repetition.
     assert.equal(effects.length, mode === "keyed" ? 2 : 1);
     assert.equal(new Set(effects.map(({ idempotencyKey }) => idempotencyKey)).size, 1);
@@ -245,7 +248,11 @@ test("a resumed run is iterated, too, and its tools are given dependencies again
     approval: "always",
     run: (_, { deps }: ToolContext<{ readonly who: string }>) => void seen.push(deps.who),
   });
-  const payer = agent({ name: "payer", model: scripted({ calls: [{ name: "pay", arguments: {} }] }, "Paid."), tools: [pay] });
+  const payer = agent({
+    name: "payer",
+    model: scripted({ calls: [{ name: "pay", arguments: {} }] }, "Paid."),
+    tools: [pay],
+  });
   const { run: id } = await rt.run(payer, "Pay.", { deps: { who: "first" } }).outcome();
   await rt.approve(id, "2");
   const types: string[] = [];

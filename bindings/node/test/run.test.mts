@@ -227,7 +227,10 @@ test("a run that did not complete has no output, and says why", async () => {
   const limited = await rt.run(talkative, "go").outcome();
   assert.equal(limited.status, "limit_reached");
   assert.equal(limited.limit, "turns");
-  assert.throws(() => limited.output, (error) => error instanceof InputError && error.code === "output_missing");
+  assert.throws(
+    () => limited.output,
+    (error) => error instanceof InputError && error.code === "output_missing",
+  );
 });
 
 test("output is what the schema makes of the answer", async () => {

@@ -5,7 +5,17 @@ import { readdirSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { test } from "node:test";
 
-import { Agent, FatalToolError, type Limits, NfaError, Runtime, type Run, tool, ToolContext, ToolError } from "nfa-runtime";
+import {
+  Agent,
+  FatalToolError,
+  type Limits,
+  NfaError,
+  Runtime,
+  type Run,
+  tool,
+  ToolContext,
+  ToolError,
+} from "nfa-runtime";
 
 import { deferred, type Deferred } from "./support/deferred.mjs";
 import { serveFake } from "./support/fake.mjs";

@@ -79,12 +79,15 @@ test("libraries without the JSON Schema part of Standard Schema are asked in the
 
 test("a schema that has no JSON Schema is refused, and says what to do", () => {
   const standard = { version: 1, vendor: "own", validate: (value: unknown) => ({ value }) } as const;
-  assert.throws(() => tool({ name: "x", input: { "~standard": standard }, run: () => 1 }), (error) => {
-    assert.ok(error instanceof InputError);
-    assert.equal(error.code, "schema_not_json");
-    assert.match(error.message, /tool `x`.*`own`.*\{ jsonSchema, validate \}/);
-    return true;
-  });
+  assert.throws(
+    () => tool({ name: "x", input: { "~standard": standard }, run: () => 1 }),
+    (error) => {
+      assert.ok(error instanceof InputError);
+      assert.equal(error.code, "schema_not_json");
+      assert.match(error.message, /tool `x`.*`own`.*\{ jsonSchema, validate \}/);
+      return true;
+    },
+  );
   const bigint = z.object({ n: z.bigint() });
   assert.throws(() => tool({ name: "x", input: bigint, run: () => 1 }), { code: "schema_not_json" });
   const own = { ...standard, jsonSchema: { input: () => ({ type: "object" }) } };

@@ -58,27 +58,25 @@ export interface AgentAsTool<Deps = unknown> {
 
 /** What an agent's `tools` may hold. */
 export type ToolLike<Deps = never> =
-  | Tool<Deps, never, unknown>
-  | Agent<unknown, Deps>
-  | AgentAsTool<Deps>
-  | CommandTool;
+  Tool<Deps, never, unknown> | Agent<unknown, Deps> | AgentAsTool<Deps> | CommandTool;
 
 /** What the tools of an agent want to be given with a run. */
 export type DepsOf<Tools extends readonly unknown[]> = Intersect<DepsOfOne<Tools[number]>>;
 
-type DepsOfOne<T> = T extends Tool<infer Deps, never, unknown>
-  ? Carrier<Deps>
-  : T extends Agent<unknown, infer Deps>
+type DepsOfOne<T> =
+  T extends Tool<infer Deps, never, unknown>
     ? Carrier<Deps>
-    : T extends AgentAsTool<infer Deps>
+    : T extends Agent<unknown, infer Deps>
       ? Carrier<Deps>
-      : never;
+      : T extends AgentAsTool<infer Deps>
+        ? Carrier<Deps>
+        : never;
 
 /** Keeps `unknown` and unions whole on the way through a distributive type. */
 type Carrier<Deps> = (deps: Deps) => void;
 type Intersect<Carriers> = [Carriers] extends [never]
   ? unknown
-  : Carriers extends (deps: infer Deps) => void
+  : [Carriers] extends [(deps: infer Deps) => void]
     ? Deps
     : unknown;
 
@@ -214,7 +212,10 @@ export class Code {
 function addTo<T>(map: Map<string, T>, name: string, value: T, what: string): void {
   const known = map.get(name);
   if (known !== undefined && known !== value) {
-    throw new InputError(`two different ${what} are named \`${name}\`: rename one`, { code: "duplicate_name", component: "spec" });
+    throw new InputError(`two different ${what} are named \`${name}\`: rename one`, {
+      code: "duplicate_name",
+      component: "spec",
+    });
   }
   map.set(name, value);
 }
@@ -247,11 +248,7 @@ function specOf(options: AgentOptions, code: Code): AgentSpec {
   return present(spec) as unknown as AgentSpec;
 }
 
-function modelOf(
-  model: string | ModelOptions | HostModel,
-  settings: ModelSettings | undefined,
-  code: Code,
-): unknown {
+function modelOf(model: string | ModelOptions | HostModel, settings: ModelSettings | undefined, code: Code): unknown {
   if (isHostModel(model)) {
     code.addModel(model);
     return present({ name: model.name, settings: settings && settingsSpec(settings) });

@@ -205,14 +205,7 @@ export class Bridge {
     return waiting;
   }
 
-  #call(
-    call: number,
-    id: number,
-    name: string,
-    data: CallData | null,
-    givenId: number | null,
-    args: unknown,
-  ): void {
+  #call(call: number, id: number, name: string, data: CallData | null, givenId: number | null, args: unknown): void {
     const object = this.#objects.get(id);
     const method = object === undefined || object instanceof Given ? undefined : object.methods[name];
     if (object === undefined || object instanceof Given || method === undefined) {
@@ -277,7 +270,10 @@ export function wordsOf(thrown: unknown): string {
 }
 
 function nobodyWaits(): RunCancelledError {
-  return new RunCancelledError("nobody waits for this call any more: the run was cancelled, or it is out of time", { code: "call_cancelled", component: "tool" });
+  return new RunCancelledError("nobody waits for this call any more: the run was cancelled, or it is out of time", {
+    code: "call_cancelled",
+    component: "tool",
+  });
 }
 
 function warn(error: unknown): void {

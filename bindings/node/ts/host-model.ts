@@ -5,7 +5,7 @@
  */
 import type { HostObject } from "./bridge.js";
 import type { ToolContext } from "./context.js";
-import { errorData, InputError, NfaError } from "./errors.js";
+import { errorData, InternalError, NfaError } from "./errors.js";
 import type { ModelAnswerInput, ModelDelta, ModelRequest } from "./generated/types.js";
 import { toJson } from "./json.js";
 import { present } from "./models.js";
@@ -88,5 +88,8 @@ async function followed(
     // Nobody listens any more.
     if (!stream(toJson(delta))) return null;
   }
-  throw new InputError(`model \`${model.name}\` ended without { type: "finished", answer }`, { code: "model_stream_ended", component: "model" });
+  throw new InternalError(`model \`${model.name}\` ended without { type: "finished", answer }`, {
+    code: "model_stream_ended",
+    component: "model",
+  });
 }

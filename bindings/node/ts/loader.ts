@@ -81,7 +81,7 @@ export function load(
     } catch (thrown) {
       const { code, message } = thrown as NodeJS.ErrnoException;
       const missing = code === "MODULE_NOT_FOUND";
-      tried.push({ from: name, reason: missing ? NOT_INSTALLED : String(message).split("\n", 1)[0] ?? "" });
+      tried.push({ from: name, reason: missing ? NOT_INSTALLED : (String(message).split("\n", 1)[0] ?? "") });
     }
   }
   const place = { platform, arch, libc: platform === "linux" ? libc() : undefined };

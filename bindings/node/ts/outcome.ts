@@ -81,14 +81,18 @@ export class Outcome<Out = unknown> {
 
   #missing(): InputError {
     const because = this.limit === undefined ? this.status : `${this.status}: ${this.limit}`;
-    return new InputError(`the run has no output, since it did not complete (${because}): look at the outcome's status first`, { code: "output_missing", details: { run: this.run, status: this.status } });
+    return new InputError(
+      `the run has no output, since it did not complete (${because}): look at the outcome's status first`,
+      { code: "output_missing", details: { run: this.run, status: this.status } },
+    );
   }
 }
 
 /** The outcome of data, with its output as the schema makes it. @internal */
 export async function outcomeOf<Out>(data: OutcomeData, schema: Schema | undefined): Promise<Outcome<Out>> {
   if (data.status !== "completed") return new Outcome<Out>(data, undefined);
-  if (schema === undefined) return new Outcome<Out>(data, { value: (data.output === undefined ? data.text : data.output) as Out });
+  if (schema === undefined)
+    return new Outcome<Out>(data, { value: (data.output === undefined ? data.text : data.output) as Out });
   try {
     const checked = await validate(schema, data.output);
     if ("value" in checked) return new Outcome<Out>(data, { value: checked.value as Out });
@@ -99,7 +103,10 @@ export async function outcomeOf<Out>(data: OutcomeData, schema: Schema | undefin
 }
 
 function mismatch(why: string, cause?: unknown): InputError {
-  return new InputError(`the output matches its JSON Schema, but the schema's own check refuses it: ${why}`, { code: "output_mismatch", ...(cause === undefined ? {} : { cause }) });
+  return new InputError(`the output matches its JSON Schema, but the schema's own check refuses it: ${why}`, {
+    code: "output_mismatch",
+    ...(cause === undefined ? {} : { cause }),
+  });
 }
 
 function usageOf(data: UsageData): Usage {
@@ -112,4 +119,3 @@ function usageOf(data: UsageData): Usage {
     costMicroUsd: data.cost_micro_usd ?? 0,
   };
 }
-

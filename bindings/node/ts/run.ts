@@ -167,7 +167,10 @@ export class Run<Out = unknown> implements AsyncIterable<Event>, AsyncDisposable
     this.#isBegun = true;
     const { bridge, signal, start, alwaysHeard } = this.#source;
     if (signal?.aborted === true) {
-      throw new RunCancelledError("the signal was aborted before the run began; nothing was started", { code: "run_not_started", cause: signal.reason });
+      throw new RunCancelledError("the signal was aborted before the run began; nothing was started", {
+        code: "run_not_started",
+        cause: signal.reason,
+      });
     }
     const slot = start(this.#heard);
     this.#slot = slot;
@@ -191,8 +194,11 @@ export class Run<Out = unknown> implements AsyncIterable<Event>, AsyncDisposable
 
   #hear(): void {
     if (this.#isBegun && !this.#heard) {
-      throw new InputError("the run began without anybody who hears its events: iterate it before anything is awaited, " +
-          "or start it with `events: true`", { code: "run_not_heard" });
+      throw new InputError(
+        "the run began without anybody who hears its events: iterate it before anything is awaited, " +
+          "or start it with `events: true`",
+        { code: "run_not_heard" },
+      );
     }
     this.#heard = true;
   }

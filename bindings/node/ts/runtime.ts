@@ -422,8 +422,8 @@ export class Runtime implements AsyncDisposable {
   }
 }
 
-const runtimes = new FinalizationRegistry<{ readonly bridge: Bridge; readonly number: number }>(
-  ({ bridge, number }) => bridge.native.dropRuntime(number),
+const runtimes = new FinalizationRegistry<{ readonly bridge: Bridge; readonly number: number }>(({ bridge, number }) =>
+  bridge.native.dropRuntime(number),
 );
 
 const agents = new FinalizationRegistry<{ readonly bridge: Bridge; readonly number: number }>(({ bridge, number }) =>

@@ -15,8 +15,7 @@ export interface SchemaIssue {
 }
 
 type Validated<Out> =
-  | { readonly value: Out; readonly issues?: undefined }
-  | { readonly issues: ReadonlyArray<SchemaIssue> };
+  { readonly value: Out; readonly issues?: undefined } | { readonly issues: ReadonlyArray<SchemaIssue> };
 
 /** The part of [Standard Schema](https://standardschema.dev) that is used here: zod, valibot and arktype have it. */
 export interface StandardSchema<In = unknown, Out = In> {
@@ -83,10 +82,7 @@ export function isSchema(value: unknown): value is Schema {
 }
 
 /** Checks a value, and gives what the schema makes of it. */
-export async function validate(
-  schema: Schema,
-  value: unknown,
-): Promise<{ readonly value: unknown } | SchemaMismatch> {
+export async function validate(schema: Schema, value: unknown): Promise<{ readonly value: unknown } | SchemaMismatch> {
   if (!isStandard(schema)) {
     return { value: schema.validate === undefined ? value : await schema.validate(value) };
   }
@@ -99,9 +95,7 @@ export async function validate(
 
 /** What is wrong, on one line, for a model or a person. */
 export function describe(mismatch: SchemaMismatch): string {
-  return mismatch.issues
-    .map(({ path, message }) => (path === "" ? message : `${path}: ${message}`))
-    .join("; ");
+  return mismatch.issues.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("; ");
 }
 
 function isStandard(schema: Schema): schema is StandardSchema<any, any> {
@@ -109,9 +103,7 @@ function isStandard(schema: Schema): schema is StandardSchema<any, any> {
 }
 
 function pathOf(issue: SchemaIssue): string {
-  return (issue.path ?? [])
-    .map((part) => String(typeof part === "object" ? part.key : part))
-    .join(".");
+  return (issue.path ?? []).map((part) => String(typeof part === "object" ? part.key : part)).join(".");
 }
 
 function standardJsonSchema(schema: StandardSchema, of: string): JsonSchema {
@@ -168,5 +160,9 @@ function optional<T>(name: string, of: string): T {
 }
 
 function schemaNotJson(of: string, why: string, cause?: unknown): InputError {
-  return new InputError(`the schema of ${of} cannot be written as JSON Schema: ${why}`, { code: "schema_not_json", component: "spec", ...(cause === undefined ? {} : { cause }) });
+  return new InputError(`the schema of ${of} cannot be written as JSON Schema: ${why}`, {
+    code: "schema_not_json",
+    component: "spec",
+    ...(cause === undefined ? {} : { cause }),
+  });
 }

@@ -8,13 +8,19 @@ import { type ErrorData, InputError } from "./errors.js";
 import type { ToolContext } from "./context.js";
 import type { Approval, Effect, ErrorCode, ToolSpec } from "./generated/types.js";
 import { NotJson, toJson } from "./json.js";
-import { describe, type InferOutput, isSchema, jsonSchemaOf, type JsonSchema, type Schema, validate } from "./schema.js";
+import {
+  describe,
+  type InferOutput,
+  isSchema,
+  jsonSchemaOf,
+  type JsonSchema,
+  type Schema,
+  validate,
+} from "./schema.js";
 
 /** What became of a call that a crash interrupted. */
 export type Reconciled<Out = unknown> =
-  | { readonly status: "done"; readonly output: Out }
-  | { readonly status: "not_done" }
-  | { readonly status: "unknown" };
+  { readonly status: "done"; readonly output: Out } | { readonly status: "not_done" } | { readonly status: "unknown" };
 
 /** A tool's name, description, schema and function. */
 export interface ToolOptions<In extends Schema | undefined, Out, Deps> {
@@ -41,10 +47,7 @@ export interface ToolOptions<In extends Schema | undefined, Out, Deps> {
    */
   readonly run: (input: InputOf<In>, context: ToolContext<Deps>) => Out | Promise<Out>;
   /** Finds out what became of an `at_most_once` call that a crash interrupted. */
-  readonly reconcile?: (
-    input: InputOf<In>,
-    context: ToolContext<Deps>,
-  ) => Reconciled<Out> | Promise<Reconciled<Out>>;
+  readonly reconcile?: (input: InputOf<In>, context: ToolContext<Deps>) => Reconciled<Out> | Promise<Reconciled<Out>>;
 }
 
 /** What a tool's function is given. */
@@ -131,7 +134,9 @@ export class Tool<Deps = unknown, Input = unknown, Out = unknown> {
     if (this.#options.output !== undefined) {
       const checked = await validate(this.#options.output, output);
       if ("issues" in checked) {
-        throw new TypeError(`tool \`${this.name}\` gave something else than its output schema says: ${describe(checked)}`);
+        throw new TypeError(
+          `tool \`${this.name}\` gave something else than its output schema says: ${describe(checked)}`,
+        );
       }
       value = checked.value;
     }
@@ -156,10 +161,12 @@ export class Tool<Deps = unknown, Input = unknown, Out = unknown> {
  */
 export function tool<In extends Schema | undefined = undefined, Out = unknown, Deps = unknown>(
   options: ToolOptions<In, Out, Deps>,
-): Tool<NoInfer<Deps>, InputOf<NoInfer<In>>, NoInfer<Out>> {
-  // What it is made of says what it is, and not the list that it is written into.
+): Tool<Settled<Deps>, InputOf<Settled<In>>, Settled<Out>> {
   return new Tool(options as unknown as ToolOptions<Schema | undefined, Out, Deps>) as never;
 }
+
+/** The same type, which nothing is inferred from: what a tool is made of says what it is, not where it is put. */
+type Settled<T> = [T][T extends unknown ? 0 : never];
 
 /** A tool as the engine calls it. @internal */
 export function toolObject(tool: Tool<any, never, unknown>): HostObject {
@@ -171,7 +178,10 @@ export function toolObject(tool: Tool<any, never, unknown>): HostObject {
     stated: (thrown) => {
       if (thrown instanceof FatalToolError) return fatal("tool_failed", thrown.message);
       if (!(thrown instanceof NotJson)) return undefined;
-      return fatal("tool_output_not_json", `the output of tool \`${tool.name}\` cannot be written as JSON: ${thrown.message}`);
+      return fatal(
+        "tool_output_not_json",
+        `the output of tool \`${tool.name}\` cannot be written as JSON: ${thrown.message}`,
+      );
     },
   };
 }
@@ -182,10 +192,16 @@ function fatal(code: ErrorCode, message: string): ErrorData {
 
 function specOf<Out, Deps>(options: ToolOptions<Schema | undefined, Out, Deps>): ToolSpec {
   if (typeof options?.name !== "string" || typeof options.run !== "function") {
-    throw new InputError("expected a tool with a `name` and a function `run`", { code: "tool_invalid", component: "spec" });
+    throw new InputError("expected a tool with a `name` and a function `run`", {
+      code: "tool_invalid",
+      component: "spec",
+    });
   }
   if (options.input !== undefined && !isSchema(options.input)) {
-    throw new InputError(`expected \`input\` of tool \`${options.name}\` to be a Standard Schema or { jsonSchema }`, { code: "tool_invalid", component: "spec" });
+    throw new InputError(`expected \`input\` of tool \`${options.name}\` to be a Standard Schema or { jsonSchema }`, {
+      code: "tool_invalid",
+      component: "spec",
+    });
   }
   const spec: ToolSpec = {
     name: options.name,

@@ -25,9 +25,15 @@ export function program(source: string, extension: "mjs" | "cjs" = "mjs"): strin
 }
 
 /** Runs a program to its end; one that does not end within ten seconds is killed. */
-export async function run(path: string, args: readonly string[] = [], nodeArgs: readonly string[] = []): Promise<Ended> {
+export async function run(
+  path: string,
+  args: readonly string[] = [],
+  nodeArgs: readonly string[] = [],
+  cwd?: string,
+): Promise<Ended> {
   const began = performance.now();
-  const child = spawn(process.execPath, [...nodeArgs, path, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const stdio = ["ignore", "pipe", "pipe"] as const;
+  const child = spawn(process.execPath, [...nodeArgs, path, ...args], { stdio: [...stdio], cwd });
   let [stdout, stderr] = ["", ""];
   child.stdout.on("data", (data) => (stdout += data));
   child.stderr.on("data", (data) => (stderr += data));

@@ -246,6 +246,17 @@ export class ContentErasedError extends ConflictError {
 }
 
 /**
+ * The object was made before the process forked.
+ *
+ * Codes: `forked`.
+ */
+export class ForkedError extends InputError {
+  static {
+    this.prototype.name = "ForkedError";
+  }
+}
+
+/**
  * The event loop that serves a run's tools and models has ended.
  *
  * Codes: `host_closed`.
@@ -313,6 +324,7 @@ export const byCode = {
   agent_paused: AgentPausedError,
   program_mismatch: ProgramMismatchError,
   content_erased: ContentErasedError,
+  forked: ForkedError,
   host_closed: HostClosedError,
   leaf_encoding: ProofInvalidError,
   leaf_version: ProofInvalidError,
@@ -397,6 +409,7 @@ export const codes = {
   anchor_unreachable: { class: TransientError, categories: ["transient"], component: "proof" },
   arguments_not_json: { class: InternalError, categories: ["internal"], component: "engine" },
   batch_malformed: { class: InternalError, categories: ["internal"], component: "store" },
+  binding_failed: { class: InternalError, categories: ["internal"], component: "runtime" },
   bundle_digest: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   bundle_format: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   bundle_json: { class: ProofInvalidError, categories: ["input"], component: "proof" },
@@ -406,6 +419,7 @@ export const codes = {
   bundle_too_large: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   bundle_unreadable: { class: InputError, categories: ["input"], component: "cli" },
   bundle_version: { class: ProofInvalidError, categories: ["input"], component: "proof" },
+  call_cancelled: { class: RunCancelledError, categories: ["cancelled"], component: "runtime" },
   cancelled: { class: RunCancelledError, categories: ["cancelled"], component: "tool" },
   checkpoint_conflict: { class: NfaError, categories: ["conflict", "input"], component: "store" },
   checkpoint_malformed: { class: ProofInvalidError, categories: ["input"], component: "proof" },
@@ -445,7 +459,8 @@ export const codes = {
   field_erased_and_disclosed: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   field_unknown: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   file_not_written: { class: InputError, categories: ["input"], component: "cli" },
-  forked: { class: InputError, categories: ["input"], component: "runtime" },
+  forked: { class: ForkedError, categories: ["input"], component: "runtime" },
+  handle_closed: { class: InputError, categories: ["input"], component: "runtime" },
   hasher_mismatch: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   host_closed: { class: HostClosedError, categories: ["transient"], component: "runtime" },
   host_failed: { class: InternalError, categories: ["internal"], component: "runtime" },
@@ -528,6 +543,7 @@ export const codes = {
   model_tls: { class: ConfigurationError, categories: ["configuration"], component: "model" },
   model_unavailable: { class: TransientError, categories: ["transient"], component: "model" },
   model_unknown_provider: { class: ConfigurationError, categories: ["configuration"], component: "model" },
+  native_binding_missing: { class: ConfigurationError, categories: ["configuration"], component: "runtime" },
   no_anchor: { class: ConfigurationError, categories: ["configuration"], component: "proof" },
   no_event_loop: { class: InputError, categories: ["input"], component: "runtime" },
   no_tokio_runtime: { class: InputError, categories: ["input"], component: "runtime" },
@@ -539,6 +555,7 @@ export const codes = {
   number_not_canonical: { class: InputError, categories: ["input"], component: "spec" },
   openings_malformed: { class: InternalError, categories: ["internal"], component: "proof" },
   operation_malformed: { class: InputError, categories: ["input"], component: "runtime" },
+  options_malformed: { class: InputError, categories: ["input"], component: "runtime" },
   origin_mismatch: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   output_invalid: { class: OutputInvalidError, categories: ["transient"], component: "engine" },
   output_mismatch: { class: OutputMismatchError, categories: ["input"], component: "runtime" },
@@ -562,12 +579,14 @@ export const codes = {
   run_exists: { class: ConflictError, categories: ["conflict"], component: "store" },
   run_not_finished: { class: InputError, categories: ["input"], component: "runtime" },
   run_not_heard: { class: InputError, categories: ["input"], component: "runtime" },
+  run_not_started: { class: RunCancelledError, categories: ["cancelled"], component: "runtime" },
   run_started: { class: InputError, categories: ["input"], component: "runtime" },
   run_stopped: { class: ConflictError, categories: ["conflict"], component: "cli" },
   run_unknown: { class: RunUnknownError, categories: ["input"], component: "store" },
   runtime_closed: { class: InputError, categories: ["input"], component: "runtime" },
   runtime_not_open: { class: InputError, categories: ["input"], component: "runtime" },
   schema_invalid: { class: InputError, categories: ["input"], component: "spec" },
+  schema_not_json: { class: InputError, categories: ["input"], component: "runtime" },
   script_exhausted: { class: InputError, categories: ["input"], component: "model" },
   seal_failed: { class: InputError, categories: ["input"], component: "store" },
   sequence_conflict: { class: ProofInvalidError, categories: ["input"], component: "proof" },

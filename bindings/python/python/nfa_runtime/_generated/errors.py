@@ -195,6 +195,13 @@ class ContentErasedError(ConflictError):
     """
 
 
+class ForkedError(InputError):
+    """The object was made before the process forked.
+
+    Codes: `forked`.
+    """
+
+
 class HostClosedError(TransientError):
     """The event loop that serves a run's tools and models has ended.
 
@@ -247,6 +254,7 @@ BY_CODE: dict[str, type[NfaError]] = {
     "agent_paused": AgentPausedError,
     "program_mismatch": ProgramMismatchError,
     "content_erased": ContentErasedError,
+    "forked": ForkedError,
     "host_closed": HostClosedError,
     "leaf_encoding": ProofInvalidError,
     "leaf_version": ProofInvalidError,
@@ -321,6 +329,7 @@ CODES: dict[str, tuple[type[NfaError], tuple[Category, ...], Component]] = {
     "anchor_unreachable": (TransientError, ("transient",), "proof"),
     "arguments_not_json": (InternalError, ("internal",), "engine"),
     "batch_malformed": (InternalError, ("internal",), "store"),
+    "binding_failed": (InternalError, ("internal",), "runtime"),
     "bundle_digest": (ProofInvalidError, ("input",), "proof"),
     "bundle_format": (ProofInvalidError, ("input",), "proof"),
     "bundle_json": (ProofInvalidError, ("input",), "proof"),
@@ -330,6 +339,7 @@ CODES: dict[str, tuple[type[NfaError], tuple[Category, ...], Component]] = {
     "bundle_too_large": (ProofInvalidError, ("input",), "proof"),
     "bundle_unreadable": (InputError, ("input",), "cli"),
     "bundle_version": (ProofInvalidError, ("input",), "proof"),
+    "call_cancelled": (RunCancelledError, ("cancelled",), "runtime"),
     "cancelled": (RunCancelledError, ("cancelled",), "tool"),
     "checkpoint_conflict": (NfaError, ("conflict", "input"), "store"),
     "checkpoint_malformed": (ProofInvalidError, ("input",), "proof"),
@@ -369,7 +379,8 @@ CODES: dict[str, tuple[type[NfaError], tuple[Category, ...], Component]] = {
     "field_erased_and_disclosed": (ProofInvalidError, ("input",), "proof"),
     "field_unknown": (ProofInvalidError, ("input",), "proof"),
     "file_not_written": (InputError, ("input",), "cli"),
-    "forked": (InputError, ("input",), "runtime"),
+    "forked": (ForkedError, ("input",), "runtime"),
+    "handle_closed": (InputError, ("input",), "runtime"),
     "hasher_mismatch": (ProofInvalidError, ("input",), "proof"),
     "host_closed": (HostClosedError, ("transient",), "runtime"),
     "host_failed": (InternalError, ("internal",), "runtime"),
@@ -452,6 +463,7 @@ CODES: dict[str, tuple[type[NfaError], tuple[Category, ...], Component]] = {
     "model_tls": (ConfigurationError, ("configuration",), "model"),
     "model_unavailable": (TransientError, ("transient",), "model"),
     "model_unknown_provider": (ConfigurationError, ("configuration",), "model"),
+    "native_binding_missing": (ConfigurationError, ("configuration",), "runtime"),
     "no_anchor": (ConfigurationError, ("configuration",), "proof"),
     "no_event_loop": (InputError, ("input",), "runtime"),
     "no_tokio_runtime": (InputError, ("input",), "runtime"),
@@ -463,6 +475,7 @@ CODES: dict[str, tuple[type[NfaError], tuple[Category, ...], Component]] = {
     "number_not_canonical": (InputError, ("input",), "spec"),
     "openings_malformed": (InternalError, ("internal",), "proof"),
     "operation_malformed": (InputError, ("input",), "runtime"),
+    "options_malformed": (InputError, ("input",), "runtime"),
     "origin_mismatch": (ProofInvalidError, ("input",), "proof"),
     "output_invalid": (OutputInvalidError, ("transient",), "engine"),
     "output_mismatch": (OutputMismatchError, ("input",), "runtime"),
@@ -486,12 +499,14 @@ CODES: dict[str, tuple[type[NfaError], tuple[Category, ...], Component]] = {
     "run_exists": (ConflictError, ("conflict",), "store"),
     "run_not_finished": (InputError, ("input",), "runtime"),
     "run_not_heard": (InputError, ("input",), "runtime"),
+    "run_not_started": (RunCancelledError, ("cancelled",), "runtime"),
     "run_started": (InputError, ("input",), "runtime"),
     "run_stopped": (ConflictError, ("conflict",), "cli"),
     "run_unknown": (RunUnknownError, ("input",), "store"),
     "runtime_closed": (InputError, ("input",), "runtime"),
     "runtime_not_open": (InputError, ("input",), "runtime"),
     "schema_invalid": (InputError, ("input",), "spec"),
+    "schema_not_json": (InputError, ("input",), "runtime"),
     "script_exhausted": (InputError, ("input",), "model"),
     "seal_failed": (InputError, ("input",), "store"),
     "sequence_conflict": (ProofInvalidError, ("input",), "proof"),
