@@ -61,8 +61,7 @@ impl Given {
         };
         let store = match self.store {
             Some((promises, store)) => {
-                let promises: StorePromises =
-                    read(py, promises.bind(py), "what a store promises")?;
+                let promises: StorePromises = read(py, promises.bind(py), "what a store promises")?;
                 let store: Arc<dyn Store> =
                     Arc::new(HostStore::new(promises, host.clone(), Arc::new(store)));
                 Some((store, keys.unwrap_or_else(|| Arc::new(MemoryKeys::new()))))

@@ -9,9 +9,7 @@ use futures_core::Stream;
 use nfa_runtime::Error;
 use nfa_runtime::content::ModelAnswer;
 use nfa_runtime::host::HostSurroundings;
-use nfa_runtime::ports::{
-    CallContext, Capabilities, Model, ModelDelta, ModelRequest, ModelStream,
-};
+use nfa_runtime::ports::{CallContext, Capabilities, Model, ModelDelta, ModelRequest, ModelStream};
 use serde_json::{Value, json};
 
 use crate::Object;
