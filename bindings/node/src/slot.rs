@@ -43,10 +43,7 @@ impl Slot {
     }
 
     /// Starts the run in this place.
-    pub(crate) async fn fill(
-        self,
-        start: impl Future<Output = Result<RunHandle, Error>> + Send,
-    ) {
+    pub(crate) async fn fill(self, start: impl Future<Output = Result<RunHandle, Error>> + Send) {
         let filling = Filling(self);
         let started = start.await.map(HostRun::from);
         let place = &filling.0.0;
