@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What stands right before the literal of a code.
-const OPENERS: [&str; 15] = [
+const OPENERS: [&str; 14] = [
     "Input,",
     "Transient,",
     "Configuration,",
@@ -23,8 +23,10 @@ const OPENERS: [&str; 15] = [
     ", 16,",
     ", 32,",
     "Self::new(",
-    "code:",
 ];
+
+/// What stands right before it in the sources of the packages, besides.
+const OPENERS_OF_PACKAGES: [&str; 3] = ["make(", "code=", "code:"];
 
 /// What stands right after it in the table of the proof crate.
 const CLOSERS: [&str; 4] = [", Unreadable;", ", Invalid;", ", PolicyUnmet;", ", Usage;"];
@@ -37,11 +39,14 @@ fn sources(folder: &Path, out: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        // What is generated from the page proves nothing.
-        if path.is_dir() && !["tests", "conformance", "generated"].contains(&name.as_str()) {
+        let not_given = ["tests", "conformance", "generated", "_generated"];
+        if path.is_dir() && !not_given.contains(&name.as_str()) {
             sources(&path, out);
-        } else if (name.ends_with(".rs") && name != "tests.rs" && name != "conformance.rs")
-            || name.ends_with(".ts")
+        } else if [".rs", ".py", ".ts"]
+            .iter()
+            .any(|kind| name.ends_with(kind))
+            && name != "tests.rs"
+            && name != "conformance.rs"
         {
             out.push(path);
         }
@@ -57,6 +62,10 @@ fn is_code(text: &str) -> bool {
 
 /// The codes in a source, without its comments and unit tests.
 fn codes(source: &str) -> BTreeSet<String> {
+    codes_after(source, &[])
+}
+
+fn codes_after(source: &str, more: &[&str]) -> BTreeSet<String> {
     let source = source.split("#[cfg(test)]\nmod").next().unwrap_or_default();
     let lines: Vec<_> = source
         .lines()
@@ -71,6 +80,7 @@ fn codes(source: &str) -> BTreeSet<String> {
         };
         let opened = OPENERS
             .iter()
+            .chain(more)
             .any(|opener| before.trim_end().ends_with(opener));
         let closed = CLOSERS.iter().any(|closer| rest.starts_with(closer));
         if is_code(literal) && (opened || closed) {
@@ -82,19 +92,20 @@ fn codes(source: &str) -> BTreeSet<String> {
 
 fn given() -> BTreeMap<String, PathBuf> {
     let mut files = Vec::new();
-    for group in ["crates", "bindings"] {
-        for member in fs::read_dir(root().join(group)).unwrap() {
-            let member = member.unwrap().path();
-            for folder in ["src", "ts"].map(|name| member.join(name)) {
-                if folder.is_dir() {
-                    sources(&folder, &mut files);
-                }
-            }
-        }
+    for member in fs::read_dir(root().join("crates")).unwrap() {
+        sources(&member.unwrap().path().join("src"), &mut files);
+    }
+    for package in ["python/python", "python/src", "node/ts", "node/src"] {
+        sources(&root().join("bindings").join(package), &mut files);
     }
     let mut given = BTreeMap::new();
     for file in files {
-        for code in codes(&fs::read_to_string(&file).unwrap()) {
+        let source = fs::read_to_string(&file).unwrap();
+        let found = match file.extension().is_some_and(|kind| kind == "rs") {
+            true => codes(&source),
+            false => codes_after(&source, &OPENERS_OF_PACKAGES),
+        };
+        for code in found {
             given.entry(code).or_insert_with(|| file.clone());
         }
     }
@@ -165,6 +176,8 @@ fn the_search_finds_codes_however_they_are_made() {
         "tool_invalid",      // a name check
         "invalid_run_id",    // a macro's argument
         "too_many_calls",    // told to the model
+        "runtime_not_open",  // the Python package
+        "run_not_heard",     // the Node package
     ];
     for code in one_of_each_kind {
         assert!(given.contains_key(code), "{code} was not found");

@@ -8,6 +8,7 @@ Commands of the project.
   cargo xtask demo                        run the main job on a real model
   cargo xtask test [--only STEP]… [--list]   run every test; installs what it needs
   cargo xtask check [--only STEP]… [--list]  format, clippy, docs, dependencies: quick
+  cargo xtask api-docs                    write the references of the packages for Python and Node
   cargo xtask format                      write every source as the formatters want it
   cargo xtask generate                    write what the bindings take over from the Rust sources
   cargo xtask bench [ARGS]…               measure and print the tables
@@ -33,6 +34,7 @@ pub(crate) enum Command {
     Demo,
     Test(Selection),
     Check(Selection),
+    ApiDocs,
     Format,
     Generate,
     Bench { arguments: Vec<String> },
@@ -59,6 +61,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Command> {
     };
     match name.as_str() {
         "demo" => none(name, rest, Command::Demo),
+        "api-docs" => none(name, rest, Command::ApiDocs),
         "format" => none(name, rest, Command::Format),
         "generate" => none(name, rest, Command::Generate),
         "provision" => none(name, rest, Command::Provision),
@@ -198,6 +201,7 @@ mod tests {
             "demo",
             "test",
             "check",
+            "api-docs",
             "format",
             "generate",
             "bench",

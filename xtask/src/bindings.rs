@@ -11,8 +11,7 @@ use crate::provision::node::{self, Node};
 use crate::session::Session;
 use crate::{process, workspace};
 
-/// The folder with the binaries and libraries of the bindings, built in one go so that all have one set of
-/// dependencies.
+/// The folder with the binaries and libraries of the bindings.
 #[derive(Debug, Clone)]
 pub(crate) struct Built {
     pub(crate) folder: PathBuf,
@@ -21,11 +20,10 @@ pub(crate) struct Built {
 impl Built {
     /// Builds the native modules, the command line and the fake server.
     pub(crate) fn get() -> Result<Self> {
+        // Whole, and with the examples: then dependencies have the features that they have for the tests, and none
+        // is compiled a second time.
         let mut cargo = process::cargo();
-        cargo.args(["build", "--lib", "--bins"]);
-        for package in ["nfa-python", "nfa-node", "nfa-cli", "nfa-testkit"] {
-            cargo.args(["--package", package]);
-        }
+        cargo.args(["build", "--workspace", "--lib", "--bins", "--examples"]);
         process::tee(&mut cargo, None, |_| ())?;
         Ok(Self {
             folder: target_folder()?.join("debug"),
@@ -67,8 +65,10 @@ pub(crate) fn node_modules(session: &Session) -> Result<(&Node, PathBuf)> {
 }
 
 /// The folder of the Node package, built.
-pub(crate) fn node<'a>(session: &'a Session, built: &Built) -> Result<(&'a Node, PathBuf)> {
+pub(crate) fn node(session: &Session) -> Result<(&Node, PathBuf)> {
+    // Before minutes of building, so that a refusal to install is told at once.
     let (node, folder) = node_modules(session)?;
+    let built = session.built()?;
     let mut build = Command::new(&node.program);
     build
         .arg(folder.join("scripts/build.mjs"))

@@ -6,12 +6,15 @@
     reason = "a command-line program talks to the terminal"
 )]
 
+mod api_docs;
 mod args;
 mod bindings;
 mod demo;
 mod failure;
+mod fake_server;
 mod generated;
 mod model_server;
+mod pages;
 mod process;
 mod provision;
 mod session;
@@ -55,6 +58,7 @@ fn execute(command: Command) -> Result<ExitCode> {
         Command::Demo => demo::run()?,
         Command::Test(selection) => return steps::run(&steps::TEST, &selection),
         Command::Check(selection) => return steps::run(&steps::CHECK, &selection),
+        Command::ApiDocs => api_docs()?,
         Command::Format => format()?,
         Command::Generate => generated::write()?,
         Command::Bench { arguments } => bench(&arguments)?,
@@ -134,6 +138,14 @@ fn crash(rounds: u32) -> Result<()> {
         "--nocapture",
     ]);
     process::run(cargo.env("NFA_CRASH_ROUNDS", rounds.to_string()))
+}
+
+fn api_docs() -> Result<()> {
+    let session = Session::new(Cache::from_environment()?);
+    for page in api_docs::write(&session)? {
+        println!("{}", page.display());
+    }
+    Ok(())
 }
 
 fn format() -> Result<()> {

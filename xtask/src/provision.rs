@@ -51,6 +51,21 @@ impl Cache {
         Ok(folder)
     }
 
+    /// The folders in `folder` whose names begin so.
+    pub(crate) fn made(&self, folder: &str, prefix: &str) -> Vec<PathBuf> {
+        let entries = fs::read_dir(self.root.join(folder));
+        let paths = entries
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Some(entry.ok()?.path()));
+        paths
+            .filter(|path| {
+                let name = path.file_name().unwrap_or_default();
+                path.is_dir() && name.to_string_lossy().starts_with(prefix)
+            })
+            .collect()
+    }
+
     /// Refuses when nothing may be installed; otherwise keeps every other
     /// process from filling the cache until the answer is dropped.
     fn begin_install(&self, what: &str) -> Result<File> {

@@ -9,9 +9,11 @@ mod fuzz;
 mod languages;
 mod lean;
 mod node;
+mod packages;
 mod python;
 pub(crate) mod style;
 mod tests;
+mod theirs;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -31,7 +33,7 @@ pub(crate) struct Step {
 }
 
 /// Everything that must hold.
-pub(crate) const TEST: [Step; 13] = [
+pub(crate) const TEST: [Step; 15] = [
     Step {
         name: "model",
         about: "fetch and serve a real model",
@@ -69,13 +71,23 @@ pub(crate) const TEST: [Step; 13] = [
     },
     Step {
         name: "node",
-        about: "the Node package: its tests on Node 20, 22 and 24, publint, attw",
+        about: "the Node package: its tests on Node 20, 22 and 24",
         run: node::run,
     },
     Step {
         name: "languages",
         about: "runs that go from Python to Node to the command line, and crashes in each",
         run: languages::run,
+    },
+    Step {
+        name: "api-docs",
+        about: "the references of both packages, with a word at every public name",
+        run: style::references,
+    },
+    Step {
+        name: "packages",
+        about: "the wheel and the tarball (publint, attw) in clean environments, and their pages' programs",
+        run: packages::run,
     },
     Step {
         name: "lean-store",

@@ -27,7 +27,7 @@ pub(crate) fn engine() -> Result<(Handle, Arc<Providers>), Error> {
             Error::new(
                 Component::Runtime,
                 Category::Configuration,
-                "engine_unavailable",
+                "engine_not_started",
                 format!("the engine's threads cannot be started: {error}"),
             )
         })?;

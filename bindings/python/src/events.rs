@@ -62,7 +62,9 @@ impl Event {
         Ok(text)
     }
 
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyAny>,))> {
+    fn __reduce__<'py>(
+        slf: &Bound<'py, Self>,
+    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyAny>,))> {
         let py = slf.py();
         let from_dict = py.get_type::<Self>().getattr("from_dict")?;
         Ok((from_dict, (slf.get().to_dict(py)?,)))

@@ -73,7 +73,10 @@ impl Logs {
     }
 
     /// Waits, without the interpreter's lock, for records: `(level, target, message, fields, file, line)` each.
-    #[allow(clippy::type_complexity, reason = "a list of records, as Python takes them apart")]
+    #[allow(
+        clippy::type_complexity,
+        reason = "a list of records, as Python takes them apart"
+    )]
     fn wait(
         &self,
         py: Python<'_>,

@@ -32,7 +32,10 @@ impl RawRuntime {
     /// Starts a run: a ticket, and what stops the run. The ticket's letter holds the run when somebody listens to its
     /// events, and otherwise its outcome.
     #[pyo3(signature = (host, agent, input, options, given, *, listens))]
-    #[allow(clippy::too_many_arguments, reason = "each is one thing that a run is started with")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "each is one thing that a run is started with"
+    )]
     fn start(
         &self,
         py: Python<'_>,
@@ -76,8 +79,8 @@ impl RawRuntime {
     ) -> PyResult<(u64, Stop)> {
         let runtime = self.0.get(py)?.clone();
         let run = RunId::from_str(run).map_err(|error| errors::raise(py, &error))?;
-        let mut options = ResumeOptions::default()
-            .dependencies(surroundings(&host.parts(py)?.host, given));
+        let mut options =
+            ResumeOptions::default().dependencies(surroundings(&host.parts(py)?.host, given));
         if let Some(limits) = read::<Option<Limits>>(py, limits, "limits")? {
             options = options.limits(limits);
         }
@@ -97,8 +100,8 @@ impl RawRuntime {
     /// Goes on with every run that was interrupted: a ticket, whose letter holds the runs.
     fn resume_all(&self, py: Python<'_>, host: &Loop, given: Py<PyAny>) -> PyResult<u64> {
         let runtime = self.0.get(py)?.clone();
-        let options = ResumeOptions::default()
-            .dependencies(surroundings(&host.parts(py)?.host, given));
+        let options =
+            ResumeOptions::default().dependencies(surroundings(&host.parts(py)?.host, given));
         host.spawn(py, async move {
             let runs = runtime.resume_all_with(options).await?.into_iter();
             let runs = runs.map(|(id, run)| (id, run.map(HostRun::from)));

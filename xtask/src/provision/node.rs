@@ -36,11 +36,12 @@ impl Node {
         Self::of_wheel(&Environment::get(cache, packages(major)?)?)
     }
 
-    /// The machine's own, if it is one of the tested versions, or the newest of those.
+    /// The newest of the tested versions, which the tools want; the machine's own where none may be installed.
     pub(crate) fn any(cache: &Cache) -> Result<Self> {
-        match Self::own() {
-            Ok(own) if own.major().is_some_and(|major| VERSIONS.contains(&major)) => Ok(own),
-            _ => Self::of_wheel(&Environment::get(cache, &NODE_24)?),
+        let [.., newest] = VERSIONS;
+        match Self::get(cache, newest) {
+            Err(failure) if failure.is_refusal() => Self::own().map_err(|_| failure),
+            got => got,
         }
     }
 

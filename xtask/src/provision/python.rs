@@ -117,12 +117,11 @@ impl Environment {
     }
 
     /// A new environment in `directory`, with one wheel and what that needs, as a user would get it.
-    pub(crate) fn of_wheel(directory: PathBuf, wheel: &Path) -> Result<Self> {
+    pub(crate) fn of_wheel(directory: PathBuf, wheel: &str) -> Result<Self> {
         let environment = Self { directory };
         let mut install = environment.create(&Host::find()?)?;
-        process::run_on_stderr(install.arg(wheel)).map_err(|error| {
-            Failure::new(format!("{} was not installed: {error}", wheel.display()))
-        })?;
+        process::run_on_stderr(install.arg(wheel))
+            .map_err(|error| Failure::new(format!("{wheel} was not installed: {error}")))?;
         Ok(environment)
     }
 

@@ -1,4 +1,4 @@
-//! Runs that go from language to language, and processes of each language killed at random.
+//! Scenarios in every language, runs that go from one to the next, and processes of each language killed at random.
 
 use std::process::Command;
 
@@ -12,18 +12,20 @@ const ROUNDS: &str = "10";
 
 pub(super) fn run(session: &Session) -> Outcome {
     match all(session) {
-        Ok(()) => Outcome::ok(format!("relay, and {ROUNDS} kills a language")),
+        Ok(()) => Outcome::ok(format!(
+            "errors, scenarios, relay, and {ROUNDS} kills a language"
+        )),
         Err(failure) => failure.into(),
     }
 }
 
 fn all(session: &Session) -> Result<()> {
     let python = session.bindings()?.python();
+    let (node, folder) = bindings::node(session)?;
     let built = session.built()?;
     let package = bindings::python(built)?;
-    let (node, folder) = bindings::node(session, built)?;
     let tests = workspace::root().join("tests/languages");
-    for test in ["relay.py", "crash.py"] {
+    for test in ["errors.py", "scenarios.py", "relay.py", "crash.py"] {
         let mut command = Command::new(&python);
         command
             .arg(tests.join(test))

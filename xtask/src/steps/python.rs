@@ -38,7 +38,11 @@ fn all(session: &Session, tests: &mut Tally) -> Result<()> {
     ran?;
     let quietly = |command: &mut Command| process::tee(command, None, |_| ());
     quietly(&mut python("mypy"))?;
-    quietly(python("mypy.stubtest").args(["nfa_runtime", "--mypy-config-file", "pyproject.toml"]))?;
+    quietly(python("mypy.stubtest").args([
+        "nfa_runtime._native",
+        "--mypy-config-file",
+        "pyproject.toml",
+    ]))?;
     quietly(&mut pyright(session, environment.python().as_path())?)
 }
 

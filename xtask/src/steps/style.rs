@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::failure::Result;
 use crate::session::Session;
 use crate::summary::Outcome;
-use crate::{bindings, process, workspace};
+use crate::{api_docs, bindings, process, workspace};
 
 /// What prettier looks at, below `bindings/node`.
 const SOURCES: &str = "{ts,test,scripts}/**/*.{ts,mts,cts,mjs}";
@@ -26,6 +26,13 @@ pub(super) fn python(session: &Session) -> Outcome {
 
 pub(super) fn typescript(session: &Session) -> Outcome {
     verdict(format_typescript(session, Format::Checked).and_then(|()| types(session)))
+}
+
+pub(super) fn references(session: &Session) -> Outcome {
+    match api_docs::write(session) {
+        Ok(pages) => Outcome::ok(pages.map(|page| page.display().to_string()).join("\n")),
+        Err(failure) => failure.into(),
+    }
 }
 
 pub(crate) fn format_python(session: &Session, how: Format) -> Result<()> {

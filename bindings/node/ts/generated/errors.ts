@@ -246,6 +246,17 @@ export class ContentErasedError extends ConflictError {
 }
 
 /**
+ * The object was made before the process forked.
+ *
+ * Codes: `forked`.
+ */
+export class ForkedError extends InputError {
+  static {
+    this.prototype.name = "ForkedError";
+  }
+}
+
+/**
  * The event loop that serves a run's tools and models has ended.
  *
  * Codes: `host_closed`.
@@ -313,6 +324,7 @@ export const byCode = {
   agent_paused: AgentPausedError,
   program_mismatch: ProgramMismatchError,
   content_erased: ContentErasedError,
+  forked: ForkedError,
   host_closed: HostClosedError,
   leaf_encoding: ProofInvalidError,
   leaf_version: ProofInvalidError,
@@ -433,8 +445,8 @@ export const codes = {
   driver_panicked: { class: InternalError, categories: ["internal"], component: "runtime" },
   duplicate_name: { class: InputError, categories: ["input"], component: "spec" },
   embedding_text_empty: { class: InputError, categories: ["input"], component: "model" },
+  engine_not_started: { class: ConfigurationError, categories: ["configuration"], component: "runtime" },
   engine_panicked: { class: InternalError, categories: ["internal"], component: "runtime" },
-  engine_unavailable: { class: ConfigurationError, categories: ["configuration"], component: "runtime" },
   entries_malformed: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   entries_missing: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   entropy_unavailable: { class: ConfigurationError, categories: ["configuration"], component: "store" },
@@ -447,6 +459,7 @@ export const codes = {
   field_erased_and_disclosed: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   field_unknown: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   file_not_written: { class: InputError, categories: ["input"], component: "cli" },
+  forked: { class: ForkedError, categories: ["input"], component: "runtime" },
   handle_closed: { class: InputError, categories: ["input"], component: "runtime" },
   hasher_mismatch: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   host_closed: { class: HostClosedError, categories: ["transient"], component: "runtime" },
@@ -532,6 +545,7 @@ export const codes = {
   model_unknown_provider: { class: ConfigurationError, categories: ["configuration"], component: "model" },
   native_binding_missing: { class: ConfigurationError, categories: ["configuration"], component: "runtime" },
   no_anchor: { class: ConfigurationError, categories: ["configuration"], component: "proof" },
+  no_event_loop: { class: InputError, categories: ["input"], component: "runtime" },
   no_tokio_runtime: { class: InputError, categories: ["input"], component: "runtime" },
   node_missing: { class: InputError, categories: ["input"], component: "proof" },
   not_checkpointed: { class: TransientError, categories: ["transient"], component: "proof" },
@@ -563,11 +577,14 @@ export const codes = {
   root_mismatch: { class: ProofInvalidError, categories: ["input"], component: "proof" },
   run_ambiguous: { class: InputError, categories: ["input"], component: "cli" },
   run_exists: { class: ConflictError, categories: ["conflict"], component: "store" },
+  run_not_finished: { class: InputError, categories: ["input"], component: "runtime" },
   run_not_heard: { class: InputError, categories: ["input"], component: "runtime" },
   run_not_started: { class: RunCancelledError, categories: ["cancelled"], component: "runtime" },
+  run_started: { class: InputError, categories: ["input"], component: "runtime" },
   run_stopped: { class: ConflictError, categories: ["conflict"], component: "cli" },
   run_unknown: { class: RunUnknownError, categories: ["input"], component: "store" },
   runtime_closed: { class: InputError, categories: ["input"], component: "runtime" },
+  runtime_not_open: { class: InputError, categories: ["input"], component: "runtime" },
   schema_invalid: { class: InputError, categories: ["input"], component: "spec" },
   schema_not_json: { class: InputError, categories: ["input"], component: "runtime" },
   script_exhausted: { class: InputError, categories: ["input"], component: "model" },

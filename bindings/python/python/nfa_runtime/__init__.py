@@ -33,8 +33,11 @@ if TYPE_CHECKING:
     from .errors import AuthenticationError as AuthenticationError
     from .errors import ConfigurationError as ConfigurationError
     from .errors import ConflictError as ConflictError
+    from .errors import ContentErasedError as ContentErasedError
     from .errors import ContextLengthError as ContextLengthError
     from .errors import FatalToolError as FatalToolError
+    from .errors import ForkedError as ForkedError
+    from .errors import HostClosedError as HostClosedError
     from .errors import InputError as InputError
     from .errors import InternalError as InternalError
     from .errors import LeaseHeldError as LeaseHeldError
@@ -44,6 +47,7 @@ if TYPE_CHECKING:
     from .errors import OutputInvalidError as OutputInvalidError
     from .errors import OutputMismatchError as OutputMismatchError
     from .errors import ProgramMismatchError as ProgramMismatchError
+    from .errors import ProofInvalidError as ProofInvalidError
     from .errors import RateLimitError as RateLimitError
     from .errors import RunCancelledError as RunCancelledError
     from .errors import RunUnknownError as RunUnknownError
@@ -89,8 +93,11 @@ _WHERE = {
         "AuthenticationError",
         "ConfigurationError",
         "ConflictError",
+        "ContentErasedError",
         "ContextLengthError",
         "FatalToolError",
+        "ForkedError",
+        "HostClosedError",
         "InputError",
         "InternalError",
         "LeaseHeldError",
@@ -100,6 +107,7 @@ _WHERE = {
         "OutputInvalidError",
         "OutputMismatchError",
         "ProgramMismatchError",
+        "ProofInvalidError",
         "RateLimitError",
         "RunCancelledError",
         "RunUnknownError",
@@ -139,6 +147,7 @@ __all__ = [  # noqa: F822, RUF100
     "AuthenticationError",
     "ConfigurationError",
     "ConflictError",
+    "ContentErasedError",
     "ContextLengthError",
     "Done",
     "Embedder",
@@ -146,7 +155,9 @@ __all__ = [  # noqa: F822, RUF100
     "Event",
     "FatalToolError",
     "Finished",
+    "ForkedError",
     "FunctionModel",
+    "HostClosedError",
     "InputError",
     "InternalError",
     "LeaseHeldError",
@@ -161,6 +172,7 @@ __all__ = [  # noqa: F822, RUF100
     "OutputInvalidError",
     "OutputMismatchError",
     "ProgramMismatchError",
+    "ProofInvalidError",
     "RateLimitError",
     "ReasoningDelta",
     "Receipt",

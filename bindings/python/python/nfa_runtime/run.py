@@ -169,7 +169,7 @@ class Run(Generic[OutT]):
     def __aiter__(self) -> Run[OutT]:
         if self._raw is None:
             raise invalid(
-                "run_not_started", "listen to a run inside `async with runtime.run(…) as run:`", component="runtime"
+                "run_not_heard", "listen to a run inside `async with runtime.run(…) as run:`", component="runtime"
             )
         return self
 
@@ -190,7 +190,7 @@ class Run(Generic[OutT]):
         """Waits until there are more events in the buffer. Cancelling the wait leaves what it waits for going."""
         raw = self._raw
         if raw is None:
-            raise invalid("run_not_started", "listen to a run inside `async with`", component="runtime")
+            raise invalid("run_not_heard", "listen to a run inside `async with`", component="runtime")
         host = _host.current()
         if not self._pulling:
             ready = raw.ready()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import Context, copy_context
 from datetime import timedelta
@@ -150,6 +151,7 @@ class Runtime:
             options["witnesses"] = [dict(witness) for witness in witnesses]
         self._options = {name: value for name, value in options.items() if value is not None}
         self._raw: RawRuntime | None = None
+        self._process = 0
 
     # Opening and closing
 
@@ -162,12 +164,13 @@ class Runtime:
         if self._raw is None:
             host = _host.current()
             self._raw = await host.wait(host.native.open(self.url, self._options))
+            self._process = os.getpid()
         return self
 
     async def close(self) -> None:
         """Stops driving runs, and waits for calls under way. Runs that were stopped can be resumed."""
-        raw = self._raw
-        if raw is not None:
+        if self._raw is not None:
+            raw = self._opened()
             host = _host.current()
             with host.shielded():
                 await host.wait(raw.close(host.native))
@@ -185,6 +188,13 @@ class Runtime:
             raise invalid(
                 "runtime_not_open",
                 "open the runtime first: `async with Runtime(…) as runtime:` or `await runtime.open()`",
+                component="runtime",
+            )
+        if self._process != os.getpid():
+            raise invalid(
+                "forked",
+                "this runtime was opened before the process forked, and the engine's threads stayed with the parent: "
+                "open one in the child",
                 component="runtime",
             )
         return self._raw
@@ -283,21 +293,21 @@ class Runtime:
     # What people say to runs
 
     async def decide(self, run: str, step: str, decision: Mapping[str, Any], *, by: str | None = None) -> str:
-        """Decides on a step that asks: `{"decision": "approve"}`, `{"decision": "deny", "reason": …}` or
-        `{"decision": "answer", "text": …}`. Gives `delivered`, `waiting` (then resume the run) or `stopped`."""
-        return cast(str, await self._perform("decide", run=run, step=step, by=by, **decision))
+        """Decides on a step that asks: `{"kind": "approve"}`, `{"kind": "deny", "reason": …}` or `{"kind": "answer",
+        "text": …}`. Gives `delivered`, `waiting` (then resume the run) or `stopped`."""
+        return cast(str, await self._perform("decide", run=run, step=step, by=by, decision=dict(decision)))
 
     async def approve(self, run: str, step: str, *, by: str | None = None) -> str:
         """Says yes to a step that asks: it is performed. `by` is who says so; the proof log commits to it."""
-        return await self.decide(run, step, {"decision": "approve"}, by=by)
+        return await self.decide(run, step, {"kind": "approve"}, by=by)
 
     async def deny(self, run: str, step: str, reason: str | None = None, *, by: str | None = None) -> str:
         """Says no to a step that asks; the model is told why."""
-        return await self.decide(run, step, {"decision": "deny", "reason": reason}, by=by)
+        return await self.decide(run, step, {"kind": "deny", "reason": reason}, by=by)
 
     async def answer(self, run: str, step: str, text: str, *, by: str | None = None) -> str:
         """Gives a step that asks its result; it is not performed."""
-        return await self.decide(run, step, {"decision": "answer", "text": text}, by=by)
+        return await self.decide(run, step, {"kind": "answer", "text": text}, by=by)
 
     async def cancel(self, run: str) -> str:
         """Stops a run, wherever it is driven."""
@@ -435,19 +445,19 @@ class Runtime:
 
     async def erase_session(self, session: str) -> dict[str, Any]:
         """Erases everything that was said in a session."""
-        return cast("dict[str, Any]", await self._perform("erase", kind="session", session=session))
+        return cast("dict[str, Any]", await self._perform("erase", what=dict(kind="session", session=session)))
 
     async def erase_user(self, user: str) -> dict[str, Any]:
         """Erases everything that was said by or to a user."""
-        return cast("dict[str, Any]", await self._perform("erase", kind="user", user=user))
+        return cast("dict[str, Any]", await self._perform("erase", what=dict(kind="user", user=user)))
 
     async def erase_run(self, run: str) -> dict[str, Any]:
         """Erases everything that was said in a run."""
-        return cast("dict[str, Any]", await self._perform("erase", kind="run", run=run))
+        return cast("dict[str, Any]", await self._perform("erase", what=dict(kind="run", run=run)))
 
     async def erase_field(self, run: str, entry: int, field: int) -> dict[str, Any]:
         """Erases one field of a leaf; proofs of the rest still hold."""
-        erased = await self._perform("erase", kind="field", run=run, entry=entry, field=field)
+        erased = await self._perform("erase", what=dict(kind="field", run=run, entry=entry, field=field))
         return cast("dict[str, Any]", erased)
 
     async def _perform(self, operation: str, **arguments: Any) -> Any:

@@ -195,6 +195,13 @@ class ContentErasedError(ConflictError):
     """
 
 
+class ForkedError(InputError):
+    """The object was made before the process forked.
+
+    Codes: `forked`.
+    """
+
+
 class HostClosedError(TransientError):
     """The event loop that serves a run's tools and models has ended.
 
@@ -247,6 +254,7 @@ BY_CODE: dict[str, type[NfaError]] = {
     "agent_paused": AgentPausedError,
     "program_mismatch": ProgramMismatchError,
     "content_erased": ContentErasedError,
+    "forked": ForkedError,
     "host_closed": HostClosedError,
     "leaf_encoding": ProofInvalidError,
     "leaf_version": ProofInvalidError,
@@ -357,8 +365,8 @@ CODES: dict[str, tuple[type[NfaError], tuple[Category, ...], Component]] = {
     "driver_panicked": (InternalError, ("internal",), "runtime"),
     "duplicate_name": (InputError, ("input",), "spec"),
     "embedding_text_empty": (InputError, ("input",), "model"),
+    "engine_not_started": (ConfigurationError, ("configuration",), "runtime"),
     "engine_panicked": (InternalError, ("internal",), "runtime"),
-    "engine_unavailable": (ConfigurationError, ("configuration",), "runtime"),
     "entries_malformed": (ProofInvalidError, ("input",), "proof"),
     "entries_missing": (ProofInvalidError, ("input",), "proof"),
     "entropy_unavailable": (ConfigurationError, ("configuration",), "store"),
@@ -371,6 +379,7 @@ CODES: dict[str, tuple[type[NfaError], tuple[Category, ...], Component]] = {
     "field_erased_and_disclosed": (ProofInvalidError, ("input",), "proof"),
     "field_unknown": (ProofInvalidError, ("input",), "proof"),
     "file_not_written": (InputError, ("input",), "cli"),
+    "forked": (ForkedError, ("input",), "runtime"),
     "handle_closed": (InputError, ("input",), "runtime"),
     "hasher_mismatch": (ProofInvalidError, ("input",), "proof"),
     "host_closed": (HostClosedError, ("transient",), "runtime"),
@@ -456,6 +465,7 @@ CODES: dict[str, tuple[type[NfaError], tuple[Category, ...], Component]] = {
     "model_unknown_provider": (ConfigurationError, ("configuration",), "model"),
     "native_binding_missing": (ConfigurationError, ("configuration",), "runtime"),
     "no_anchor": (ConfigurationError, ("configuration",), "proof"),
+    "no_event_loop": (InputError, ("input",), "runtime"),
     "no_tokio_runtime": (InputError, ("input",), "runtime"),
     "node_missing": (InputError, ("input",), "proof"),
     "not_checkpointed": (TransientError, ("transient",), "proof"),
@@ -487,11 +497,14 @@ CODES: dict[str, tuple[type[NfaError], tuple[Category, ...], Component]] = {
     "root_mismatch": (ProofInvalidError, ("input",), "proof"),
     "run_ambiguous": (InputError, ("input",), "cli"),
     "run_exists": (ConflictError, ("conflict",), "store"),
+    "run_not_finished": (InputError, ("input",), "runtime"),
     "run_not_heard": (InputError, ("input",), "runtime"),
     "run_not_started": (RunCancelledError, ("cancelled",), "runtime"),
+    "run_started": (InputError, ("input",), "runtime"),
     "run_stopped": (ConflictError, ("conflict",), "cli"),
     "run_unknown": (RunUnknownError, ("input",), "store"),
     "runtime_closed": (InputError, ("input",), "runtime"),
+    "runtime_not_open": (InputError, ("input",), "runtime"),
     "schema_invalid": (InputError, ("input",), "spec"),
     "schema_not_json": (InputError, ("input",), "runtime"),
     "script_exhausted": (InputError, ("input",), "model"),
