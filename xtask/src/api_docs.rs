@@ -37,22 +37,6 @@ fn node(session: &Session) -> Result<PathBuf> {
     typedoc
         .current_dir(&folder)
         .arg("node_modules/typedoc/bin/typedoc")
-        .args([
-            "--entryPoints",
-            "ts/index.ts",
-            "--tsconfig",
-            "tsconfig.json",
-        ])
-        .args([
-            "--treatWarningsAsErrors",
-            "--treatValidationWarningsAsErrors",
-        ])
-        .args([
-            "--validation.notDocumented",
-            "--excludeInternal",
-            "--excludePrivate",
-        ])
-        .args(["--readme", "README.md", "--disableSources"])
         .arg("--out")
         .arg(&out);
     quietly(&mut typedoc)?;
