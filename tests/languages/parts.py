@@ -31,7 +31,7 @@ def check(*languages):
         if not (TARGET / binary).exists():
             raise Missing(f"no {binary} in {TARGET}: cargo build -p nfa-cli -p nfa-testkit --bins, or set NFA_TARGET")
     if "python" in languages:
-        found = subprocess.run([PYTHON, "-c", "import nfa_runtime"], capture_output=True, text=True)
+        found = subprocess.run([PYTHON, "-c", "import nfa_runtime"], check=False, capture_output=True, text=True)
         if found.returncode != 0:
             raise Missing(f"{PYTHON} has no nfa_runtime: set NFA_PYTHON\n{found.stderr}")
     if "node" in languages:
@@ -96,7 +96,7 @@ def nfa(*arguments, environment, expect=0):
 
 
 def run(command, environment):
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
+    return subprocess.run(command, check=False, capture_output=True, text=True, env=environment, timeout=120)
 
 
 def main(work):

@@ -12,13 +12,15 @@ async def journal(store: str, run: str) -> dict:
         return {"journal": await runtime.canonical_journal(run)}
 
 
-async def verified(file: str, key: str) -> dict:
+def verified(file: str, key: str) -> dict:
     with open(file, encoding="utf-8") as bundle:
-        try:
-            return {"report": verify(json.load(bundle), log_keys=[key])}
-        except NfaError as error:
-            return {"code": error.code, "verdict": error.details["verdict"]}
+        proof = json.load(bundle)
+    try:
+        return {"report": verify(proof, log_keys=[key])}
+    except NfaError as error:
+        return {"code": error.code, "verdict": error.details["verdict"]}
 
 
 what, *rest = sys.argv[1:]
-print(json.dumps(asyncio.run({"journal": journal, "verify": verified}[what](*rest))))
+found = asyncio.run(journal(*rest)) if what == "journal" else verified(*rest)
+print(json.dumps(found))

@@ -7,9 +7,7 @@ import sys
 from nfa_runtime import Agent, Runtime
 
 
-async def main(scenario: str, store: str) -> None:
-    with open(scenario, encoding="utf-8") as file:
-        played = json.load(file)
+async def main(played: dict, store: str) -> None:
     agent = Agent.from_spec(played["agent"])
     first = played["acts"][0]
     async with Runtime(store) as runtime:
@@ -23,4 +21,5 @@ async def main(scenario: str, store: str) -> None:
         print(json.dumps({"run": run.id, "status": run.status, "asks": asks}))
 
 
-asyncio.run(main(*sys.argv[1:]))
+with open(sys.argv[1], encoding="utf-8") as scenario:
+    asyncio.run(main(json.load(scenario), sys.argv[2]))

@@ -173,11 +173,15 @@ class Player:
         self.told.append({"act": place, "events": told.steps})
 
 
-async def main(file: str, store: str) -> None:
+def main(file: str, store: str) -> None:
     with open(file, encoding="utf-8") as text:
         scenario = json.load(text)
-    print(json.dumps(await asyncio.wait_for(Player(scenario, store).play(), 60)))
+
+    async def play() -> dict[str, Any]:
+        return await asyncio.wait_for(Player(scenario, store).play(), 60)
+
+    print(json.dumps(asyncio.run(play())))
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    main(*sys.argv[1:])

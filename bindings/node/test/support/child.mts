@@ -29,9 +29,11 @@ export async function run(
   path: string,
   args: readonly string[] = [],
   nodeArgs: readonly string[] = [],
+  cwd?: string,
 ): Promise<Ended> {
   const began = performance.now();
-  const child = spawn(process.execPath, [...nodeArgs, path, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  const stdio = ["ignore", "pipe", "pipe"] as const;
+  const child = spawn(process.execPath, [...nodeArgs, path, ...args], { stdio: [...stdio], cwd });
   let [stdout, stderr] = ["", ""];
   child.stdout.on("data", (data) => (stdout += data));
   child.stderr.on("data", (data) => (stderr += data));

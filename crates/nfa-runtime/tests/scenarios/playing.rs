@@ -67,7 +67,7 @@ impl Player {
                 on,
                 refused,
             } => {
-                let mut run = runtime.run(&self.stage.agent, input.as_str());
+                let mut run = runtime.run(&self.stage.agent, input.clone());
                 if let Some(session) = session {
                     run = run.session(session.clone());
                 }

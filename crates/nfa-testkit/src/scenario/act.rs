@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use nfa_core::content::{Message, Part, Role};
 use nfa_core::ids::{SessionId, StepPath};
 use nfa_core::spec::Limits;
 use schemars::JsonSchema;
@@ -14,8 +15,8 @@ use serde_json::Value;
 pub enum Act {
     /// Starts a run with events, and reads them to the end.
     Run {
-        /// The user's message.
-        input: String,
+        /// What the user says: a text, or a list of parts.
+        input: Said,
         /// The session that it speaks in.
         #[serde(default)]
         session: Option<SessionId>,
@@ -117,6 +118,28 @@ pub enum Act {
 
 fn first() -> Arc<str> {
     "run".into()
+}
+
+/// What a user says.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Said {
+    /// A text.
+    Text(String),
+    /// The parts of a message.
+    Parts(Vec<Part>),
+}
+
+impl From<Said> for Message {
+    fn from(said: Said) -> Self {
+        match said {
+            Said::Text(text) => Message::user(text),
+            Said::Parts(parts) => Message {
+                role: Role::User,
+                parts,
+            },
+        }
+    }
 }
 
 /// What the caller does when it sees an event.

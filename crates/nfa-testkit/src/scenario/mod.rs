@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use act::{Act, Reaction};
+pub use act::{Act, Reaction, Said};
 pub use script::{ScriptedCall, ScriptedError, ScriptedTurn};
 pub use told::{Told, matches};
 pub use tool::{Deed, Failing, ScenarioTool};
