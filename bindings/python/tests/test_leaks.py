@@ -13,8 +13,8 @@ import sys
 from typing import Any
 
 import pytest
-from conftest import MODEL, Servers, calls
 
+from conftest import MODEL, Servers, calls
 from nfa_runtime import Agent, FunctionModel, ModelRequest, Runtime, ToolContext, tool
 from nfa_runtime.models import ModelAnswer, ToolCall
 
