@@ -36,6 +36,9 @@ pub(super) fn references(session: &Session) -> Outcome {
 }
 
 pub(crate) fn format_python(session: &Session, how: Format) -> Result<()> {
+    if how == Format::Written {
+        quietly(ruff(session)?.args(["check", "--select", "I", "--fix", "--quiet", "."]))?;
+    }
     let mut ruff = ruff(session)?;
     ruff.arg("format");
     if how == Format::Checked {
