@@ -56,10 +56,12 @@ class Bench:
         return None if there else f"`{contender.package}` is not installed"
 
     def environment(self, url=""):
+        # Nor Python's own switches: the first round is to compile for those that follow.
+        others = ("OPENAI_", "LANGSMITH_", "LANGCHAIN_", "PYTHON", "NODE_")
         quiet = {
             name: value
             for name, value in os.environ.items()
-            if not name.lower().endswith("_proxy") and not name.startswith(("OPENAI_", "LANGSMITH_", "LANGCHAIN_"))
+            if not name.lower().endswith("_proxy") and not name.startswith(others)
         }
         quiet.update(
             OPENAI_BASE_URL=url,

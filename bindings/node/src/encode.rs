@@ -86,6 +86,11 @@ impl Text {
                 context,
                 arguments,
             } => {
+                let arguments = match &context {
+                    Some(_) => arguments,
+                    // Limits and times of ports may say "all" and "never" by the largest number that Rust has.
+                    None => within_reach(arguments),
+                };
                 let given = context.as_deref().and_then(given);
                 let context = context.as_deref().map(Context::of);
                 let (call, object) = (call.0, object.id());
@@ -131,6 +136,24 @@ impl Text {
             );
             self.item(&(kind::FAILED, ticket, Report::from(&error)));
         }
+    }
+}
+
+/// The largest whole number up to which JavaScript holds all.
+const MAX_SAFE: u64 = (1 << 53) - 1;
+
+/// The same value with the largest number that JavaScript can hold in place of larger ones.
+fn within_reach(value: Value) -> Value {
+    match value {
+        Value::Number(number) if number.as_u64().is_some_and(|number| number > MAX_SAFE) => {
+            MAX_SAFE.into()
+        }
+        Value::Array(items) => items.into_iter().map(within_reach).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| (name, within_reach(value)))
+            .collect(),
+        other => other,
     }
 }
 

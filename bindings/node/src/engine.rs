@@ -1,20 +1,21 @@
-//! The one tokio runtime of the process, which all its environments share.
+//! What all environments of the process share: the one tokio runtime, and the providers of models.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use nfa_runtime::models::Providers;
 use nfa_runtime::{Category, Component, Error};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 /// JavaScript runs on one thread: more than a few of the engine's would only wake each other.
 const MOST_WORKERS: usize = 4;
 
-static ENGINE: Mutex<Option<Runtime>> = Mutex::new(None);
+static ENGINE: Mutex<Option<(Runtime, Arc<Providers>)>> = Mutex::new(None);
 
-/// A handle of the runtime, made when it is first asked for.
-pub(crate) fn engine() -> Result<Handle, Error> {
+/// The engine's runtime and the providers, made when they are first asked for.
+pub(crate) fn engine() -> Result<(Handle, Arc<Providers>), Error> {
     let mut engine = ENGINE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(running) = &*engine {
-        return Ok(running.handle().clone());
+    if let Some((runtime, providers)) = &*engine {
+        return Ok((runtime.handle().clone(), Arc::clone(providers)));
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = Builder::new_multi_thread()
@@ -30,7 +31,8 @@ pub(crate) fn engine() -> Result<Handle, Error> {
                 format!("the engine's threads cannot be started: {error}"),
             )
         })?;
-    let handle = runtime.handle().clone();
-    *engine = Some(runtime);
-    Ok(handle)
+    let providers = Arc::new(Providers::new());
+    let parts = (runtime.handle().clone(), Arc::clone(&providers));
+    *engine = Some((runtime, providers));
+    Ok(parts)
 }

@@ -9,19 +9,24 @@ use napi::{Env, Result};
 use napi_derive::napi;
 use nfa_runtime::host::{
     CallId, EngineTask, HostFailure, HostLoop, HostModel, HostRun, HostSurroundings, HostTool,
-    ModelAbilities, OpenOptions, Operation, Reply, StartOptions, Ticket, message,
+    ModelAbilities, OpenOptions, Operation, Reply, StartOptions, Ticket, message, serve_store,
 };
 use nfa_runtime::ids::RunId;
-use nfa_runtime::spec::{AgentSpec, Limits, ToolSpec};
+use nfa_runtime::memory_store::MemoryStore;
+use nfa_runtime::models::Providers;
+use nfa_runtime::ports::{CallContext, Embedder, Store};
+use nfa_runtime::spec::{AgentSpec, Limits, ModelSpec, ToolSpec};
+use nfa_runtime::store::SqliteStore;
 use nfa_runtime::{Agent, Category, Component, Error, ResumeOptions, Runtime};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
 use crate::encode::{self, Shelf};
 use crate::engine::engine;
 use crate::failure::{Report, read, thrown};
 use crate::object::{Object, Released};
+use crate::ports::PortParts;
 use crate::slot::Slot;
 
 /// An environment of Node: the main thread or a worker. Everything that takes time is a ticket; its end is in a
@@ -31,8 +36,11 @@ pub struct Host {
     host: HostLoop<Object>,
     released: Released,
     engine: Handle,
+    providers: Arc<Providers>,
     shelf: Numbered,
     agents: HashMap<u32, Agent>,
+    stores: HashMap<u32, Arc<dyn Store>>,
+    embedders: HashMap<u32, Arc<dyn Embedder>>,
     tasks: HashMap<u64, EngineTask>,
 }
 
@@ -102,7 +110,7 @@ impl Host {
     /// `wake` is called on this environment's thread when letters lie in an empty queue; it must not throw.
     #[napi(constructor)]
     pub fn new(env: Env, wake: Function<'_, (), ()>) -> Result<Self> {
-        let engine = engine().map_err(|error| thrown(&error))?;
+        let (engine, providers) = engine().map_err(|error| thrown(&error))?;
         let wake = wake
             .build_threadsafe_function::<()>()
             .weak::<true>()
@@ -117,8 +125,11 @@ impl Host {
             host,
             released: Released::default(),
             engine,
+            providers,
             shelf: Numbered::default(),
             agents: HashMap::new(),
+            stores: HashMap::new(),
+            embedders: HashMap::new(),
             tasks: HashMap::new(),
         })
     }
@@ -138,12 +149,21 @@ impl Host {
 
     /// Opens a runtime; its number comes back.
     #[napi]
-    pub fn open(&mut self, url: String, options: String) -> Result<f64> {
+    pub fn open(&mut self, url: String, options: String, ports: String) -> Result<f64> {
         let options: OpenOptions = read("the options of a runtime", &options)?;
+        let ports: PortParts = read("the ports of a runtime", &ports)?;
+        let ports = ports.behind(&self.host, &self.released, Arc::clone(&self.providers));
         let options = options
             .apply(Runtime::options())
             .map_err(|error| thrown(&error))?;
-        Ok(self.spawn(async move { Ok(Reply::Runtime(options.open(&url).await?)) }))
+        Ok(self.spawn(async move {
+            let has_store = ports.has_store();
+            let options = ports.apply(options);
+            Ok(Reply::Runtime(match has_store {
+                true => options.build()?,
+                false => options.open(&url).await?,
+            }))
+        }))
     }
 
     /// Closes a runtime.
@@ -319,6 +339,67 @@ impl Host {
         let operation = Operation::from_value(operation).map_err(|error| thrown(&error))?;
         let runtime = self.runtime(runtime)?;
         Ok(self.spawn(async move { Ok(Reply::Json(runtime.perform(operation).await?)) }))
+    }
+
+    /// Opens one of the engine's stores, for a store of JavaScript that stands around it, and gives its number.
+    #[napi]
+    pub fn engine_store(&mut self, url: String) -> Result<u32> {
+        let store: Arc<dyn Store> = match url.as_str() {
+            "memory:" => Arc::new(MemoryStore::new()),
+            url => Arc::new(SqliteStore::open_url(url).map_err(|error| thrown(&error))?),
+        };
+        let number = self.shelf.number();
+        self.stores.insert(number, store);
+        Ok(number)
+    }
+
+    /// Asks one of the engine's stores; JSON comes back.
+    #[napi]
+    pub fn ask_store(&mut self, store: u32, method: String, args: String) -> Result<f64> {
+        let store = self.stores.get(&store).cloned();
+        let store = store.ok_or_else(|| unknown("store"))?;
+        let args: Value = read("the arguments", &args)?;
+        Ok(self.spawn(async move { Ok(Reply::Json(serve_store(&*store, &method, args).await?)) }))
+    }
+
+    /// Lets go of one of the engine's stores.
+    #[napi]
+    pub fn drop_store(&mut self, store: u32) {
+        self.stores.remove(&store);
+    }
+
+    /// Makes an embedder of a provider, and gives its number.
+    #[napi]
+    pub fn embedder(&mut self, spec: String) -> Result<u32> {
+        let spec: ModelSpec = read("the embedder", &spec)?;
+        let _inside = self.engine.enter();
+        let embedder = self.providers.embedder(&spec);
+        let number = self.shelf.number();
+        self.embedders
+            .insert(number, embedder.map_err(|error| thrown(&error))?);
+        Ok(number)
+    }
+
+    /// Makes vectors of a list of texts.
+    #[napi]
+    pub fn embed(&mut self, embedder: u32, texts: Vec<String>) -> Result<f64> {
+        let embedder = self.embedders.get(&embedder).cloned();
+        let embedder = embedder.ok_or_else(|| unknown("embedder"))?;
+        Ok(self.spawn(async move {
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            let embedded = embedder.embed(&CallContext::detached(), &texts).await?;
+            Ok(Reply::Json(json!({
+                "vectors": embedded.vectors,
+                "usage": embedded.usage,
+                "model": embedded.model,
+            })))
+        }))
+    }
+
+    /// Lets go of an embedder.
+    #[napi]
+    pub fn drop_embedder(&mut self, embedder: u32) {
+        self.embedders.remove(&embedder);
     }
 
     /// Drops what a ticket stands for.

@@ -6,4 +6,5 @@ mod engine;
 mod failure;
 mod host;
 mod object;
+mod ports;
 mod slot;

@@ -73,6 +73,19 @@ export type { HostModel, ModelAbilities, ModelPiece } from "./host-model.js";
 export { NativeBindingError } from "./loader.js";
 export type { ModelOptions, ModelSettings } from "./models.js";
 export { Outcome, type Usage } from "./outcome.js";
+export type {
+  Anchor,
+  AnchorSubmission,
+  Awaitable,
+  Cache,
+  Durability,
+  Hex,
+  Keys,
+  PortOptions,
+  Store,
+  Witness,
+  WitnessAt,
+} from "./ports.js";
 export { Run } from "./run.js";
 export {
   type Bundle,
@@ -96,4 +109,5 @@ export type {
   SchemaMismatch,
   StandardSchema,
 } from "./schema.js";
+export { type Embedded, Embedder, EngineStore } from "./stores.js";
 export { FatalToolError, type InputOf, type Reconciled, tool, Tool, ToolError, type ToolOptions } from "./tool.js";

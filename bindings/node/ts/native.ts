@@ -8,7 +8,7 @@ import { type ErrorData, errorFrom, InternalError } from "./errors.js";
 /** Every method returns at once; numbers that stand for something to come are tickets. */
 export interface NativeHost {
   take(): string | null;
-  open(url: string, options: string): number;
+  open(url: string, options: string, ports: string): number;
   close(runtime: number): number;
   dropRuntime(runtime: number): void;
   agent(parts: string): number;
@@ -25,6 +25,12 @@ export interface NativeHost {
   cancel(run: number): void;
   dropRun(run: number): void;
   perform(runtime: number, operation: string): number;
+  engineStore(url: string): number;
+  askStore(store: number, method: string, args: string): number;
+  dropStore(store: number): void;
+  embedder(spec: string): number;
+  embed(embedder: number, texts: string[]): number;
+  dropEmbedder(embedder: number): void;
   abandon(ticket: number): void;
   answer(call: number, value: string): void;
   add(call: number, value: string): boolean;

@@ -109,7 +109,8 @@ function mismatch(why: string, cause?: unknown): InputError {
   });
 }
 
-function usageOf(data: UsageData): Usage {
+/** @internal */
+export function usageOf(data: UsageData): Usage {
   return {
     inputTokens: data.input_tokens,
     outputTokens: data.output_tokens,

@@ -27,10 +27,11 @@ import type {
 } from "./generated/types.js";
 import { present } from "./models.js";
 import { native } from "./native.js";
+import { type PortOptions, portParts, type WitnessAt } from "./ports.js";
 import { Run, type RunSource, withGiven } from "./run.js";
 
 /** Choices for a runtime; what is left out has the default that is named. */
-export interface RuntimeOptions {
+export interface RuntimeOptions extends PortOptions {
   /** Whether turns and tool calls are recorded in proof logs. Default: yes. */
   readonly proof?: boolean;
   /** The first part of the names of proof logs, such as your domain. Default: `nfa`. */
@@ -49,8 +50,10 @@ export interface RuntimeOptions {
   readonly heartbeatMs?: number;
   /** How long a witness may take. Default: 5 seconds. */
   readonly witnessTimeoutMs?: number;
-  /** Witnesses that speak HTTP, each with its C2SP verifier key. */
-  readonly witnesses?: ReadonlyArray<{ readonly url: string; readonly verifierKey: string }>;
+  /** How long an anchor may take over one answer. Default: 10 seconds. */
+  readonly anchorTimeoutMs?: number;
+  /** When a log goes to the anchors. Default: after 100 leaves, or 5 minutes. */
+  readonly anchorEvery?: { readonly leaves: number; readonly afterMs: number };
 }
 
 /** What is said to an agent: a text, a message, or the parts of one by the user. */
@@ -154,7 +157,8 @@ export class Runtime implements AsyncDisposable {
    */
   static async open(url = "memory:", options: RuntimeOptions = {}): Promise<Runtime> {
     const bridge = theBridge();
-    const ticket = native(() => bridge.native.open(url, JSON.stringify(openOptions(options))));
+    const ports = JSON.stringify(portParts(bridge, options));
+    const ticket = native(() => bridge.native.open(url, JSON.stringify(openOptions(options)), ports));
     return new Runtime(bridge, await bridge.wait<number>(ticket));
   }
 
@@ -450,7 +454,8 @@ function agentNumber(bridge: Bridge, agent: Agent<any, any>): number {
 }
 
 function openOptions(options: RuntimeOptions): object {
-  const { leaseMs, pollMs, eventCapacity, closeGraceMs, heartbeatMs, witnessTimeoutMs, witnesses, ...same } = options;
+  const { leaseMs, pollMs, eventCapacity, closeGraceMs, heartbeatMs, witnessTimeoutMs, ...others } = options;
+  const { anchorTimeoutMs, anchorEvery, witnesses, store, keys, anchors, cache, cacheTtlMs, ...same } = others;
   return present({
     lease_ms: leaseMs,
     poll_ms: pollMs,
@@ -458,7 +463,11 @@ function openOptions(options: RuntimeOptions): object {
     close_grace_ms: closeGraceMs,
     heartbeat_ms: heartbeatMs,
     witness_timeout_ms: witnessTimeoutMs,
-    witnesses: witnesses?.map(({ url, verifierKey }) => ({ url, verifier_key: verifierKey })),
+    anchor_timeout_ms: anchorTimeoutMs,
+    anchor_every: anchorEvery && { leaves: anchorEvery.leaves, after_ms: anchorEvery.afterMs },
+    witnesses: witnesses
+      ?.filter((witness): witness is WitnessAt => !("cosign" in witness))
+      .map(({ url, verifierKey }) => ({ url, verifier_key: verifierKey })),
     ...same,
   });
 }
