@@ -84,6 +84,7 @@ fn quietly(command: &mut Command) -> Result<()> {
 fn verdict(result: Result<()>) -> Outcome {
     match result {
         Ok(()) => Outcome::ok(""),
+        Err(failure) if failure.is_refusal() => failure.into(),
         Err(failure) => failure.fix("`cargo xtask format` formats").into(),
     }
 }
