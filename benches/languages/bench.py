@@ -81,8 +81,9 @@ def measure(bench, plan, arguments):
         sessions.measure(bench, plan, goals, record)
     if "leaks" in parts:
         leaks.measure(bench, plan)
-    say("goals")
-    say(str(goals))
+    if set(parts) != {"leaks"}:
+        say("goals")
+        say(str(goals))
     say(f"load of the machine at the end: {load()}")
     if arguments.json:
         with open(arguments.json, "w") as file:
