@@ -148,6 +148,10 @@ def stage(folder, interpreters, ours):
                 (modules / package.name).symlink_to(package)
     if ours.node:
         (modules / "nfa-runtime").symlink_to(ours.node)
+        # What its tools are written with, where no peer brought it.
+        zod = ours.node / "node_modules" / "zod"
+        if zod.is_dir() and not (modules / "zod").exists():
+            (modules / "zod").symlink_to(zod)
     return folder
 
 

@@ -325,7 +325,9 @@ class Runtime:
         host = _host.current()
         given = Given(deps, copy_context())
         resumed = await host.wait(self._opened().resume_all(host.native, given))
-        return [(run, error if raw is None else Run(None, None, Given(deps, NOWHERE), raw)) for run, raw, error in resumed]
+        return [
+            (run, error if raw is None else Run(None, None, Given(deps, NOWHERE), raw)) for run, raw, error in resumed
+        ]
 
     def register(self, *agents: Agent[Any, Any]) -> None:
         """Makes the code of agents known, for runs of them that are resumed.
