@@ -85,8 +85,9 @@ class EndToEnd(unittest.TestCase):
 
 
 def given():
-    """What CI has built already is not built again."""
-    for option, name in [("server", "NFA_FAKE_LLM"), ("nfa-python", "NFA_PYTHON"), ("nfa-node", "NFA_NODE")]:
+    """What `cargo xtask test` has built already is not built again."""
+    names = [("server", "NFA_BENCH_SERVER"), ("nfa-python", "NFA_BENCH_PYTHON"), ("nfa-node", "NFA_BENCH_NODE")]
+    for option, name in names:
         if path := os.environ.get(name):
             yield from [f"--{option}", path]
 

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from contextlib import contextmanager
 from pathlib import Path
 
 import parts
@@ -52,27 +53,27 @@ def killed(language, folder, environment, dice):
     store, ledger = f"sqlite:{folder / 'runs.db'}", Ledger(folder / "ledger")
     runs = 4 * ROUNDS
 
-    def start(until):
+    @contextmanager
+    def working(until):
         command = [*WORKERS[language], store, ledger.path, str(runs), until]
-        worker = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-        if worker.stdout.readline() != "open\n":
-            raise AssertionError(f"{language}: the worker ended with {worker.wait(10)} before it had opened")
-        return worker
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as worker:
+            try:
+                if worker.stdout.readline() != "open\n":
+                    raise AssertionError(f"{language}: the worker ended with {worker.wait(10)} before it had opened")
+                yield worker
+            finally:
+                worker.kill()
 
     for round in range(ROUNDS):
-        worker = start("killed")
-        if round % 2 == 0:
-            time.sleep(dice.uniform(0.02, 0.4))
-        else:
-            # Its tools take a while after an effect: nobody can have heard of the last one.
-            after_effects(ledger, dice.randrange(1, 8), worker)
-        assert worker.poll() is None, f"{language}: the worker ended by itself with {worker.returncode}"
-        worker.kill()
-        worker.wait(10)
-        worker.stdout.close()
-    worker = start("done")
-    assert worker.wait(240) == 0, f"{language}: the last worker ended with {worker.returncode}"
-    worker.stdout.close()
+        with working("killed") as worker:
+            if round % 2 == 0:
+                time.sleep(dice.uniform(0.02, 0.4))
+            else:
+                # Its tools take a while after an effect: nobody can have heard of the last one.
+                after_effects(ledger, dice.randrange(1, 8), worker)
+            assert worker.poll() is None, f"{language}: the worker ended by itself with {worker.returncode}"
+    with working("done") as worker:
+        assert worker.wait(240) == 0, f"{language}: the last worker ended with {worker.returncode}"
 
     found = Found(ledger.effects(), store, environment)
     assert len(found.records) >= runs, f"{len(found.records)} runs"

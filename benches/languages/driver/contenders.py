@@ -43,7 +43,7 @@ ALL = (
     python("pydantic_ai", "pydantic-ai", "pydantic_ai", "from pydantic_ai import Agent"),
     python("nfa", "nfa", "nfa_runtime", "from nfa_runtime import Agent, Runtime, tool"),
     node("raw-fetch", "raw fetch", None),
-    node("ai", "ai", "ai", "ai", "@ai-sdk/openai-compatible", "zod"),
-    node("openai-agents", "@openai/agents", "@openai/agents", "@openai/agents", "zod"),
+    node("ai", "ai", "ai", "ai", "@ai-sdk/openai-compatible"),
+    node("openai-agents", "@openai/agents", "@openai/agents", "@openai/agents"),
     node("nfa", "nfa", "nfa-runtime", "nfa-runtime"),
 )

@@ -2,7 +2,7 @@
 
 Memory: many runs with tools in the host language, on a store in a file, resident memory looked at all the while.
 After the first fifth it may grow by no more than `BYTES` a run: any object that stayed of each run would be larger.
-What a short run of this check shows is bounded by `NOISE`, which allocators and collectors make by themselves.
+Of fewer than `MANY` runs that says nothing: there it may grow by `NOISE` in all, as allocators and collectors make it.
 
 Cancelling: runs whose tools never end are cancelled; then no tool's task is left in the host, and no run in Rust.
 """
@@ -16,6 +16,7 @@ from .statistics import slope
 from .tables import number, table
 
 BYTES = 20
+MANY = 50_000
 NOISE = 4e6
 CONCURRENCY = 16
 CANCELLED = 64
@@ -29,7 +30,8 @@ def measure(bench, plan):
         whisper(f"{who.language}: {plan.leak_runs:,} runs with tools")
         looks = memory(bench, plan, who)
         later = [look for look in looks if look[0] > plan.leak_runs * 0.2]
-        grown, allowed = slope(later), max(BYTES, NOISE / (plan.leak_runs * 0.8))
+        grown, runs = slope(later), plan.leak_runs * 0.8
+        allowed = BYTES if runs >= MANY else NOISE / runs
         lines.append([who.language, number(grown), number(allowed), *(number(look[1] / 1e6) for look in span(later))])
         if grown > allowed:
             leaks.append(f"{who.language}: resident memory grows by {number(grown)} bytes a run")

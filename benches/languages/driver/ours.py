@@ -1,7 +1,8 @@
 """nfa's own packages, built from this checkout with optimisations, as users get them."""
 
 import dataclasses
-import os
+import json
+import subprocess
 from pathlib import Path
 
 from .cache import ROOT, npm_of, run
@@ -32,15 +33,11 @@ def given(folders):
     return Ours(**folders, missing=missing)
 
 
-def target():
-    named = os.environ.get("CARGO_TARGET_DIR")
-    return Path(named).absolute() if named else ROOT / "target"
-
-
 def fake_server():
-    command = ["cargo", "build", "--release", "--package", "nfa-testkit", "--bin", "fake-llm"]
-    run(command, cwd=ROOT)
-    return target() / "release" / "fake-llm"
+    run(["cargo", "build", "--release", "--package", "nfa-testkit", "--bin", "fake-llm"], cwd=ROOT)
+    metadata = ["cargo", "metadata", "--no-deps", "--format-version", "1"]
+    metadata = subprocess.run(metadata, cwd=ROOT, check=True, capture_output=True)
+    return Path(json.loads(metadata.stdout)["target_directory"]) / "release" / "fake-llm"
 
 
 def python(interpreters, folder, missing):

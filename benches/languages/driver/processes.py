@@ -56,10 +56,12 @@ class Bench:
         return None if there else f"`{contender.package}` is not installed"
 
     def environment(self, url=""):
+        # Nor Python's own switches: the first round is to compile for those that follow.
+        others = ("OPENAI_", "LANGSMITH_", "LANGCHAIN_", "PYTHON", "NODE_")
         quiet = {
             name: value
             for name, value in os.environ.items()
-            if not name.lower().endswith("_proxy") and not name.startswith(("OPENAI_", "LANGSMITH_", "LANGCHAIN_"))
+            if not name.lower().endswith("_proxy") and not name.startswith(others)
         }
         quiet.update(
             OPENAI_BASE_URL=url,
@@ -146,6 +148,10 @@ def stage(folder, interpreters, ours):
                 (modules / package.name).symlink_to(package)
     if ours.node:
         (modules / "nfa-runtime").symlink_to(ours.node)
+        # What its tools are written with, where no peer brought it.
+        zod = ours.node / "node_modules" / "zod"
+        if zod.is_dir() and not (modules / "zod").exists():
+            (modules / "zod").symlink_to(zod)
     return folder
 
 

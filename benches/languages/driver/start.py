@@ -71,13 +71,14 @@ def first(bench, plan, goals, record):
         for language in bench.languages():
             whisper(f"{language}: first answers")
             found = {who: [] for who in bench.of(language)}
-            bare = []
+            bare = {what: [] for what in nothing(language)}
             for round in range(plan.starts + 1):
-                began = now()
-                output(bench, [*bench.interpreter(language), *nothing(language)])
-                ended = now()
-                if round:
-                    bare.append((ended - began) / 1e6)
+                for what, script in nothing(language).items():
+                    began = now()
+                    output(bench, [*bench.interpreter(language), *script])
+                    ended = now()
+                    if round:
+                        bare[what].append((ended - began) / 1e6)
                 for who, times in found.items():
                     began = now()
                     marks = json.loads(output(bench, [*bench.harness(who), "first", who.name], url))
@@ -88,11 +89,14 @@ def first(bench, plan, goals, record):
 
 
 def nothing(language):
-    return ["-c", "pass"] if language == "python" else ["-e", "0"]
+    """What every process of a language takes, whoever runs in it."""
+    if language == "python":
+        return {"Python, doing nothing": ["-c", "pass"], "Python, importing asyncio": ["-c", "import asyncio"]}
+    return {"Node, doing nothing": ["-e", "0"]}
 
 
 def first_rows(language, found, bare, goals, record):
-    lines = [["the interpreter, doing nothing", number(median(bare)), "", "", ""]]
+    lines = [[what, number(median(times)), "", "", ""] for what, times in bare.items()]
     for who, times in found.items():
         _, imported, ready, answered, processor = (median(column) for column in zip(*times))
         lines.append([who.title, *map(number, (imported, ready, answered, processor))])

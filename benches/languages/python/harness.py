@@ -18,20 +18,23 @@ def main():
     mode, name, *rest = sys.argv[1:]
     started = mark()
     contender = importlib.import_module(f"contenders.{name}").Contender()
-    with asyncio.Runner() as runner:
-        if mode == "first":
-            runner.run(first(contender, started))
-            return
-        import json
+    if mode == "first":
+        asyncio.run(first(contender, started))
+        return
+    import json
 
-        workload = rest[0] if mode == "work" else mode
-        runner.run(contender.open(workload))
-        measure = {"work": batch, "sessions": fill, "cancel": cancel}[mode]
-        # Between two lines the loop stands still: nobody pays for another's turn.
-        for line in sys.stdin:
-            answer = runner.run(measure(contender, workload, **json.loads(line)))
-            print(json.dumps(answer), flush=True)
-        runner.run(contender.close())
+    loop = asyncio.new_event_loop()
+    run = loop.run_until_complete
+    workload = rest[0] if mode == "work" else mode
+    run(contender.open(workload))
+    measure = {"work": batch, "sessions": fill, "cancel": cancel}[mode]
+    # Between two lines the loop stands still: nobody pays for another's turn.
+    for line in sys.stdin:
+        answer = run(measure(contender, workload, **json.loads(line)))
+        print(json.dumps(answer), flush=True)
+    run(contender.close())
+    run(loop.shutdown_asyncgens())
+    loop.close()
 
 
 def mark():

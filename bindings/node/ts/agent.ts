@@ -52,7 +52,9 @@ export interface CommandTool {
 
 /** Another agent as a tool, with how it is called. Made by {@link Agent.asTool}. */
 export interface AgentAsTool<Deps = unknown> {
+  /** The agent. */
   readonly agent: Agent<unknown, Deps>;
+  /** Whether it gets a run of its own, with its own journal. */
   readonly ownRun: boolean;
 }
 

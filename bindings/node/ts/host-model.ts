@@ -21,9 +21,13 @@ export interface ModelAbilities {
   readonly tools?: boolean;
   /** Whether it holds to an output schema by itself. */
   readonly structuredOutput?: boolean;
+  /** Whether it can be shown images. */
   readonly images?: boolean;
+  /** Whether it can be given audio. */
   readonly audio?: boolean;
+  /** Whether it can be shown video. */
   readonly video?: boolean;
+  /** Whether it can be given other files. */
   readonly files?: boolean;
   /** Tokens that request and answer may have together. */
   readonly contextTokens?: number;

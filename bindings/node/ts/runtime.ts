@@ -101,6 +101,7 @@ export type Resumed =
 
 /** Who decides, in your own words for them: the proof log commits to it. */
 export interface Deciding {
+  /** In your own words: the proof log commits to it. */
   readonly by?: string;
 }
 

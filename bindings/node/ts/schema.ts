@@ -10,7 +10,9 @@ export type JsonSchema = { readonly [keyword: string]: unknown };
 
 /** One thing that is wrong with a value, as Standard Schema tells it. */
 export interface SchemaIssue {
+  /** What is wrong. */
   readonly message: string;
+  /** Where. */
   readonly path?: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }> | undefined;
 }
 
@@ -19,6 +21,7 @@ type Validated<Out> =
 
 /** The part of [Standard Schema](https://standardschema.dev) that is used here: zod, valibot and arktype have it. */
 export interface StandardSchema<In = unknown, Out = In> {
+  /** What the specification puts under this name. */
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
@@ -32,6 +35,7 @@ export interface StandardSchema<In = unknown, Out = In> {
 
 /** A JSON Schema by hand, and perhaps a function that makes a value of your own type of what matches it. */
 export interface PlainSchema<Out = unknown> {
+  /** The JSON Schema (2020-12). */
   readonly jsonSchema: JsonSchema;
   /** Takes a value that matches `jsonSchema`; throws to refuse it. */
   readonly validate?: (value: unknown) => Out | Promise<Out>;
@@ -51,6 +55,7 @@ export type InferOutput<S> = S extends {
 
 /** How a value is told to be wrong: where, and what. */
 export interface SchemaMismatch {
+  /** Each place that is wrong. */
   readonly issues: ReadonlyArray<{ readonly path: string; readonly message: string }>;
 }
 

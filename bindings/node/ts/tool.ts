@@ -55,11 +55,13 @@ export type InputOf<In extends Schema | undefined> = In extends Schema ? InferOu
 
 /** An error that the model is told of in exactly these words. */
 export class ToolError extends Error {
+  /** The name of the class. */
   override readonly name = "ToolError";
 }
 
 /** An error that stops the run. */
 export class FatalToolError extends Error {
+  /** The name of the class. */
   override readonly name = "FatalToolError";
 }
 

@@ -14,9 +14,12 @@ mod json;
 mod logs;
 mod loops;
 mod outcome;
+mod ports;
 mod process;
 mod run;
 mod runtime;
+mod stores;
+mod told;
 mod wake;
 
 use std::sync::Arc;
@@ -52,6 +55,8 @@ mod native {
     use crate::run::{RawRun, Stop};
     #[pymodule_export]
     use crate::runtime::{RawRuntime, describe_receipt, verify};
+    #[pymodule_export]
+    use crate::stores::EngineStore;
 
     #[pymodule_init]
     fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {

@@ -4,10 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use nfa_runtime::Error;
-use nfa_runtime::host::{
-    CallId, HostCache, HostFailure, HostLoop, Letter, OpenOptions, Reply, Ticket,
-};
-use nfa_runtime::ports::Cache;
+use nfa_runtime::host::{CallId, HostFailure, HostLoop, Letter, OpenOptions, Reply, Ticket};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyTuple};
@@ -21,7 +18,7 @@ use crate::process::Owned;
 use crate::run::RawRun;
 use crate::runtime::RawRuntime;
 use crate::wake::Wake;
-use crate::{Object, errors, events, json};
+use crate::{Object, errors, events, json, ports};
 
 /// One event loop: what the engine has for it, and what it answers. All but `answer`, `raised`, `stated`, `add` and
 /// `wait` is for the loop's own thread.
@@ -125,13 +122,19 @@ impl Loop {
         Ok(())
     }
 
-    /// Opens a runtime.
-    #[pyo3(signature = (url, options))]
-    fn open(&self, py: Python<'_>, url: String, options: &Bound<'_, PyAny>) -> PyResult<u64> {
+    /// Opens a runtime, with what of it is written in Python.
+    fn open(
+        &self,
+        py: Python<'_>,
+        url: String,
+        options: &Bound<'_, PyAny>,
+        ports: ports::Given,
+    ) -> PyResult<u64> {
         let options: OpenOptions = read(py, options, "options of a runtime")?;
-        let models = Arc::clone(&self.parts(py)?.models);
+        let parts = self.parts(py)?;
+        let ports = ports.behind(py, &parts.host, Arc::clone(&parts.models))?;
         self.spawn(py, async move {
-            let builder = nfa_runtime::Runtime::options().models(models);
+            let builder = ports.apply(nfa_runtime::Runtime::options());
             Ok(Reply::Runtime(options.apply(builder)?.open(&url).await?))
         })
     }
@@ -141,14 +144,6 @@ impl Loop {
         if let (true, Some(parts)) = (self.0.is_here(), &*self.0) {
             parts.host.close();
         }
-    }
-}
-
-impl Parts {
-    /// A cache of Python's that this loop serves.
-    #[allow(dead_code, reason = "used where layers take caches")]
-    pub(crate) fn cache(&self, object: Object, limit_bytes: Option<u64>) -> Arc<dyn Cache> {
-        Arc::new(HostCache::new(limit_bytes, self.host.clone(), object))
     }
 }
 

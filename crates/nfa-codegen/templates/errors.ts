@@ -65,12 +65,12 @@ export class NfaError extends Error {
 export type ErrorClass = typeof NfaError;
 
 /** The class of each category. */
-export const byCategory = {
-#BY_CATEGORY#} as const satisfies Record<Category, ErrorClass>;
+export const byCategory: Readonly<Record<Category, ErrorClass>> = {
+#BY_CATEGORY#};
 
 /** The codes that have a class of their own, which counts where the error is of its category. */
-export const byCode = {
-#BY_CODE#} as const satisfies Partial<Record<ErrorCode, ErrorClass>>;
+export const byCode: Readonly<Partial<Record<ErrorCode, ErrorClass>>> = {
+#BY_CODE#};
 
 /** What is known of a code. */
 export interface CodeInfo {
@@ -83,8 +83,8 @@ export interface CodeInfo {
 }
 
 /** Every code. */
-export const codes = {
-#CODES#} as const satisfies Record<ErrorCode, CodeInfo>;
+export const codes: Readonly<Record<ErrorCode, CodeInfo>> = {
+#CODES#};
 
 /**
  * The class of an error; a code that is not known has its category's.
@@ -93,7 +93,7 @@ export const codes = {
  * @param category - The error's category.
  */
 export function errorClass(code: string, category: string): ErrorClass {
-  const own = Object.hasOwn(byCode, code) ? byCode[code as keyof typeof byCode] : undefined;
+  const own = Object.hasOwn(byCode, code) ? byCode[code as ErrorCode] : undefined;
   if (own !== undefined && categoryOf(own) === category) return own;
   if (Object.hasOwn(byCategory, category)) return byCategory[category as Category];
   return NfaError;

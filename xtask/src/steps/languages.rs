@@ -13,7 +13,7 @@ const ROUNDS: &str = "10";
 pub(super) fn run(session: &Session) -> Outcome {
     match all(session) {
         Ok(()) => Outcome::ok(format!(
-            "errors, scenarios, relay, and {ROUNDS} kills a language"
+            "errors, scenarios, relay, benches, and {ROUNDS} kills a language"
         )),
         Err(failure) => failure.into(),
     }
@@ -39,5 +39,14 @@ fn all(session: &Session) -> Result<()> {
         }
         process::tee(&mut command, None, |_| ())?;
     }
-    Ok(())
+    // The benches measure nothing here: they are seen to work, and runs to leave nothing behind.
+    let mut benches = Command::new(&python);
+    benches
+        .args(["-m", "unittest", "discover", "--start-directory"])
+        .arg(workspace::root().join("benches/languages"))
+        .env("NFA_BENCH_SERVER", built.program("fake-llm"))
+        .env("NFA_BENCH_PYTHON", &package)
+        .env("NFA_BENCH_NODE", &folder);
+    node.first_on_path(&mut benches);
+    process::tee(&mut benches, None, |_| ())
 }

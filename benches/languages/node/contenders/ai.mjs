@@ -2,15 +2,18 @@
 
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { ToolLoopAgent, tool } from "ai";
-import { z } from "zod";
 
 import { INSTRUCTIONS, MODEL } from "./words.mjs";
 
-const add = tool({
-  description: "Adds two integers.",
-  inputSchema: z.object({ a: z.number().int(), b: z.number().int() }),
-  execute: async ({ a, b }) => a + b,
-});
+/** Only made where it is used: an agent without tools needs no schemas. */
+async function add() {
+  const { z } = await import("zod");
+  return tool({
+    description: "Adds two integers.",
+    inputSchema: z.object({ a: z.number().int(), b: z.number().int() }),
+    execute: async ({ a, b }) => a + b,
+  });
+}
 
 export class Contender {
   async open(workload) {
@@ -22,7 +25,7 @@ export class Contender {
     this.agent = new ToolLoopAgent({
       model: provider.chatModel(MODEL),
       instructions: INSTRUCTIONS,
-      tools: workload === "three_tool_rounds" ? { add } : {},
+      tools: workload === "three_tool_rounds" ? { add: await add() } : {},
     });
     this.sessions = new Map();
   }

@@ -1,22 +1,25 @@
 // nfa: the runtime with its store in memory, and with its proof, as it is when nothing is said.
 
 import { agent, Runtime, tool } from "nfa-runtime";
-import { z } from "zod";
 
 import { INSTRUCTIONS, MODEL } from "./words.mjs";
 
-const add = tool({
-  name: "add",
-  description: "Adds two integers.",
-  input: z.object({ a: z.number().int(), b: z.number().int() }),
-  run: async ({ a, b }) => a + b,
-});
+/** Only made where it is used: an agent without tools needs no schemas. */
+async function add() {
+  const { z } = await import("zod");
+  return tool({
+    name: "add",
+    description: "Adds two integers.",
+    input: z.object({ a: z.number().int(), b: z.number().int() }),
+    run: async ({ a, b }) => a + b,
+  });
+}
 
 /** A tool that only a cancel ends, and who runs in it. */
 class Endless {
   running = 0;
 
-  constructor(runs) {
+  constructor(runs, z) {
     this.allRunning = new Promise((resolve) => (this.#allRun = () => this.running === runs && resolve()));
     this.noneRunning = new Promise((resolve) => (this.#noneRuns = () => this.running === 0 && resolve()));
     this.tool = tool({
@@ -50,7 +53,7 @@ export class Contender {
       name: "helper",
       model: `openai/${MODEL}`,
       instructions: INSTRUCTIONS,
-      tools: workload === "three_tool_rounds" ? [add] : [],
+      tools: workload === "three_tool_rounds" ? [await add()] : [],
     });
   }
 
@@ -77,7 +80,7 @@ export class Contender {
 
   /** Cancels runs whose tools never end; what is left of them, in JavaScript and in Rust. */
   async cancel(runs) {
-    const endless = new Endless(runs);
+    const endless = new Endless(runs, (await import("zod")).z);
     const wait = agent({
       name: "helper",
       model: `openai/${MODEL}`,

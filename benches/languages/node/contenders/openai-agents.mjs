@@ -1,16 +1,19 @@
 // @openai/agents, on Chat Completions as everybody else, without its tracing.
 
 import { Agent, MemorySession, run, setOpenAIAPI, setTracingDisabled, tool } from "@openai/agents";
-import { z } from "zod";
 
 import { INSTRUCTIONS, MODEL } from "./words.mjs";
 
-const add = tool({
-  name: "add",
-  description: "Adds two integers.",
-  parameters: z.object({ a: z.number().int(), b: z.number().int() }),
-  execute: async ({ a, b }) => a + b,
-});
+/** Only made where it is used: an agent without tools needs no schemas. */
+async function add() {
+  const { z } = await import("zod");
+  return tool({
+    name: "add",
+    description: "Adds two integers.",
+    parameters: z.object({ a: z.number().int(), b: z.number().int() }),
+    execute: async ({ a, b }) => a + b,
+  });
+}
 
 export class Contender {
   async open(workload) {
@@ -20,7 +23,7 @@ export class Contender {
       name: "helper",
       instructions: INSTRUCTIONS,
       model: MODEL,
-      tools: workload === "three_tool_rounds" ? [add] : [],
+      tools: workload === "three_tool_rounds" ? [await add()] : [],
     });
     this.sessions = new Map();
   }

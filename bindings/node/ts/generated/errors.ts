@@ -293,17 +293,17 @@ export class ToolFailedError extends InternalError {
 export type ErrorClass = typeof NfaError;
 
 /** The class of each category. */
-export const byCategory = {
+export const byCategory: Readonly<Record<Category, ErrorClass>> = {
   input: InputError,
   transient: TransientError,
   configuration: ConfigurationError,
   conflict: ConflictError,
   cancelled: RunCancelledError,
   internal: InternalError,
-} as const satisfies Record<Category, ErrorClass>;
+};
 
 /** The codes that have a class of their own, which counts where the error is of its category. */
-export const byCode = {
+export const byCode: Readonly<Partial<Record<ErrorCode, ErrorClass>>> = {
   run_unknown: RunUnknownError,
   output_mismatch: OutputMismatchError,
   model_context_length: ContextLengthError,
@@ -380,7 +380,7 @@ export const byCode = {
   key_event_hidden: ProofInvalidError,
   witnesses_missing: ProofInvalidError,
   tool_failed: ToolFailedError,
-} as const satisfies Partial<Record<ErrorCode, ErrorClass>>;
+};
 
 /** What is known of a code. */
 export interface CodeInfo {
@@ -393,7 +393,7 @@ export interface CodeInfo {
 }
 
 /** Every code. */
-export const codes = {
+export const codes: Readonly<Record<ErrorCode, CodeInfo>> = {
   agent_file_invalid: { class: InputError, categories: ["input"], component: "cli" },
   agent_file_syntax: { class: InputError, categories: ["input"], component: "cli" },
   agent_file_unreadable: { class: InputError, categories: ["input"], component: "cli" },
@@ -626,7 +626,7 @@ export const codes = {
   witness_malformed: { class: InputError, categories: ["input"], component: "cli" },
   witness_refused: { class: ConflictError, categories: ["conflict"], component: "proof" },
   witnesses_missing: { class: NfaError, categories: ["input", "transient"], component: "proof" },
-} as const satisfies Record<ErrorCode, CodeInfo>;
+};
 
 /**
  * The class of an error; a code that is not known has its category's.
@@ -635,7 +635,7 @@ export const codes = {
  * @param category - The error's category.
  */
 export function errorClass(code: string, category: string): ErrorClass {
-  const own = Object.hasOwn(byCode, code) ? byCode[code as keyof typeof byCode] : undefined;
+  const own = Object.hasOwn(byCode, code) ? byCode[code as ErrorCode] : undefined;
   if (own !== undefined && categoryOf(own) === category) return own;
   if (Object.hasOwn(byCategory, category)) return byCategory[category as Category];
   return NfaError;

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
-from . import _process
+from . import _bridges, _process
 from .errors import invalid
 
 if TYPE_CHECKING:
@@ -132,14 +132,21 @@ class Gate:
 class Given:
     """What the caller of a run gave: dependencies, and where its tools run."""
 
-    __slots__ = ("calls", "context", "deps", "gate", "trace")
+    __slots__ = ("agent", "calls", "context", "deps", "gate", "session", "trace")
 
-    def __init__(self, deps: Any, context: Context) -> None:
+    def __init__(self, deps: Any, context: Context, agent: str = "", session: str | None = None) -> None:
         self.deps = deps
         self.context = context
+        self.agent = agent
+        self.session = session
         self.calls: set[int] = set()
         self.gate: Gate | None = None
         self.trace: Any = None
+
+    def _begin(self, host: Host, call: int, method: str, info: CallInfo, told: dict[str, Any]) -> None:
+        """The engine tells of a model's call; it waits for no answer."""
+        for bridge in tuple(_bridges.active):
+            bridge.model_called(self, info, told)
 
 
 def given_of(info: CallInfo | None) -> Given:

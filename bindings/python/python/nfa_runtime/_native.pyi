@@ -12,6 +12,7 @@ __all__ = [
     "CallInfo",
     "Embedder",
     "Engine",
+    "EngineStore",
     "Entry",
     "Event",
     "Finished",
@@ -46,7 +47,7 @@ class Loop:
     def add(self, call: int, value: Any) -> bool: ...
     def raised(self, call: int, message: str) -> None: ...
     def stated(self, call: int, error: tuple[str, str, str, str, bool, float | None, Any]) -> None: ...
-    def open(self, url: str, options: Any) -> int: ...
+    def open(self, url: str, options: Any, ports: Any) -> int: ...
     def close(self) -> None: ...
 
 @final
@@ -156,12 +157,15 @@ class Embedder:
     def embed(self, host: Loop, texts: list[str]) -> int: ...
 
 @final
+class EngineStore:
+    def __new__(cls, url: str) -> EngineStore: ...
+    def ask(self, host: Loop, method: str, arguments: Any) -> int: ...
+
+@final
 class Logs:
     def __new__(cls) -> Logs: ...
     def set_level(self, level: int) -> None: ...
-    def wait(
-        self, seconds: float
-    ) -> list[tuple[int, str, str, list[tuple[str, str]], str | None, int | None]]: ...
+    def wait(self, seconds: float) -> list[tuple[int, str, str, list[tuple[str, str]], str | None, int | None]]: ...
 
 @disjoint_base
 class Event:
@@ -251,9 +255,7 @@ class Retracted(Event):
 class ToolStarted(Event):
     """A call is about to run."""
 
-    __match_args__: ClassVar[
-        tuple[Literal["tool"], Literal["arguments"], Literal["step"], Literal["attempt"]]
-    ]
+    __match_args__: ClassVar[tuple[Literal["tool"], Literal["arguments"], Literal["step"], Literal["attempt"]]]
     @property
     def tool(self) -> str:
         """The tool."""
@@ -286,9 +288,7 @@ class ToolFinished(Event):
 class Asked(Event):
     """The run waits for a person."""
 
-    __match_args__: ClassVar[
-        tuple[Literal["question"], Literal["tool"], Literal["arguments"], Literal["step"]]
-    ]
+    __match_args__: ClassVar[tuple[Literal["question"], Literal["tool"], Literal["arguments"], Literal["step"]]]
     @property
     def question(self) -> Question:
         """What for."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from . import _host
+from . import _bridges, _host
 from ._host import Gate, Given, Host, Pending
 from .errors import NfaError, invalid, make
 from .outcome import Outcome
@@ -91,7 +91,9 @@ class Run(Generic[OutT]):
         if self._raw is not None or self._outcome is not None:
             return await self.outcome()
         raw = await self._begin(listens=False)
-        self._outcome = outcome = Outcome[OutT](raw, self._decode)
+        outcome: Outcome[OutT] = Outcome(raw, self._decode)
+        self._outcome = outcome
+        self._tell(outcome, None)
         if self._given.calls:
             await _host.current().quiet(self._given)
         return outcome
@@ -103,18 +105,26 @@ class Run(Generic[OutT]):
         host = _host.current()
         given = self._given
         given.context = copy_context()
+        for bridge in _bridges.active:
+            bridge.run_started(given)
         ticket, stop = start(host, given, listens=listens)
         self._stop = stop
         pending = host.pending(ticket)
         try:
             return await pending.wait()
-        except NfaError:
+        except NfaError as error:
+            self._tell(None, error)
             raise
-        except BaseException:
+        except BaseException as error:
             stop.cancel()
             if stop.begun:
                 await _ended(host, pending, given, listens)
+            self._tell(None, error)
             raise
+
+    def _tell(self, outcome: Outcome[Any] | None, error: BaseException | None) -> None:
+        for bridge in _bridges.active:
+            bridge.run_ended(self._given, outcome, error)
 
     async def start(self) -> Run[OutT]:
         """Starts it, with somebody listening to its events. It goes on by itself when nobody awaits it.
@@ -238,8 +248,11 @@ class Run(Generic[OutT]):
                 return await self._completed()
             host = _host.current()
             raw = await host.wait(self._raw.outcome(host.native))
-            held = self._outcome = Outcome[OutT](raw, self._decode)
-            self._over = True
+            held = self._outcome
+            if held is None:
+                held = self._outcome = Outcome(raw, self._decode)
+                self._over = True
+                self._tell(held, None)
             if self._given.calls:
                 await host.quiet(self._given)
         return held

@@ -33,12 +33,16 @@ if TYPE_CHECKING:
         RunStatus,
     )
     from ._native import RawRuntime, Stop
+    from .stores import Anchor, Cache, Keys, Store, Witness
 
 DepsT = TypeVar("DepsT")
 OutT = TypeVar("OutT")
 T = TypeVar("T")
 
 Seconds = float | timedelta
+
+tells_of_models = False
+"""Whether runtimes that are opened from here on tell of every call of a model; set by bridges."""
 
 NOWHERE = Context()
 """Where tools of a run would run that nobody has started yet."""
@@ -112,7 +116,12 @@ class Runtime:
         witness_timeout: Seconds | None = None,
         anchor_timeout: Seconds | None = None,
         anchor_every: tuple[int, Seconds] | None = None,
-        witnesses: Iterable[Mapping[str, str]] = (),
+        witnesses: Iterable[Mapping[str, str] | Witness] = (),
+        anchors: Iterable[Anchor] = (),
+        store: Store | Any = None,
+        keys: Keys | None = None,
+        cache: Cache | bool = False,
+        cache_ttl: Seconds = 3600,
     ) -> None:
         """A runtime that `async with`, or `await runtime.open()`, opens.
 
@@ -130,9 +139,16 @@ class Runtime:
             witness_timeout: how long a witness may take. Default: 5 seconds.
             anchor_timeout: how long an anchor may take over one answer. Default: 10 seconds.
             anchor_every: after how many leaves, or how long after the first of them, a log goes to the anchors.
-            witnesses: who signs that the logs only grow: `{"url": …, "verifier_key": …}` each.
+            witnesses: who signs that the logs only grow: `{"url": …, "verifier_key": …}`, or objects of your own.
+            anchors: places beyond this process's reach that keep the roots of the logs.
+            store: a store of your own instead of the one at `url`; see `nfa_runtime.stores`.
+            keys: who holds the keys of that store; in memory when left out.
+            cache: keeps the answers of models, and gives them again to the same request: `True` for one in memory, or
+                a cache of your own.
+            cache_ttl: how long an answer is good. Default: an hour.
         """
         self.url = url
+        witnesses = list(witnesses)
         options: dict[str, Any] = {
             "proof": proof,
             "origin": origin,
@@ -147,8 +163,17 @@ class Runtime:
         }
         if anchor_every is not None:
             options["anchor_every"] = {"leaves": anchor_every[0], "after_ms": _ms(anchor_every[1])}
-        if witnesses:
-            options["witnesses"] = [dict(witness) for witness in witnesses]
+        named = [dict(witness) for witness in witnesses if isinstance(witness, Mapping)]
+        if named:
+            options["witnesses"] = named
+        self._own: dict[str, Any] = {
+            "store": store,
+            "keys": keys,
+            "witnesses": [witness for witness in witnesses if not isinstance(witness, Mapping)],
+            "anchors": list(anchors),
+            "cache": cache,
+            "cache_ttl": _seconds(cache_ttl),
+        }
         self._options = {name: value for name, value in options.items() if value is not None}
         self._raw: RawRuntime | None = None
         self._process = 0
@@ -163,7 +188,7 @@ class Runtime:
         """
         if self._raw is None:
             host = _host.current()
-            self._raw = await host.wait(host.native.open(self.url, self._options))
+            self._raw = await host.wait(host.native.open(self.url, self._options, self._ports()))
             self._process = os.getpid()
         return self
 
@@ -182,6 +207,27 @@ class Runtime:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.close()
+
+    def _ports(self) -> dict[str, Any]:
+        """What of it is written in Python, as the engine takes it."""
+        own = self._own
+        store, keys, cache = own["store"], own["keys"], own["cache"]
+        ports: dict[str, Any] = {"store": None, "keys": None, "witnesses": [], "anchors": [], "cache": None}
+        ports["tells"] = tells_of_models
+        if cache is True:
+            ports["cache"] = (None, own["cache_ttl"], None)
+        if store is None and not own["witnesses"] and not own["anchors"] and cache in (True, False):
+            return ports
+        from ._ports import ServedPort
+
+        if store is not None:
+            ports["store"] = (dict(store.promises), ServedPort(store))
+            ports["keys"] = None if keys is None else ServedPort(keys)
+        ports["witnesses"] = [(witness.verifier_key, ServedPort(witness)) for witness in own["witnesses"]]
+        ports["anchors"] = [(anchor.name, ServedPort(anchor)) for anchor in own["anchors"]]
+        if cache not in (True, False):
+            ports["cache"] = (getattr(cache, "limit_bytes", None), own["cache_ttl"], ServedPort(cache))
+        return ports
 
     def _opened(self) -> RawRuntime:
         if self._raw is None:
@@ -240,7 +286,7 @@ class Runtime:
         def start(host: Host, given: Given, *, listens: bool) -> tuple[int, Stop]:
             return raw.start(host.native, native, input, options, given, listens=listens)
 
-        return Run(start, agent._decode, Given(deps, NOWHERE))
+        return Run(start, agent._decode, Given(deps, NOWHERE, agent.name, session))
 
     def resume(
         self,
@@ -270,7 +316,8 @@ class Runtime:
         def start(host: Host, given: Given, *, listens: bool) -> tuple[int, Stop]:
             return raw.resume(host.native, run, limits, given, listens=listens)
 
-        return Run(start, None if agent is None else agent._decode, Given(deps, NOWHERE))
+        given = Given(deps, NOWHERE, "" if agent is None else agent.name)
+        return Run(start, None if agent is None else agent._decode, given)
 
     async def resume_all(self, *, deps: Any = None) -> list[tuple[str, Run[Any] | NfaError]]:
         """Goes on with every run that was interrupted, or whose time is up, and that this process has the code for:
@@ -278,7 +325,9 @@ class Runtime:
         host = _host.current()
         given = Given(deps, copy_context())
         resumed = await host.wait(self._opened().resume_all(host.native, given))
-        return [(run, error if raw is None else Run(None, None, Given(deps, NOWHERE), raw)) for run, raw, error in resumed]
+        return [
+            (run, error if raw is None else Run(None, None, Given(deps, NOWHERE), raw)) for run, raw, error in resumed
+        ]
 
     def register(self, *agents: Agent[Any, Any]) -> None:
         """Makes the code of agents known, for runs of them that are resumed.
@@ -468,6 +517,10 @@ class Runtime:
 
     def __repr__(self) -> str:
         return f"Runtime({self.url!r})"
+
+
+def _seconds(span: Seconds) -> float:
+    return span.total_seconds() if isinstance(span, timedelta) else float(span)
 
 
 def _ms(span: Seconds | None) -> int | None:

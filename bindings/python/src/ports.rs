@@ -1,0 +1,138 @@
+//! What a runtime is opened with that is written in Python: a store, keys, witnesses, anchors, a cache.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use nfa_runtime::host::{
+    HostAnchor, HostCache, HostKeys, HostLoop, HostStore, HostWitness, StorePromises,
+};
+use nfa_runtime::models::{CachePolicy, Cached, Providers};
+use nfa_runtime::ports::{Anchor, Cache, Keys, MemoryCache, MemoryKeys, Model, Store, Witness};
+use nfa_runtime::spec::ModelSpec;
+use nfa_runtime::{Error, ModelProvider, RuntimeOptions};
+use pyo3::prelude::*;
+
+use crate::Object;
+use crate::loops::read;
+use crate::told::Told;
+
+/// The ports of a runtime, as Python's part hands them over.
+#[derive(FromPyObject)]
+pub(crate) struct Given {
+    /// What the store promises, and the store.
+    #[pyo3(item)]
+    store: Option<(Py<PyAny>, Py<PyAny>)>,
+    #[pyo3(item)]
+    keys: Option<Py<PyAny>>,
+    /// Verifier keys, and the witnesses.
+    #[pyo3(item)]
+    witnesses: Vec<(String, Py<PyAny>)>,
+    /// Names, and the anchors.
+    #[pyo3(item)]
+    anchors: Vec<(String, Py<PyAny>)>,
+    /// The bytes that a cache holds at most, the seconds that an answer is good, and the cache; one in memory when
+    /// there is none.
+    #[pyo3(item)]
+    cache: Option<(Option<u64>, f64, Option<Py<PyAny>>)>,
+    /// Whether callers are told of every call of a model.
+    #[pyo3(item)]
+    tells: bool,
+}
+
+/// The same for the engine.
+pub(crate) struct Ports {
+    store: Option<(Arc<dyn Store>, Arc<dyn Keys>)>,
+    witnesses: Vec<Arc<dyn Witness>>,
+    anchors: Vec<Arc<dyn Anchor>>,
+    models: Arc<Layered>,
+}
+
+impl Given {
+    /// Puts the objects behind the engine's ports; `host` serves them.
+    pub(crate) fn behind(
+        self,
+        py: Python<'_>,
+        host: &HostLoop<Object>,
+        providers: Arc<Providers>,
+    ) -> PyResult<Ports> {
+        let keys: Option<Arc<dyn Keys>> = match self.keys {
+            Some(keys) => Some(Arc::new(HostKeys::new(host.clone(), Arc::new(keys)))),
+            None => None,
+        };
+        let store = match self.store {
+            Some((promises, store)) => {
+                let promises: StorePromises = read(py, promises.bind(py), "what a store promises")?;
+                let store: Arc<dyn Store> =
+                    Arc::new(HostStore::new(promises, host.clone(), Arc::new(store)));
+                Some((store, keys.unwrap_or_else(|| Arc::new(MemoryKeys::new()))))
+            }
+            None => None,
+        };
+        let witnesses = self.witnesses.into_iter().map(|(key, witness)| {
+            Arc::new(HostWitness::new(key, host.clone(), Arc::new(witness))) as Arc<dyn Witness>
+        });
+        let anchors = self.anchors.into_iter().map(|(name, anchor)| {
+            Arc::new(HostAnchor::new(name, host.clone(), Arc::new(anchor))) as Arc<dyn Anchor>
+        });
+        let cache = self.cache.map(|(limit, seconds, cache)| {
+            let cache: Arc<dyn Cache> = match cache {
+                Some(cache) => Arc::new(HostCache::new(limit, host.clone(), Arc::new(cache))),
+                None => Arc::new(MemoryCache::new(
+                    limit
+                        .and_then(|limit| usize::try_from(limit).ok())
+                        .unwrap_or(64 << 20),
+                )),
+            };
+            let ttl = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+            (cache, CachePolicy::default().with_ttl(ttl))
+        });
+        Ok(Ports {
+            store,
+            witnesses: witnesses.collect(),
+            anchors: anchors.collect(),
+            models: Arc::new(Layered {
+                providers,
+                cache,
+                tells: self.tells,
+            }),
+        })
+    }
+}
+
+impl Ports {
+    /// The same for the options of a runtime.
+    pub(crate) fn apply(self, options: RuntimeOptions) -> RuntimeOptions {
+        let options = options.models(self.models);
+        options.with(|mut builder| {
+            if let Some((store, keys)) = self.store {
+                builder = builder.store(store, keys);
+            }
+            let builder = self
+                .witnesses
+                .into_iter()
+                .fold(builder, |builder, witness| builder.witness(witness));
+            let anchors = self.anchors.into_iter();
+            anchors.fold(builder, |builder, anchor| builder.anchor(anchor))
+        })
+    }
+}
+
+/// The providers' models, with what this runtime puts around them.
+struct Layered {
+    providers: Arc<Providers>,
+    cache: Option<(Arc<dyn Cache>, CachePolicy)>,
+    tells: bool,
+}
+
+impl ModelProvider for Layered {
+    fn model(&self, spec: &ModelSpec) -> Result<Arc<dyn Model>, Error> {
+        let mut model = self.providers.model(spec)?;
+        if let Some((cache, policy)) = &self.cache {
+            model = Arc::new(Cached::new(model, Arc::clone(cache), policy.clone()));
+        }
+        if self.tells {
+            model = Arc::new(Told::new(model));
+        }
+        Ok(model)
+    }
+}
