@@ -503,7 +503,7 @@ impl Host {
 
 /// Verifies a bundle under a policy, both as JSON text, and gives the report as JSON text.
 #[napi]
-pub(crate) fn verify(bundle: String, policy: String) -> Result<String> {
+pub fn verify(bundle: String, policy: String) -> Result<String> {
     let bundle: Value = read("the bundle", &bundle)?;
     let policy: Value = read("the policy", &policy)?;
     let report = nfa_runtime::host::verify(&bundle, policy).map_err(|error| thrown(&error))?;
@@ -512,7 +512,7 @@ pub(crate) fn verify(bundle: String, policy: String) -> Result<String> {
 
 /// The version of the engine.
 #[napi]
-pub(crate) fn version() -> &'static str {
+pub fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 
