@@ -7,7 +7,7 @@ import dataclasses
 class Plan:
     # Turns that every contender gets, one after the other.
     rounds: int
-    # Seconds that a turn should take, and the runs before the first turn.
+    # Seconds of processor time that a turn should take, and the runs before the first turn.
     turn: float
     warm_up: float
     concurrency: tuple[int, ...]
