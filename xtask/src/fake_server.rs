@@ -14,11 +14,12 @@ pub(crate) struct FakeServer {
 }
 
 impl FakeServer {
-    /// Starts `program` in a mode such as `one` or `tools:2`.
-    pub(crate) fn start(program: &Path, mode: &str) -> Result<Self> {
+    /// Starts `program` with what it is to answer: a mode such as `one`, or `--script` and a file.
+    pub(crate) fn start(program: &Path, answers: &[&str]) -> Result<Self> {
         let failed = |error: &std::io::Error| Failure::io(program.display(), error);
         let child = Command::new(program)
-            .args([mode, "--judge", "--until-eof"])
+            .args(answers)
+            .args(["--judge", "--until-eof"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()

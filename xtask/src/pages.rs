@@ -2,8 +2,9 @@
 //!
 //! A block of `python`, `ts` or `js` is a program of its own. Comments of HTML right above it say otherwise:
 //! `<!-- continued -->` adds it to the program before, `<!-- not run: REASON -->` leaves it out,
-//! `<!-- needs: PACKAGE -->` runs it only where that package is, and `<!-- model: MODE -->` gives it the fake server
-//! in that mode instead of the small real model.
+//! `<!-- needs: PACKAGE -->` runs it only where that package is. `<!-- model: MODE -->` gives it the fake server in that
+//! mode instead of the small real model, and `<!-- script: TURNS -->` with these turns. Where a page says
+//! `http://127.0.0.1:8080/v1`, the server is.
 
 use std::fs;
 use std::path::Path;
@@ -50,9 +51,23 @@ pub(crate) struct Program {
     pub(crate) skip: Option<String>,
     /// A package that it needs besides ours.
     pub(crate) needs: Option<String>,
-    /// The mode of the fake server.
-    pub(crate) model: Option<String>,
+    /// What it talks to.
+    pub(crate) model: Model,
 }
+
+/// A model for a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Model {
+    /// The small real one.
+    Real,
+    /// The fake server in a mode of its own.
+    Mode(String),
+    /// The fake server with these turns, as JSON.
+    Script(String),
+}
+
+/// Where pages say that a server of one's own is.
+pub(crate) const SERVER_ON_PAGES: &str = "http://127.0.0.1:8080/v1";
 
 /// The programs of a page, which is named below the project's root.
 pub(crate) fn programs(page: &Path) -> Result<Vec<Program>> {
@@ -129,7 +144,11 @@ fn programs_in(page: &str, text: &str) -> Result<Vec<Program>> {
             text: block,
             skip: value("not run"),
             needs: value("needs"),
-            model: value("model"),
+            model: match (value("model"), value("script")) {
+                (Some(mode), _) => Model::Mode(mode),
+                (None, Some(turns)) => Model::Script(turns),
+                (None, None) => Model::Real,
+            },
         });
     }
     Ok(programs)
@@ -167,6 +186,7 @@ console.log(1);
 ```
 
 <!-- not run: waits for a person -->
+<!-- script: [{\"text\": \"a: b\"}] -->
 
 ```js
 wait();
@@ -181,7 +201,12 @@ wait();
         };
         assert_eq!(python.text, "a = 1\n\nprint(a)\n");
         assert_eq!((python.place.as_str(), &python.skip), ("p.md:7", &None));
-        assert_eq!(typescript.model.as_deref(), Some("tools:1"));
+        assert_eq!(typescript.model, Model::Mode("tools:1".to_owned()));
+        assert_eq!(
+            javascript.model,
+            Model::Script("[{\"text\": \"a: b\"}]".to_owned())
+        );
+        assert_eq!(python.model, Model::Real);
         assert_eq!(typescript.needs.as_deref(), Some("other"));
         assert_eq!(javascript.skip.as_deref(), Some("waits for a person"));
         assert_eq!(python.needs, None);

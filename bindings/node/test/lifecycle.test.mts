@@ -147,7 +147,7 @@ test("a worker that is terminated with runs and tools under way ends, and the ot
 });
 
 test("a worker that is terminated while events pour in ends cleanly, many times over", async () => {
-  await using fake = await fakeLlm("stream:100000");
+  await using fake = await fakeLlm("stream:20000");
   const path = program(`${WORKER}
     const rt = await Runtime.open("memory:");
     let first = true;
@@ -159,7 +159,7 @@ test("a worker that is terminated while events pour in ends cleanly, many times 
     program(`
       import { once } from "node:events";
       import { Worker } from "node:worker_threads";
-      for (let round = 0; round < 15; round += 1) {
+      for (let round = 0; round < 10; round += 1) {
         const worker = new Worker(process.argv[2], { workerData: process.argv[3] });
         await once(worker, "message");
         await worker.terminate();

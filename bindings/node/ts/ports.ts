@@ -24,6 +24,7 @@ export type Durability = "memory" | "relaxed" | "full";
  * engine's. An {@link NfaError} that `call` throws keeps its code, which the engine looks at.
  */
 export interface Store {
+  /** What a completed commit survives. */
   readonly durability: Durability;
   /** Whether anything is kept at rest, so that content must be encrypted. */
   readonly atRest?: boolean;
@@ -73,9 +74,13 @@ export interface Witness {
 
 /** A checkpoint on its way to an anchor. */
 export interface AnchorSubmission {
+  /** The log's name, as its checkpoints carry it. */
   readonly origin: string;
+  /** How many leaves it has. */
   readonly size: number;
+  /** Its root over that many leaves. */
   readonly root: Hex;
+  /** The signed checkpoint, as a note. */
   readonly checkpoint: string;
 }
 
@@ -108,7 +113,9 @@ export interface Cache {
 
 /** Where a witness that speaks HTTP is, and the key that it signs with. */
 export interface WitnessAt {
+  /** Its address. */
   readonly url: string;
+  /** Its C2SP verifier key. */
   readonly verifierKey: string;
 }
 

@@ -22,8 +22,11 @@ import type { Durability, Store } from "./ports.js";
 export class EngineStore implements Store {
   readonly #bridge: Bridge;
   readonly #number: number;
+  /** What a completed commit survives. */
   readonly durability: Durability;
+  /** Whether anything is kept at rest. */
   readonly atRest: boolean;
+  /** Whether several processes may use it at once. */
   readonly shared: boolean;
 
   /**
@@ -58,6 +61,7 @@ export class EngineStore implements Store {
 export interface Embedded {
   /** One for each text, in their order. */
   readonly vectors: ReadonlyArray<readonly number[]>;
+  /** What they cost. */
   readonly usage: Usage;
   /** The model that answered, as the provider names it. */
   readonly model: string;

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from conftest import MODEL, Servers
 
+from conftest import MODEL, Servers
 from nfa_runtime import Agent, InputError, NfaError, Runtime, tool
 
 

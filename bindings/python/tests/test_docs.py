@@ -11,6 +11,7 @@ import sys
 from typing import Any
 
 import pytest
+
 from conftest import PACKAGE, Servers
 
 BLOCK = re.compile(r"(?:<!-- script: (?P<script>.*?) -->\n)?```python\n(?P<code>.*?)```", re.DOTALL)

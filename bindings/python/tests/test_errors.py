@@ -7,8 +7,8 @@ import pickle
 import re
 
 import pytest
-from conftest import PACKAGE, ROOT
 
+from conftest import PACKAGE, ROOT
 from nfa_runtime import NfaError, RateLimitError, SessionBusyError, TransientError, errors
 from nfa_runtime._generated.errors import CODES
 

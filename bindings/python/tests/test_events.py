@@ -7,9 +7,9 @@ import pickle
 from typing import Any
 
 import pytest
-from conftest import ROOT
 
 import nfa_runtime
+from conftest import ROOT
 from nfa_runtime import Entry, Event, Receipt, TextDelta, ToolCallDelta
 
 VECTORS = ROOT / "scenarios" / "vectors"

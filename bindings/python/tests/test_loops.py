@@ -7,8 +7,8 @@ import gc
 from typing import Any
 
 import pytest
-from conftest import MODEL, Servers
 
+from conftest import MODEL, Servers
 from nfa_runtime import Agent, Runtime, TextDelta, tool
 
 

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from conftest import Servers
 
+from conftest import Servers
 from nfa_runtime import (
     Agent,
     Embedder,

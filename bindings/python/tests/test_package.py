@@ -10,9 +10,9 @@ import time
 from typing import Any
 
 import pytest
-from conftest import PACKAGE
 
 import nfa_runtime
+from conftest import PACKAGE
 
 
 def test_importing_takes_under_50_ms(python: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,7 +37,8 @@ from nfa_runtime import Agent, Runtime, ToolContext, tool
 @tool
 async def add(a: int, b: int) -> int: ...
 Agent("helper", "openai/x", tools=[add]).program_hash
-print([name for name in ("asyncio", "pydantic", "trio", "ssl", "dataclasses", "logging", "opentelemetry") if name in sys.modules])
+heavy = ("asyncio", "pydantic", "trio", "ssl", "dataclasses", "logging", "opentelemetry")
+print([name for name in heavy if name in sys.modules])
 """
     assert python(program).stdout.strip() == "[]"
 

@@ -11,8 +11,8 @@ import time
 from typing import Any
 
 import pytest
-from conftest import MODEL, Servers, calls
 
+from conftest import MODEL, Servers, calls
 from nfa_runtime import Agent, Runtime, tool
 
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
@@ -32,7 +32,9 @@ def agent(url):
 
 @needs_fork
 def test_a_child_that_forks_opens_a_runtime_of_its_own(llm: Servers, python: Any) -> None:
-    program = TOOL + """
+    program = (
+        TOOL
+        + """
 import warnings
 warnings.simplefilter("ignore")
 url = sys.argv[1]
@@ -64,12 +66,15 @@ assert runtime.run(made, "Hello").outcome().text == "The answer is 42."
 runtime.close()
 print("parent")
 """
+    )
     assert python(program, llm("tools:2")).stdout.split() == ["child", "parent"]
 
 
 @needs_fork
 def test_a_fork_while_runs_go_on_never_hangs(llm: Servers, python: Any) -> None:
-    program = TOOL + """
+    program = (
+        TOOL
+        + """
 import warnings
 warnings.simplefilter("ignore")
 url = sys.argv[1]
@@ -103,11 +108,14 @@ def SyncRun():
 asyncio.run(main())
 print("over")
 """
+    )
     assert python(program, llm("tools:1"), timeout=120).stdout.split() == ["over"]
 
 
 def test_the_interpreter_exits_with_a_run_under_way(llm: Servers, store: str, python: Any) -> None:
-    program = TOOL + """
+    program = (
+        TOOL
+        + """
 import threading
 began = threading.Event()
 
@@ -127,6 +135,7 @@ run = runtime.run(Agent("helper", "openai-compatible/scripted", base_url=sys.arg
 assert began.wait(20)
 print(run.id)
 """
+    )
     for which, name in (("async", "slow"), ("sync", "slow_sync")):
         started = time.monotonic()
         run = python(program, llm([calls(name)]), f"{store}-{which}", which, timeout=30).stdout.strip()
@@ -135,11 +144,13 @@ print(run.id)
 
 
 def test_a_detached_run_on_a_loop_that_ended_is_told_so(llm: Servers, store: str, python: Any) -> None:
-    program = TOOL + """
+    program = (
+        TOOL
+        + """
 runtime = Runtime(sys.argv[2])
 async def main():
     await runtime.open()
-    return (await runtime.run(Agent("helper", "openai-compatible/scripted", base_url=sys.argv[1], tools=[add]), "Go").start()).id
+    return (await runtime.run(agent(sys.argv[1]), "Go").start()).id
 run = asyncio.run(main())
 # Nobody serves the loop that ended: a tool's call there is an error, and no hang.
 async def rest():
@@ -150,6 +161,7 @@ async def rest():
         await asyncio.sleep(0.02)
 print(asyncio.run(rest()))
 """
+    )
     url = llm([{"calls": [{"tool": "add", "arguments": {"a": 1, "b": 2}}]}, {"text": "Told.", "again": True}])
     assert python(program, url, store).stdout.strip() in ("failed", "completed")
 
@@ -196,7 +208,9 @@ asyncio.run(main())
 def test_a_killed_process_repeats_no_effect(llm: Servers, store: str, tmp_path: Any) -> None:
     ledger = tmp_path / "ledger"
     url = llm([calls("write", line="once"), {"text": "Done.", "again": True}])
-    program = TOOL + """
+    program = (
+        TOOL
+        + """
 ledger = sys.argv[3]
 
 @tool
@@ -210,6 +224,7 @@ def write(line: str) -> str:
 runtime = SyncRuntime(sys.argv[2], lease=1).open()
 runtime.run(Agent("helper", "openai-compatible/scripted", base_url=sys.argv[1], tools=[write]), "Go").outcome()
 """
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", program, url, store, str(ledger)],
         stdout=subprocess.PIPE,

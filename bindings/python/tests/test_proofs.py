@@ -7,8 +7,8 @@ import pathlib
 from typing import Any
 
 import pytest
-from conftest import MODEL, Servers, calls
 
+from conftest import MODEL, Servers, calls
 from nfa_runtime import Agent, Asked, NfaError, Runtime, tool, verify
 
 paid: list[int] = []
@@ -131,7 +131,7 @@ async def test_logs_are_kept_checked_exported_and_their_keys_rotated(
         proof = await runtime.consistency("helper", 1, size)
         assert (proof["from"], proof["to"]) == (1, size)
         folder = tmp_path / "log"
-        assert (await runtime.export_log("helper", str(folder)))
+        assert await runtime.export_log("helper", str(folder))
         assert any(folder.rglob("checkpoint"))
         [first] = await runtime.log_keys("helper")
         second = await runtime.rotate_log_key("helper")
@@ -139,9 +139,7 @@ async def test_logs_are_kept_checked_exported_and_their_keys_rotated(
         assert len(await runtime.log_keys("helper")) == 2
         await runtime.cut_off_log_key("helper", first["verifier_key"])
         await runtime.heartbeat("helper", {"source": "eip155:56", "height": 7, "value": "AAEC"})
-        assert verify(
-            await runtime.agent_proof("helper"), log_keys=[first["verifier_key"], second["verifier_key"]]
-        )
+        assert verify(await runtime.agent_proof("helper"), log_keys=[first["verifier_key"], second["verifier_key"]])
 
 
 async def test_journals_hold_no_content_and_name_where_it_is(llm: Servers) -> None:

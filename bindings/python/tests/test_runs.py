@@ -8,8 +8,8 @@ import dataclasses
 from typing import Any
 
 import pytest
-from conftest import MODEL, Servers, calls
 
+from conftest import MODEL, Servers, calls
 from nfa_runtime import (
     Agent,
     Entry,
@@ -202,7 +202,7 @@ async def test_leaving_the_block_by_an_exception_cancels_the_run_and_the_tool(ll
         with pytest.raises(ZeroDivisionError):
             async with runtime.run(agent, "Wait") as run:
                 await asyncio.wait_for(slow.began.wait(), 20)
-                1 / 0
+                raise ZeroDivisionError
         assert slow.ended == ["cancelled"]
         assert run.status == "cancelled"
 
@@ -241,6 +241,21 @@ async def test_cancelling_the_run_cancels_the_tool(llm: Servers) -> None:
         with pytest.raises(NfaError) as caught:
             _ = run.output
         assert caught.value.category == "cancelled"
+
+
+async def test_cancelling_a_run_whose_tool_is_just_beginning_never_hangs(llm: Servers) -> None:
+    slow = Slow()
+    agent = Agent("helper", MODEL, base_url=llm([calls("slow") | {"again": True}]), tools=[slow.tool])
+    async with Runtime() as runtime:
+        for waits in range(60):
+            async with runtime.run(agent, "Wait") as run:
+                async for event in run:
+                    if isinstance(event, ToolStarted):
+                        for _ in range(waits % 4):
+                            await asyncio.sleep(0)
+                        run.cancel()
+            assert run.status == "cancelled"
+    assert set(slow.ended) <= {"cancelled"}
 
 
 async def test_a_runtime_cancels_a_run_by_its_id(llm: Servers) -> None:

@@ -9,8 +9,8 @@ import subprocess
 from typing import Any
 
 import pytest
-from conftest import ROOT, fake_llm
 
+from conftest import ROOT, fake_llm
 from nfa_runtime import Agent, FatalToolError, NfaError, Run, Runtime, ToolContext, ToolError, tool
 
 FOLDER = ROOT / "scenarios"

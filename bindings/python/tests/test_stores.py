@@ -8,8 +8,8 @@ import threading
 from typing import Any
 
 import pytest
-from conftest import MODEL, Servers
 
+from conftest import MODEL, Servers
 from nfa_runtime import Agent, NfaError, Runtime, errors, tool
 from nfa_runtime.stores import EngineStore
 

@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from conftest import MODEL, Servers, calls
 
+from conftest import MODEL, Servers, calls
 from nfa_runtime import Agent, Finished, NfaError, Runtime, SyncRuntime, TextDelta, tool
 
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="none")
@@ -63,7 +63,14 @@ async def test_run_sync_works_like_in_a_notebook_cell(llm: Servers) -> None:
 
 
 def test_run_sync_from_many_threads(llm: Servers) -> None:
-    agent = Agent("helper", MODEL, base_url=llm("tools:2"), tools=[add, ])
+    agent = Agent(
+        "helper",
+        MODEL,
+        base_url=llm("tools:2"),
+        tools=[
+            add,
+        ],
+    )
     with ThreadPoolExecutor(8) as pool:
         texts = list(pool.map(lambda at: Runtime.run_sync(agent, f"Run {at}").text, range(32)))
     assert texts == ["The answer is 42."] * 32
@@ -158,7 +165,7 @@ def test_leaving_a_sync_block_by_an_exception_cancels_the_run(llm: Servers) -> N
     with SyncRuntime() as runtime:
         with pytest.raises(ZeroDivisionError), runtime.run(agent, "Wait") as run:
             assert began.wait(20)
-            1 / 0
+            raise ZeroDivisionError
         assert run.status == "cancelled" and ended == ["cancelled"]
 
 

@@ -11,8 +11,8 @@ from datetime import datetime, timezone
 from typing import Any, Literal
 
 import pytest
-from conftest import MODEL, Servers, calls
 
+from conftest import MODEL, Servers, calls
 from nfa_runtime import Agent, Done, FatalToolError, InputError, NotDone, Runtime, ToolContext, ToolError, tool
 
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="none")

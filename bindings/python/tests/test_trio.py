@@ -8,8 +8,8 @@ from typing import Any
 import anyio
 import pytest
 import trio
-from conftest import MODEL, Servers, calls
 
+from conftest import MODEL, Servers, calls
 from nfa_runtime import Agent, Finished, Runtime, TextDelta, tool
 
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="none")

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::theirs;
 use crate::failure::{Failure, Result};
 use crate::fake_server::FakeServer;
-use crate::pages::{self, Language, Program};
+use crate::pages::{self, Language, Model, Program, SERVER_ON_PAGES};
 use crate::provision::node::{Node, VERSIONS};
 use crate::provision::python::Environment;
 use crate::session::Session;
@@ -321,17 +321,33 @@ impl Place {
     /// Runs `command`, for which `openai/…` is a model on this machine.
     fn run(&self, session: &Session, program: &Program, command: &mut Command) -> Result<()> {
         crate::say(format_args!("running {}", program.place));
-        let fake = match &program.model {
-            Some(mode) => Some(FakeServer::start(
-                &session.built()?.program("fake-llm"),
-                mode,
-            )?),
+        let script = self.folder.join("turns.json");
+        let answers = match &program.model {
+            Model::Real => None,
+            Model::Mode(mode) => Some(vec![mode.clone()]),
+            Model::Script(turns) => {
+                write(&script, turns)?;
+                Some(vec!["--script".to_owned(), script.display().to_string()])
+            }
+        };
+        let fake = match answers {
+            Some(answers) => {
+                let answers: Vec<_> = answers.iter().map(String::as_str).collect();
+                Some(FakeServer::start(
+                    &session.built()?.program("fake-llm"),
+                    &answers,
+                )?)
+            }
             None => None,
         };
         let base_url = match &fake {
             Some(fake) => fake.base_url().to_owned(),
             None => session.model_server()?.base_url(),
         };
+        write(
+            &self.file,
+            &program.text.replace(SERVER_ON_PAGES, &base_url),
+        )?;
         command
             .current_dir(&self.folder)
             .env_remove("PYTHONPATH")

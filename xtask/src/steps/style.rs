@@ -36,6 +36,9 @@ pub(super) fn references(session: &Session) -> Outcome {
 }
 
 pub(crate) fn format_python(session: &Session, how: Format) -> Result<()> {
+    if how == Format::Written {
+        quietly(ruff(session)?.args(["check", "--select", "I", "--fix", "--quiet", "."]))?;
+    }
     let mut ruff = ruff(session)?;
     ruff.arg("format");
     if how == Format::Checked {
@@ -81,6 +84,7 @@ fn quietly(command: &mut Command) -> Result<()> {
 fn verdict(result: Result<()>) -> Outcome {
     match result {
         Ok(()) => Outcome::ok(""),
+        Err(failure) if failure.is_refusal() => failure.into(),
         Err(failure) => failure.fix("`cargo xtask format` formats").into(),
     }
 }

@@ -24,7 +24,7 @@ export function program(source: string, extension: "mjs" | "cjs" = "mjs"): strin
   return path;
 }
 
-/** Runs a program to its end; one that does not end within ten seconds is killed. */
+/** Runs a program to its end; one that does not end within half a minute is killed. */
 export async function run(
   path: string,
   args: readonly string[] = [],
@@ -37,7 +37,7 @@ export async function run(
   let [stdout, stderr] = ["", ""];
   child.stdout.on("data", (data) => (stdout += data));
   child.stderr.on("data", (data) => (stderr += data));
-  const patience = setTimeout(() => child.kill("SIGKILL"), 10_000);
+  const patience = setTimeout(() => child.kill("SIGKILL"), 30_000);
   const [code, signal] = (await once(child, "close")) as [number | null, NodeJS.Signals | null];
   clearTimeout(patience);
   return { code, signal, stdout, stderr, ms: performance.now() - began };

@@ -165,9 +165,7 @@ class EngineStore:
 class Logs:
     def __new__(cls) -> Logs: ...
     def set_level(self, level: int) -> None: ...
-    def wait(
-        self, seconds: float
-    ) -> list[tuple[int, str, str, list[tuple[str, str]], str | None, int | None]]: ...
+    def wait(self, seconds: float) -> list[tuple[int, str, str, list[tuple[str, str]], str | None, int | None]]: ...
 
 @disjoint_base
 class Event:
@@ -257,9 +255,7 @@ class Retracted(Event):
 class ToolStarted(Event):
     """A call is about to run."""
 
-    __match_args__: ClassVar[
-        tuple[Literal["tool"], Literal["arguments"], Literal["step"], Literal["attempt"]]
-    ]
+    __match_args__: ClassVar[tuple[Literal["tool"], Literal["arguments"], Literal["step"], Literal["attempt"]]]
     @property
     def tool(self) -> str:
         """The tool."""
@@ -292,9 +288,7 @@ class ToolFinished(Event):
 class Asked(Event):
     """The run waits for a person."""
 
-    __match_args__: ClassVar[
-        tuple[Literal["question"], Literal["tool"], Literal["arguments"], Literal["step"]]
-    ]
+    __match_args__: ClassVar[tuple[Literal["question"], Literal["tool"], Literal["arguments"], Literal["step"]]]
     @property
     def question(self) -> Question:
         """What for."""

@@ -84,5 +84,3 @@ def forked() -> None:
     global _lock
     _lock = threading.Lock()
     _portals.clear()
-
-

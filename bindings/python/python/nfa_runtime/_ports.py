@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
@@ -41,11 +41,10 @@ class ServedPort:
                 native.raised(call, words_of(error))
 
         if inspect.iscoroutinefunction(function):
-            begun: Coroutine[Any, Any, Any] = function(**arguments)
 
             async def work() -> None:
                 try:
-                    native.answer(call, await begun)
+                    native.answer(call, await function(**arguments))
                 except Exception as error:
                     fail(error)
 

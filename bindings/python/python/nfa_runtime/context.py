@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from ._native import CallInfo
@@ -79,5 +79,3 @@ class ToolContext(Generic[DepsT]):
 
     def __repr__(self) -> str:
         return f"ToolContext(run={self.run!r}, step={self.step!r}, attempt={self.attempt}, agent={self.agent!r})"
-
-

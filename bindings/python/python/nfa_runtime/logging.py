@@ -1,8 +1,8 @@
 """The engine's records in the standard `logging`.
 
 `install()` switches it on. Loggers are named `nfa_runtime.…`: `nfa_runtime.run`, `nfa_runtime.model` and
-`nfa_runtime.tool` tell of runs, model calls and tool calls, and `nfa_runtime.engine.…` passes on what the engine and its
-libraries say. Records hold names, numbers and codes, never what users, models or tools said.
+`nfa_runtime.tool` tell of runs, model calls and tool calls, and `nfa_runtime.engine.…` passes on what the engine and
+its libraries say. Records hold names, numbers and codes, never what users, models or tools said.
 """
 
 from __future__ import annotations

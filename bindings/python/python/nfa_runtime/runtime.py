@@ -13,6 +13,7 @@ from ._host import Given, Host
 from .agent import Agent
 from .errors import NfaError, invalid
 from .outcome import Outcome, Receipt
+from .proof import Bundle
 from .run import Run
 
 if TYPE_CHECKING:
@@ -325,7 +326,9 @@ class Runtime:
         host = _host.current()
         given = Given(deps, copy_context())
         resumed = await host.wait(self._opened().resume_all(host.native, given))
-        return [(run, error if raw is None else Run(None, None, Given(deps, NOWHERE), raw)) for run, raw, error in resumed]
+        return [
+            (run, error if raw is None else Run(None, None, Given(deps, NOWHERE), raw)) for run, raw, error in resumed
+        ]
 
     def register(self, *agents: Agent[Any, Any]) -> None:
         """Makes the code of agents known, for runs of them that are resumed.
@@ -410,18 +413,18 @@ class Runtime:
         """Waits until a signed checkpoint covers every leaf of a run."""
         return Receipt(await self._perform("checkpointed", run=run))
 
-    async def proof(self, run: str, *, agent: str | None = None) -> dict[str, Any]:
+    async def proof(self, run: str, *, agent: str | None = None) -> Bundle:
         """The proof of a run, as a bundle that verifies offline: see `verify`."""
-        return cast("dict[str, Any]", await self._perform("proof", run=run, agent=agent))
+        return Bundle(await self._perform("proof", run=run, agent=agent))
 
-    async def context_proof(self, run: str, entry: int, *, messages: Sequence[int] | None = None) -> dict[str, Any]:
+    async def context_proof(self, run: str, entry: int, *, messages: Sequence[int] | None = None) -> Bundle:
         """The proof of one turn that also shows what its model was sent."""
         chosen = None if messages is None else list(messages)
-        return cast("dict[str, Any]", await self._perform("context_proof", run=run, entry=entry, messages=chosen))
+        return Bundle(await self._perform("context_proof", run=run, entry=entry, messages=chosen))
 
-    async def agent_proof(self, agent: str) -> dict[str, Any]:
+    async def agent_proof(self, agent: str) -> Bundle:
         """The proof of what befell an agent outside its runs: deployments, pauses, keys, heartbeats."""
-        return cast("dict[str, Any]", await self._perform("agent_proof", agent=agent))
+        return Bundle(await self._perform("agent_proof", agent=agent))
 
     async def log_info(self, agent: str) -> LogInfo:
         """An agent's proof log: its name, key, size and newest checkpoint."""

@@ -200,8 +200,7 @@ def _reconciled(found: Any) -> Any:
 def _is_async(function: Callable[..., Any]) -> bool:
     if inspect.iscoroutinefunction(function):
         return True
-    call = getattr(type(function), "__call__", None)
-    return not inspect.isroutine(function) and inspect.iscoroutinefunction(call)
+    return not inspect.isroutine(function) and inspect.iscoroutinefunction(type(function).__call__)
 
 
 def _takes_context(function: Callable[..., Any], localns: dict[str, Any] | None) -> bool:
@@ -294,4 +293,3 @@ def tool(
 
 
 __all__ = ["Done", "NotDone", "Tool", "tool"]
-

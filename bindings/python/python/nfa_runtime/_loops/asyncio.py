@@ -8,7 +8,7 @@ import weakref
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any
 
-from .._host import Gate, Given, Host, Pending
+from .._host import Gate, Given, Host, Pending, words_of
 
 _hosts: dict[int, AsyncioHost] = {}
 _lock = threading.Lock()
@@ -89,18 +89,20 @@ class AsyncioHost(Host):
 
     def start(self, call: int, work: Callable[[], Coroutine[Any, Any, None]], given: Given) -> None:
         given.calls.add(call)
-        task = given.context.run(self.loop.create_task, self._serve(call, work, given))
+        task = given.context.run(self.loop.create_task, work())
         self.calls[call] = task.cancel
+        # Not inside the task: one that is cancelled before it began runs nothing of its coroutine.
+        task.add_done_callback(lambda done: self._done(call, given, done))
 
-    async def _serve(self, call: int, work: Callable[[], Coroutine[Any, Any, None]], given: Given) -> None:
-        try:
-            await work()
-        except asyncio.CancelledError:
-            # Its answer is dropped if the engine gave it up, and told if the tool's own code cancelled the task.
+    def _done(self, call: int, given: Given, task: asyncio.Task[None]) -> None:
+        self.ended(call, given)
+        if task.cancelled():
+            # Dropped if the engine gave the call up, and told if the tool's own code cancelled the task.
             self.native.raised(call, "CancelledError")
-            raise
-        finally:
-            self.ended(call, given)
+            return
+        error = task.exception()
+        if error is not None:
+            self.native.raised(call, words_of(error))
 
     def gate(self) -> Gate:
         return AsyncioGate(self.loop)

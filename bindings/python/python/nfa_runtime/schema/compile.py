@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import collections.abc
+import functools
 import inspect
+import operator
 import types
 import typing
 from typing import Any, ForwardRef, Literal, TypeVar, Union, get_args, get_origin
@@ -149,7 +151,7 @@ class Compiler:
         def read(values: Any) -> Any:
             if not isinstance(values, (list, tuple)) or len(values) != len(items):
                 raise Mismatch("", f"expected {len(items)} items")
-            pairs = zip(items, values)
+            pairs = zip(items, values, strict=True)
             return tuple(field_of(f"[{at}]", item.read, value) for at, (item, value) in enumerate(pairs))
 
         return Shape(schema, read)
@@ -228,16 +230,19 @@ def _unqualified(hint: Any) -> Any:
     """`hint` without `Required`, `Final`, `ClassVar` and their like."""
     origin = get_origin(hint)
     name = getattr(origin, "_name", None) or getattr(origin, "__name__", None)
-    if name in ("Required", "NotRequired", "ReadOnly", "Final", "ClassVar") and getattr(
-        origin, "__module__", ""
-    ) in ("typing", "typing_extensions"):
+    if name in ("Required", "NotRequired", "ReadOnly", "Final", "ClassVar") and getattr(origin, "__module__", "") in (
+        "typing",
+        "typing_extensions",
+    ):
         return get_args(hint)[0]
     return hint
 
 
 def _behind(hint: Any) -> Any:
     if isinstance(hint, TypeVar):
-        return hint.__bound__ or (Union[hint.__constraints__] if hint.__constraints__ else Any)
+        if hint.__constraints__:
+            return functools.reduce(operator.or_, hint.__constraints__)
+        return hint.__bound__ or Any
     return hint.__supertype__
 
 
@@ -247,9 +252,9 @@ def _literal(values: tuple[Any, ...]) -> Shape:
     schema: Json = {"enum": encoded}
     if len(kinds) == 1:
         schema = {"type": kinds.pop(), **schema}
-    if all(plain is value for plain, value in zip(encoded, values)):
+    if all(plain is value for plain, value in zip(encoded, values, strict=True)):
         return Shape(schema)
-    by_value = [(plain, value) for plain, value in zip(encoded, values)]
+    by_value = [(plain, value) for plain, value in zip(encoded, values, strict=True)]
 
     def read(value: Any) -> Any:
         for plain, instance in by_value:
@@ -359,4 +364,3 @@ def shape_of(hint: Any) -> Shape:
 
 
 __all__ = ["Compiler", "UnsupportedHint", "hints_of", "shape_of"]
-

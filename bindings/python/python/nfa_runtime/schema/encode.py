@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 
-
 def encode(value: Any) -> Any:
     """`value` as JSON: dicts with text keys, lists, strings, numbers, booleans and `None`.
 

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 _MISSING: Any = object()
 
 
-def object_schema(
-    properties: Json, required: list[str], description: str = "", *, more: bool | Json = False
-) -> Json:
+def object_schema(properties: Json, required: list[str], description: str = "", *, more: bool | Json = False) -> Json:
     """The schema of an object with these properties."""
     schema: Json = {"type": "object"}
     if description:
@@ -143,7 +141,7 @@ def _substituted(hint: Any, kind: Any) -> dict[str, Any]:
     arguments = typing.get_args(hint)
     if not parameters or not arguments:
         return hints
-    known = dict(zip(parameters, arguments))
+    known = dict(zip(parameters, arguments, strict=False))
 
     def put(held: Any) -> Any:
         if isinstance(held, typing.TypeVar):

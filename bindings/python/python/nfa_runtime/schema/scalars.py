@@ -30,7 +30,9 @@ def _moment(value: Any) -> datetime.datetime:
     import datetime
 
     text = value[:-1] + "+00:00" if isinstance(value, str) and value[-1:] in "zZ" else value
-    moment: datetime.datetime = _parsed(datetime.datetime.fromisoformat, text, "a date and time such as 2026-11-28T09:30:00Z")
+    moment: datetime.datetime = _parsed(
+        datetime.datetime.fromisoformat, text, "a date and time such as 2026-11-28T09:30:00Z"
+    )
     return moment
 
 
