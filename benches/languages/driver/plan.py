@@ -38,5 +38,5 @@ QUICK = dataclasses.replace(
 )
 # Enough to see that it works.
 SMOKE = Plan(
-    rounds=1, turn=0, warm_up=0, concurrency=(1, 2), starts=1, sessions=4, filling=1, leak_runs=2_000, looks=20
+    rounds=1, turn=0, warm_up=0, concurrency=(1, 2), starts=1, sessions=4, filling=1, leak_runs=4_000, looks=20
 )
