@@ -33,9 +33,6 @@ fn all(session: &Session, tests: &mut Tally) -> Result<()> {
             .args(["-m", module]);
         command
     };
-    let (counted, ran) = count(python("pytest").args(["--color=no", "-ra"]));
-    *tests += counted;
-    ran?;
     let quietly = |command: &mut Command| process::tee(command, None, |_| ());
     quietly(&mut python("mypy"))?;
     quietly(python("mypy.stubtest").args([
@@ -43,7 +40,10 @@ fn all(session: &Session, tests: &mut Tally) -> Result<()> {
         "--mypy-config-file",
         "pyproject.toml",
     ]))?;
-    quietly(&mut pyright(session, environment.python().as_path())?)
+    quietly(&mut pyright(session, environment.python().as_path())?)?;
+    let (counted, ran) = count(python("pytest").args(["--color=no", "-ra"]));
+    *tests += counted;
+    ran
 }
 
 /// pyright, which is a program for Node.

@@ -123,6 +123,9 @@ class Runtime:
         keys: Keys | None = None,
         cache: Cache | bool = False,
         cache_ttl: Seconds = 3600,
+        prices: Mapping[str, Mapping[str, float]] | None = None,
+        rate_limits: Mapping[str, Mapping[str, int]] | None = None,
+        attempts: int | None = None,
     ) -> None:
         """A runtime that `async with`, or `await runtime.open()`, opens.
 
@@ -147,6 +150,11 @@ class Runtime:
             cache: keeps the answers of models, and gives them again to the same request: `True` for one in memory, or
                 a cache of your own.
             cache_ttl: how long an answer is good. Default: an hour.
+            prices: US dollars for a million tokens, such as `{"openai/gpt-5-mini": {"input": 0.25, "output": 2}}`:
+                what `usage` and limits of cost go by.
+            rate_limits: `requests_per_minute` and `tokens_per_minute` of providers, by their names; calls wait for
+                their turn, `patience_ms` at most.
+            attempts: how often a call of a model is tried.
         """
         self.url = url
         witnesses = list(witnesses)
@@ -175,6 +183,8 @@ class Runtime:
             "cache": cache,
             "cache_ttl": _seconds(cache_ttl),
         }
+        choices: dict[str, Any] = {"prices": prices, "rate_limits": rate_limits, "attempts": attempts}
+        self._models = {name: value for name, value in choices.items() if value is not None} or None
         self._options = {name: value for name, value in options.items() if value is not None}
         self._raw: RawRuntime | None = None
         self._process = 0
@@ -215,6 +225,7 @@ class Runtime:
         store, keys, cache = own["store"], own["keys"], own["cache"]
         ports: dict[str, Any] = {"store": None, "keys": None, "witnesses": [], "anchors": [], "cache": None}
         ports["tells"] = tells_of_models
+        ports["models"] = self._models
         if cache is True:
             ports["cache"] = (None, own["cache_ttl"], None)
         if store is None and not own["witnesses"] and not own["anchors"] and cache in (True, False):
