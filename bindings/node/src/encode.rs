@@ -2,7 +2,7 @@
 
 use nfa_runtime::host::{HostRun, HostSurroundings, Letter, Reply};
 use nfa_runtime::ports::CallContext;
-use nfa_runtime::{Error, Event, Runtime};
+use nfa_runtime::{Error, Runtime};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -108,7 +108,7 @@ impl Text {
         let written = match result {
             Ok(Reply::Unit) => self.item(&(kind::DONE, ticket, Value::Null)),
             Ok(Reply::Json(value)) => self.item(&(kind::DONE, ticket, value)),
-            Ok(Reply::Events(events)) => self.item(&(kind::EVENTS, ticket, joined(events))),
+            Ok(Reply::Events(events)) => self.item(&(kind::EVENTS, ticket, events)),
             Ok(Reply::Outcome(outcome)) => self.item(&(kind::DONE, ticket, outcome)),
             Ok(Reply::Runtime(runtime)) => {
                 self.item(&(kind::DONE, ticket, shelf.put_runtime(runtime)))
@@ -137,42 +137,6 @@ impl Text {
             self.item(&(kind::FAILED, ticket, Report::from(&error)));
         }
     }
-}
-
-/// The same events, with the texts put together that follow each other: a reader who is behind gets them as one, and
-/// nothing depends on how they were cut (law L7).
-pub(crate) fn joined(events: Vec<Event>) -> Vec<Event> {
-    let mut joined: Vec<Event> = Vec::with_capacity(events.len());
-    for event in events {
-        match (joined.last_mut(), event) {
-            (
-                Some(Event::TextDelta {
-                    step: last_step,
-                    attempt: last_attempt,
-                    text: last_text,
-                }),
-                Event::TextDelta {
-                    step,
-                    attempt,
-                    text,
-                },
-            ) if *last_step == step && *last_attempt == attempt => last_text.push_str(&text),
-            (
-                Some(Event::ReasoningDelta {
-                    step: last_step,
-                    attempt: last_attempt,
-                    text: last_text,
-                }),
-                Event::ReasoningDelta {
-                    step,
-                    attempt,
-                    text,
-                },
-            ) if *last_step == step && *last_attempt == attempt => last_text.push_str(&text),
-            (_, event) => joined.push(event),
-        }
-    }
-    joined
 }
 
 /// The largest whole number up to which JavaScript holds all.

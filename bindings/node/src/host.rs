@@ -301,7 +301,7 @@ impl Host {
         if events.is_empty() {
             return None;
         }
-        encode::text(&encode::joined(events))
+        encode::text(&events)
     }
 
     /// The next events of a run; none when it is over.
