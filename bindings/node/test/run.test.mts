@@ -2,13 +2,14 @@
 import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 
-import { agent, type Event, InputError, RunCancelledError, Runtime, tool } from "nfa-runtime";
+import { agent, type Event, type HostModel, InputError, RunCancelledError, Runtime, tool } from "nfa-runtime";
 import { z } from "zod";
 
 import { deferred } from "./support/deferred.mjs";
 import { fakeLlm } from "./support/fake.mjs";
-import { scripted } from "./support/scripted.mjs";
+import { answer, scripted } from "./support/scripted.mjs";
 
 const WORDS = "word ".repeat(20);
 
@@ -92,6 +93,40 @@ test("the outcome asked for inside the loop loses no event of those who read on"
   }
   assert.equal(text, "word ".repeat(300));
   assert.equal(ended, text);
+});
+
+test("a reader who is behind loses no text, and one who is not gets it one piece at a time", async () => {
+  await using fake = await fakeLlm("stream:400");
+  await using rt = await Runtime.open("memory:", { eventCapacity: 16 });
+  const texts: string[] = [];
+  for await (const event of rt.run(agent({ name: "helper", model: fake.model }), "go")) {
+    if (event.type !== "text_delta") continue;
+    texts.push(event.text);
+    if (texts.length % 50 === 0) await sleep(20);
+  }
+  assert.deepEqual(texts, Array(400).fill("word "));
+
+  // Each word comes when the one before was read.
+  let read = deferred();
+  const paced: HostModel = {
+    name: "test/paced",
+    async *generate() {
+      for (let word = 0; word < 20; word += 1) {
+        yield { type: "text", text: `${word} ` };
+        await read.promise;
+        read = deferred();
+      }
+      yield { type: "finished", answer: answer("paced") };
+    },
+  };
+  let deltas = 0;
+  for await (const event of rt.run(agent({ name: "paced", model: paced }), "go")) {
+    if (event.type !== "text_delta") continue;
+    assert.equal(event.text, `${deltas} `);
+    deltas += 1;
+    read.resolve();
+  }
+  assert.equal(deltas, 20);
 });
 
 test("two who read share the events, each given once", async () => {
