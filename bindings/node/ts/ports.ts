@@ -24,6 +24,7 @@ export type Durability = "memory" | "relaxed" | "full";
  * engine's. An {@link NfaError} that `call` throws keeps its code, which the engine looks at.
  */
 export interface Store {
+  /** What a commit survives once it is answered. */
   readonly durability: Durability;
   /** Whether anything is kept at rest, so that content must be encrypted. */
   readonly atRest?: boolean;
@@ -73,9 +74,13 @@ export interface Witness {
 
 /** A checkpoint on its way to an anchor. */
 export interface AnchorSubmission {
+  /** The name that the log's checkpoints carry. */
   readonly origin: string;
+  /** How many leaves it covers. */
   readonly size: number;
+  /** The root over them. */
   readonly root: Hex;
+  /** The signed checkpoint. */
   readonly checkpoint: string;
 }
 
@@ -108,7 +113,9 @@ export interface Cache {
 
 /** Where a witness that speaks HTTP is, and the key that it signs with. */
 export interface WitnessAt {
+  /** Where it is. */
   readonly url: string;
+  /** Its key, as a C2SP verifier key. */
   readonly verifierKey: string;
 }
 

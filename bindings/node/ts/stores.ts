@@ -22,6 +22,7 @@ import type { Durability, Store } from "./ports.js";
 export class EngineStore implements Store {
   readonly #bridge: Bridge;
   readonly #number: number;
+  /** What a commit survives once it is answered. */
   readonly durability: Durability;
   readonly atRest: boolean;
   readonly shared: boolean;
@@ -58,6 +59,7 @@ export class EngineStore implements Store {
 export interface Embedded {
   /** One for each text, in their order. */
   readonly vectors: ReadonlyArray<readonly number[]>;
+  /** What it cost. */
   readonly usage: Usage;
   /** The model that answered, as the provider names it. */
   readonly model: string;
