@@ -2,6 +2,7 @@
 """Measures agents in Python and Node beside their peers, in one run: README.md says how to read what it prints."""
 
 import argparse
+import dataclasses
 import datetime
 import json
 import os
@@ -25,6 +26,8 @@ def main():
     if sys.version_info < (3, 11) and not arguments.installed:
         raise Failure(f"expected Python 3.11 or later, found {platform.python_version()}: PYTHON=… chooses another")
     plan = SMOKE if arguments.smoke else QUICK if arguments.quick else WHOLE
+    if arguments.concurrency:
+        plan = dataclasses.replace(plan, concurrency=tuple(arguments.concurrency))
     languages = arguments.language or ["python", "node"]
     if unknown := set(arguments.only or ()) - {who.name for who in contenders.ALL}:
         raise Failure(f"nobody is called {', '.join(sorted(unknown))}")
@@ -46,6 +49,7 @@ def parsed():
     much.add_argument("--smoke", action="store_true", help="only show that everything works")
     parser.add_argument("--installed", action="store_true", help="fetch and build nothing: measure what is there")
     parser.add_argument("--language", action="append", choices=["python", "node"])
+    parser.add_argument("--concurrency", action="append", type=int, metavar="N", help="runs at a time")
     parser.add_argument("--only", action="append", metavar="NAME", help="a contender, by the name of its file")
     path = {"type": lambda text: pathlib.Path(text).absolute(), "metavar": "PATH"}
     parser.add_argument("--nfa-python", help="a folder with the package nfa_runtime, instead of building it", **path)

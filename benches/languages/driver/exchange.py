@@ -37,7 +37,7 @@ def warm_up(worker, plan):
     """Connections, caches and compiled code that only the first runs pay for."""
     spent = 0
     while spent <= plan.warm_up:
-        spent += worker.ask(runs=4 if plan.warm_up else 2, concurrency=2)["wall"]
+        spent += worker.ask(runs=16 if plan.warm_up else 2, concurrency=2)["cpu"]
 
 
 def turns(workers, plan, concurrency):
@@ -46,7 +46,8 @@ def turns(workers, plan, concurrency):
     for worker in workers:
         # Also opens the connections that this many runs need.
         probe = worker.ask(runs=max(concurrency, 2), concurrency=concurrency)
-        fitting = int(probe["runs"] * plan.turn / probe["wall"])
+        # By processor time: on a machine with other work, wall time would leave too few runs to mean anything.
+        fitting = int(probe["runs"] * plan.turn / probe["cpu"])
         runs[worker.contender] = min(max(fitting, probe["runs"]), 20_000)
     for _ in range(plan.rounds):
         for worker in workers:

@@ -7,7 +7,6 @@ Of fewer than `MANY` runs that says nothing: there it may grow by `NOISE` in all
 Cancelling: runs whose tools never end are cancelled; then no tool's task is left in the host, and no run in Rust.
 """
 
-import os
 import tempfile
 
 from . import Failure
@@ -58,14 +57,11 @@ def memory(bench, plan, who):
     each = plan.leak_runs // plan.looks
     # A store in memory keeps its runs, as it should: here they go to a file.
     with tempfile.TemporaryDirectory(prefix="nfa-leaks-") as folder, bench.server("tools:3") as url:
-        os.environ["NFA_BENCH_STORE"] = f"sqlite:{folder}/runs.db?durability=relaxed"
-        try:
-            with bench.worker(who, url, "work", "three_tool_rounds") as worker:
-                for look in range(plan.looks):
-                    found = worker.ask(runs=each, concurrency=CONCURRENCY, collect=True)
-                    looks.append(((look + 1) * each, found["resident"]))
-        finally:
-            del os.environ["NFA_BENCH_STORE"]
+        store = f"sqlite:{folder}/runs.db?durability=relaxed"
+        with bench.worker(who, url, "work", "three_tool_rounds", store=store) as worker:
+            for look in range(plan.looks):
+                found = worker.ask(runs=each, concurrency=CONCURRENCY, collect=True)
+                looks.append(((look + 1) * each, found["resident"]))
     return looks
 
 

@@ -7,7 +7,7 @@ import dataclasses
 class Plan:
     # Turns that every contender gets, one after the other.
     rounds: int
-    # Seconds that a turn should take, and the runs before the first turn.
+    # Seconds of processor time that a turn should take, and the runs before the first turn.
     turn: float
     warm_up: float
     concurrency: tuple[int, ...]
@@ -34,7 +34,7 @@ WHOLE = Plan(
 )
 # Enough to see a large change; some minutes.
 QUICK = dataclasses.replace(
-    WHOLE, rounds=3, turn=0.2, warm_up=0.7, concurrency=(1, 64), starts=5, sessions=1_000, filling=10, leak_runs=10_000
+    WHOLE, rounds=3, turn=0.2, warm_up=0.7, concurrency=(1, 64), starts=5, sessions=4_000, filling=15, leak_runs=10_000
 )
 # Enough to see that it works.
 SMOKE = Plan(

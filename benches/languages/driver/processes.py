@@ -89,10 +89,12 @@ class Bench:
             yield line_of(server)
 
     @contextlib.contextmanager
-    def worker(self, contender, url, *arguments):
+    def worker(self, contender, url, *arguments, **settings):
+        """A process of a contender; `settings` are for nfa, as its contenders read them."""
         mode, *rest = arguments
         command = [*self.harness(contender), mode, contender.name, *rest]
-        with process(command, pin("client"), self.environment(url)) as child:
+        environment = self.environment(url) | {f"NFA_BENCH_{name.upper()}": value for name, value in settings.items()}
+        with process(command, pin("client"), environment) as child:
             yield Worker(child, contender)
 
 

@@ -38,7 +38,8 @@ function buildTypeScript() {
   const names = Object.keys(require(join(dist, "index.js"))).sort();
   writeFileSync(
     join(dist, "index.mjs"),
-    `import nfa from "./index.js";\n\nexport const {\n${names.map((name) => `  ${name},\n`).join("")}} = nfa;\n`,
+    // Not by `import`: Node would read every file of it twice, to find the names.
+    `import { createRequire } from "node:module";\n\nconst nfa = createRequire(import.meta.url)("./index.js");\n\nexport const {\n${names.map((name) => `  ${name},\n`).join("")}} = nfa;\n`,
   );
   writeFileSync(join(dist, "index.d.mts"), 'export * from "./index.js";\n');
 }

@@ -402,6 +402,21 @@ impl Host {
         self.embedders.remove(&embedder);
     }
 
+    /// How many tasks the engine has, of runs and of everything else; for tests.
+    #[napi]
+    pub fn tasks(&self) -> u32 {
+        u32::try_from(self.engine.metrics().num_alive_tasks()).unwrap_or(u32::MAX)
+    }
+
+    /// How many runs, agents, runtimes and the like this environment holds; for tests.
+    #[napi]
+    pub fn held(&self) -> u32 {
+        let shelf = &self.shelf;
+        let held = shelf.runs.len() + shelf.runtimes.len() + self.agents.len();
+        let held = held + self.stores.len() + self.embedders.len() + self.tasks.len();
+        u32::try_from(held).unwrap_or(u32::MAX)
+    }
+
     /// Drops what a ticket stands for.
     #[napi]
     pub fn abandon(&mut self, ticket: f64) {
@@ -488,7 +503,7 @@ impl Host {
 
 /// Verifies a bundle under a policy, both as JSON text, and gives the report as JSON text.
 #[napi]
-pub(crate) fn verify(bundle: String, policy: String) -> Result<String> {
+pub fn verify(bundle: String, policy: String) -> Result<String> {
     let bundle: Value = read("the bundle", &bundle)?;
     let policy: Value = read("the policy", &policy)?;
     let report = nfa_runtime::host::verify(&bundle, policy).map_err(|error| thrown(&error))?;
@@ -497,7 +512,7 @@ pub(crate) fn verify(bundle: String, policy: String) -> Result<String> {
 
 /// The version of the engine.
 #[napi]
-pub(crate) fn version() -> &'static str {
+pub fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
 }
 

@@ -4,7 +4,7 @@
 mod encode;
 mod engine;
 mod failure;
-mod host;
+pub mod host;
 mod object;
 mod ports;
 mod slot;

@@ -1,5 +1,6 @@
 /** Runs as their callers hold them: iterated, streamed, awaited, cancelled, left to themselves. */
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import { test } from "node:test";
 
 import { agent, type Event, InputError, RunCancelledError, Runtime, tool } from "nfa-runtime";
@@ -156,6 +157,21 @@ test("what keeps a run from starting is told to whoever awaits or iterates it", 
   }, expected);
   await assert.rejects(iterated.outcome(), expected);
   assert.throws(() => rt.register(nowhere), expected);
+});
+
+test("a signal that lives for long keeps no listener of a run that is over", async () => {
+  await using fake = await fakeLlm("one");
+  await using rt = await Runtime.open("memory:");
+  const helper = agent({ name: "helper", model: fake.model });
+  const { signal } = new AbortController();
+  const listeners = (): number => getEventListeners(signal, "abort").length;
+  const iterated = rt.run(helper, "go", { signal });
+  let during = 0;
+  for await (const event of iterated) if (event.type === "text_delta") during = listeners();
+  assert.equal(during, 1);
+  await rt.run(helper, "go", { signal }).outcome();
+  await iterated.outcome();
+  assert.equal(listeners(), 0);
 });
 
 test("a signal that was aborted before starts nothing", async () => {

@@ -31,6 +31,8 @@ export interface NativeHost {
   embedder(spec: string): number;
   embed(embedder: number, texts: string[]): number;
   dropEmbedder(embedder: number): void;
+  tasks(): number;
+  held(): number;
   abandon(ticket: number): void;
   answer(call: number, value: string): void;
   add(call: number, value: string): boolean;

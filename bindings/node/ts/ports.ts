@@ -24,7 +24,7 @@ export type Durability = "memory" | "relaxed" | "full";
  * engine's. An {@link NfaError} that `call` throws keeps its code, which the engine looks at.
  */
 export interface Store {
-  /** What a commit survives once it is answered. */
+  /** What a completed commit survives. */
   readonly durability: Durability;
   /** Whether anything is kept at rest, so that content must be encrypted. */
   readonly atRest?: boolean;
@@ -74,13 +74,13 @@ export interface Witness {
 
 /** A checkpoint on its way to an anchor. */
 export interface AnchorSubmission {
-  /** The name that the log's checkpoints carry. */
+  /** The log's name, as its checkpoints carry it. */
   readonly origin: string;
-  /** How many leaves it covers. */
+  /** How many leaves it has. */
   readonly size: number;
-  /** The root over them. */
+  /** Its root over that many leaves. */
   readonly root: Hex;
-  /** The signed checkpoint. */
+  /** The signed checkpoint, as a note. */
   readonly checkpoint: string;
 }
 
@@ -113,9 +113,9 @@ export interface Cache {
 
 /** Where a witness that speaks HTTP is, and the key that it signs with. */
 export interface WitnessAt {
-  /** Where it is. */
+  /** Its address. */
   readonly url: string;
-  /** Its key, as a C2SP verifier key. */
+  /** Its C2SP verifier key. */
   readonly verifierKey: string;
 }
 

@@ -53,6 +53,7 @@ export class Run<Out = unknown> implements AsyncIterable<Event>, AsyncDisposable
   #readers = 0;
   #pulling: Promise<void> | undefined;
   #finishing: Promise<Outcome<Out>> | undefined;
+  #forgetSignal: (() => void) | undefined;
 
   /** @internal */
   constructor(source: RunSource) {
@@ -119,7 +120,7 @@ export class Run<Out = unknown> implements AsyncIterable<Event>, AsyncDisposable
     const close = (): void => {
       if (!open) return;
       open = false;
-      this.#readers -= 1;
+      this.#readers = Math.max(0, this.#readers - 1);
       // Nobody reads any more: the run must not wait for a reader.
       if (this.#readers === 0 && !this.#over) this.#finish().catch(() => undefined);
     };
@@ -190,8 +191,6 @@ export class Run<Out = unknown> implements AsyncIterable<Event>, AsyncDisposable
     this.#forgetSignal = () => signal.removeEventListener("abort", cancel);
   }
 
-  #forgetSignal: (() => void) | undefined;
-
   #hear(): void {
     if (this.#isBegun && !this.#heard) {
       throw new InputError(
@@ -233,7 +232,11 @@ export class Run<Out = unknown> implements AsyncIterable<Event>, AsyncDisposable
         ready === null
           ? await bridge.wait<readonly Event[]>(native(() => bridge.native.events(slot)))
           : (JSON.parse(ready) as readonly Event[]);
-      if (events.length === 0) this.#over = true;
+      if (events.length === 0) {
+        this.#over = true;
+        // What the engine keeps for it is let go of now, and not when somebody asks.
+        this.#finish().catch(() => undefined);
+      }
       this.#keep(events);
     } catch (error) {
       this.#over = true;

@@ -22,9 +22,11 @@ import type { Durability, Store } from "./ports.js";
 export class EngineStore implements Store {
   readonly #bridge: Bridge;
   readonly #number: number;
-  /** What a commit survives once it is answered. */
+  /** What a completed commit survives. */
   readonly durability: Durability;
+  /** Whether anything is kept at rest. */
   readonly atRest: boolean;
+  /** Whether several processes may use it at once. */
   readonly shared: boolean;
 
   /**
@@ -59,7 +61,7 @@ export class EngineStore implements Store {
 export interface Embedded {
   /** One for each text, in their order. */
   readonly vectors: ReadonlyArray<readonly number[]>;
-  /** What it cost. */
+  /** What they cost. */
   readonly usage: Usage;
   /** The model that answered, as the provider names it. */
   readonly model: string;

@@ -1,20 +1,25 @@
 //! What a runtime is opened with that is written in Python: a store, keys, witnesses, anchors, a cache.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use nfa_runtime::host::{
     HostAnchor, HostCache, HostKeys, HostLoop, HostStore, HostWitness, StorePromises,
 };
-use nfa_runtime::models::{CachePolicy, Cached, Providers};
+use nfa_runtime::models::{
+    CachePolicy, Cached, PriceTable, Providers, RateLimiter, RateLimits, RetryPolicy,
+};
 use nfa_runtime::ports::{Anchor, Cache, Keys, MemoryCache, MemoryKeys, Model, Store, Witness};
 use nfa_runtime::spec::ModelSpec;
 use nfa_runtime::{Error, ModelProvider, RuntimeOptions};
 use pyo3::prelude::*;
+use serde::Deserialize;
+use serde_json::Value;
 
-use crate::Object;
 use crate::loops::read;
 use crate::told::Told;
+use crate::{Object, errors};
 
 /// The ports of a runtime, as Python's part hands them over.
 #[derive(FromPyObject)]
@@ -37,6 +42,56 @@ pub(crate) struct Given {
     /// Whether callers are told of every call of a model.
     #[pyo3(item)]
     tells: bool,
+    /// Prices, limits and retries of this runtime's own.
+    #[pyo3(item)]
+    models: Option<Py<PyAny>>,
+}
+
+/// What a runtime has its own providers for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ModelChoices {
+    /// US dollars for a million tokens, by the models' names.
+    prices: Option<Value>,
+    /// By the providers' names.
+    #[serde(default)]
+    rate_limits: BTreeMap<String, Limits>,
+    /// How often one call is tried.
+    attempts: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Limits {
+    requests_per_minute: Option<u64>,
+    tokens_per_minute: Option<u64>,
+    patience_ms: Option<u64>,
+}
+
+impl ModelChoices {
+    fn providers(self) -> Result<Providers, Error> {
+        let mut providers = Providers::new();
+        if let Some(prices) = self.prices {
+            providers = providers.with_prices(PriceTable::from_json(&prices.to_string())?);
+        }
+        if let Some(attempts) = self.attempts {
+            providers = providers.with_retry(RetryPolicy::default().with_attempts(attempts));
+        }
+        for (provider, given) in self.rate_limits {
+            let mut limits = RateLimits::default();
+            if let Some(requests) = given.requests_per_minute {
+                limits = limits.with_requests(requests);
+            }
+            if let Some(tokens) = given.tokens_per_minute {
+                limits = limits.with_tokens(tokens);
+            }
+            if let Some(patience) = given.patience_ms {
+                limits = limits.with_patience(Duration::from_millis(patience));
+            }
+            providers = providers.with_rate_limit(provider, RateLimiter::new(limits));
+        }
+        Ok(providers)
+    }
 }
 
 /// The same for the engine.
@@ -55,6 +110,14 @@ impl Given {
         host: &HostLoop<Object>,
         providers: Arc<Providers>,
     ) -> PyResult<Ports> {
+        let providers = match self.models {
+            Some(choices) => {
+                let choices: ModelChoices = read(py, choices.bind(py), "choices for models")?;
+                let own = choices.providers();
+                Arc::new(own.map_err(|error| errors::raise(py, &error))?)
+            }
+            None => providers,
+        };
         let keys: Option<Arc<dyn Keys>> = match self.keys {
             Some(keys) => Some(Arc::new(HostKeys::new(host.clone(), Arc::new(keys)))),
             None => None,

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from conftest import MODEL, Servers, calls
-from nfa_runtime import Agent, FunctionModel, ModelRequest, Runtime, ToolContext, tool
+from nfa_runtime import Agent, FunctionModel, ModelRequest, Runtime, ToolContext, _host, tool
 from nfa_runtime.models import ModelAnswer, ToolCall
 
 RUNS = int(os.environ.get("NFA_LEAK_RUNS", "3000"))
@@ -33,10 +33,16 @@ async def add(context: ToolContext[list[int]], a: int, b: int) -> int:
     return a + b + len(context.deps)
 
 
+@tool(effect="pure")
+def add_sync(context: ToolContext[list[int]], a: int, b: int) -> int:
+    """Adds two integers, on a thread."""
+    return a + b + len(context.deps)
+
+
 def think(request: ModelRequest) -> ModelAnswer:
     if request.messages[-1]["role"] == "tool":
         return ModelAnswer(text="done")
-    return ModelAnswer(tool_calls=[ToolCall("add", {"a": 1, "b": 2})])
+    return ModelAnswer(tool_calls=[ToolCall(name, {"a": 1, "b": 2}) for name in ("add", "add_sync")])
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -44,7 +50,7 @@ async def test_memory_stays_flat_over_many_runs(store: str) -> None:
     async def model(request: ModelRequest) -> ModelAnswer:
         return think(request)
 
-    agent = Agent("helper", FunctionModel(model), tools=[add])
+    agent = Agent("helper", FunctionModel(model), tools=[add, add_sync])
     async with Runtime(f"{store}?durability=relaxed") as runtime:
 
         async def work(runs: int) -> None:
@@ -61,6 +67,8 @@ async def test_memory_stays_flat_over_many_runs(store: str) -> None:
         await work(RUNS)
         gc.collect()
         grown, more = resident() - before, len(gc.get_objects()) - objects
+        host = _host.current()
+        assert not host.calls and not host.letters and len(host.waiting) == 0
     # A leak of one small object a run would be far more than this.
     assert more < RUNS / 10
     assert grown < 8_000_000 + RUNS * 20

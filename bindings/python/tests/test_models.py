@@ -225,3 +225,29 @@ async def test_an_embedder_of_a_provider(llm: Servers) -> None:
     with pytest.raises(NfaError) as caught:
         await embedder.embed(["banana"])
     assert caught.value.code == "model_refused_connection"
+
+
+async def test_prices_say_what_runs_cost_and_limit_them(llm: Servers) -> None:
+    name = "openai-compatible/scripted"
+    agent = Agent("helper", name, base_url=llm("tools:3"), tools=[add], limits={"cost_micro_usd": 25})
+    async with Runtime(prices={name: {"input": 1.0, "output": 1.0}}) as runtime:
+        outcome = await runtime.run(agent, "Hello")
+    assert outcome.usage["cost_micro_usd"] >= 25
+    assert outcome.status == "limit_reached" and outcome.limit == "cost"
+    async with Runtime() as free:
+        assert (await free.run(agent, "Hello")).is_completed
+    with pytest.raises(InputError) as caught:
+        await Runtime(prices={"x": {"input": -1.0}}).open()
+    assert caught.value.code == "price_table_invalid"
+
+
+async def test_rate_limits_and_attempts_are_kept(llm: Servers) -> None:
+    agent = Agent("helper", "openai-compatible/scripted", base_url=llm("one"))
+    limits = {"openai-compatible": {"requests_per_minute": 1, "patience_ms": 1}}
+    async with Runtime(rate_limits=limits, attempts=1) as runtime:
+        outcomes = [await runtime.run(agent, "Hello") for _ in range(8)]
+    codes = {outcome.error.code for outcome in outcomes if outcome.error is not None}
+    assert outcomes[0].is_completed and codes == {"model_rate_limit_wait"}
+    with pytest.raises(InputError) as caught:
+        await Runtime(rate_limits={"openai": {"requests": 1}}).open()
+    assert caught.value.code == "input_malformed"

@@ -48,7 +48,8 @@ class Endless {
 
 export class Contender {
   async open(workload) {
-    this.runtime = await Runtime.open(process.env.NFA_BENCH_STORE ?? "memory:");
+    const { NFA_BENCH_STORE: store = "memory:", NFA_BENCH_PROOF: proof } = process.env;
+    this.runtime = await Runtime.open(store, proof === "off" ? { proof: false } : {});
     this.agent = agent({
       name: "helper",
       model: `openai/${MODEL}`,

@@ -39,7 +39,8 @@ class Endless:
 
 class Contender:
     async def open(self, workload):
-        self.runtime = await Runtime(os.environ.get("NFA_BENCH_STORE", "memory:")).__aenter__()
+        proof = {"proof": False} if os.environ.get("NFA_BENCH_PROOF") == "off" else {}
+        self.runtime = await Runtime(os.environ.get("NFA_BENCH_STORE", "memory:"), **proof).open()
         tools = [add] if workload == "three_tool_rounds" else []
         self.agent = Agent("helper", model=f"openai/{MODEL}", instructions=INSTRUCTIONS, tools=tools)
 
@@ -80,4 +81,4 @@ class Contender:
         return {"tools": endless.running, "runs": runs - len(stopped)}
 
     async def close(self):
-        await self.runtime.__aexit__(None, None, None)
+        await self.runtime.close()

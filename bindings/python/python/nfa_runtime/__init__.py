@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from .outcome import Ask as Ask
     from .outcome import Outcome as Outcome
     from .outcome import Receipt as Receipt
+    from .proof import Bundle as Bundle
     from .proof import verify as verify
     from .run import Run as Run
     from .runtime import Runtime as Runtime
@@ -130,7 +131,7 @@ _WHERE = {
     ),
     "models": ("FunctionModel", "Model", "ModelAnswer", "ModelRequest", "ScriptedModel"),
     "outcome": ("Ask", "Outcome", "Receipt"),
-    "proof": ("verify",),
+    "proof": ("Bundle", "verify"),
     "run": ("Run",),
     "runtime": ("Runtime",),
     "sync": ("SyncRun", "SyncRuntime"),
@@ -145,6 +146,7 @@ __all__ = [  # noqa: F822, RUF100
     "Ask",
     "Asked",
     "AuthenticationError",
+    "Bundle",
     "ConfigurationError",
     "ConflictError",
     "ContentErasedError",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ class Pending:
 class Host:
     """Serves one event loop. Subclasses know how to wait and how to start tasks there."""
 
-    __slots__ = ("__weakref__", "calls", "native", "waiting")
+    __slots__ = ("__weakref__", "calls", "letters", "native", "waiting")
 
     def __init__(self, *, watches: bool) -> None:
         from ._native import Loop
@@ -43,6 +44,7 @@ class Host:
         self.native: Loop = Loop(_process.engine(), watches=watches)
         self.waiting: dict[int, Callable[[bool, Any], None]] = {}
         self.calls: dict[int, Callable[[], object]] = {}
+        self.letters: deque[tuple[Any, ...]] = deque()
 
     def pending(self, ticket: int) -> Pending:
         """Waits for the letter of this ticket."""
@@ -90,7 +92,11 @@ class Host:
 
     def drain(self) -> None:
         """Takes the engine's letters. On the event loop's own thread."""
-        for letter in self.native.take():
+        letters = self.letters
+        letters.extend(self.native.take())
+        # One that raises, such as by an interrupt, leaves the others to the next time.
+        while letters:
+            letter = letters.popleft()
             kind = letter[0]
             if kind == 2:
                 self._begin(letter)

@@ -6,6 +6,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 
+class Bundle(dict[str, Any]):
+    """A proof that verifies offline, as JSON: what `Runtime.proof` and its like give.
+
+    Write it with `to_bytes`: bundles have one form only, and a file in another one is refused.
+    """
+
+    def to_bytes(self) -> bytes:
+        """The bundle as a file holds it, for `nfa proof verify` and the verifier in a browser."""
+        import json
+
+        return json.dumps(self, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes | str) -> Bundle:
+        """The bundle that a file holds."""
+        import json
+
+        return cls(json.loads(data))
+
+
 def verify(
     bundle: Mapping[str, Any],
     *,

@@ -13,6 +13,7 @@ from ._host import Given, Host
 from .agent import Agent
 from .errors import NfaError, invalid
 from .outcome import Outcome, Receipt
+from .proof import Bundle
 from .run import Run
 
 if TYPE_CHECKING:
@@ -122,6 +123,9 @@ class Runtime:
         keys: Keys | None = None,
         cache: Cache | bool = False,
         cache_ttl: Seconds = 3600,
+        prices: Mapping[str, Mapping[str, float]] | None = None,
+        rate_limits: Mapping[str, Mapping[str, int]] | None = None,
+        attempts: int | None = None,
     ) -> None:
         """A runtime that `async with`, or `await runtime.open()`, opens.
 
@@ -146,6 +150,11 @@ class Runtime:
             cache: keeps the answers of models, and gives them again to the same request: `True` for one in memory, or
                 a cache of your own.
             cache_ttl: how long an answer is good. Default: an hour.
+            prices: US dollars for a million tokens, such as `{"openai/gpt-5-mini": {"input": 0.25, "output": 2}}`:
+                what `usage` and limits of cost go by.
+            rate_limits: `requests_per_minute` and `tokens_per_minute` of providers, by their names; calls wait for
+                their turn, `patience_ms` at most.
+            attempts: how often a call of a model is tried.
         """
         self.url = url
         witnesses = list(witnesses)
@@ -174,6 +183,8 @@ class Runtime:
             "cache": cache,
             "cache_ttl": _seconds(cache_ttl),
         }
+        choices: dict[str, Any] = {"prices": prices, "rate_limits": rate_limits, "attempts": attempts}
+        self._models = {name: value for name, value in choices.items() if value is not None} or None
         self._options = {name: value for name, value in options.items() if value is not None}
         self._raw: RawRuntime | None = None
         self._process = 0
@@ -214,6 +225,7 @@ class Runtime:
         store, keys, cache = own["store"], own["keys"], own["cache"]
         ports: dict[str, Any] = {"store": None, "keys": None, "witnesses": [], "anchors": [], "cache": None}
         ports["tells"] = tells_of_models
+        ports["models"] = self._models
         if cache is True:
             ports["cache"] = (None, own["cache_ttl"], None)
         if store is None and not own["witnesses"] and not own["anchors"] and cache in (True, False):
@@ -412,18 +424,18 @@ class Runtime:
         """Waits until a signed checkpoint covers every leaf of a run."""
         return Receipt(await self._perform("checkpointed", run=run))
 
-    async def proof(self, run: str, *, agent: str | None = None) -> dict[str, Any]:
+    async def proof(self, run: str, *, agent: str | None = None) -> Bundle:
         """The proof of a run, as a bundle that verifies offline: see `verify`."""
-        return cast("dict[str, Any]", await self._perform("proof", run=run, agent=agent))
+        return Bundle(await self._perform("proof", run=run, agent=agent))
 
-    async def context_proof(self, run: str, entry: int, *, messages: Sequence[int] | None = None) -> dict[str, Any]:
+    async def context_proof(self, run: str, entry: int, *, messages: Sequence[int] | None = None) -> Bundle:
         """The proof of one turn that also shows what its model was sent."""
         chosen = None if messages is None else list(messages)
-        return cast("dict[str, Any]", await self._perform("context_proof", run=run, entry=entry, messages=chosen))
+        return Bundle(await self._perform("context_proof", run=run, entry=entry, messages=chosen))
 
-    async def agent_proof(self, agent: str) -> dict[str, Any]:
+    async def agent_proof(self, agent: str) -> Bundle:
         """The proof of what befell an agent outside its runs: deployments, pauses, keys, heartbeats."""
-        return cast("dict[str, Any]", await self._perform("agent_proof", agent=agent))
+        return Bundle(await self._perform("agent_proof", agent=agent))
 
     async def log_info(self, agent: str) -> LogInfo:
         """An agent's proof log: its name, key, size and newest checkpoint."""

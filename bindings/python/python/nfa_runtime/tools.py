@@ -145,6 +145,8 @@ class Tool(Generic[P, R]):
                 _failed(native, call, error)
             else:
                 _answer(native, call, method, self.name, result)
+            finally:
+                host.calls.pop(call, None)
 
         if context is not None:
             host.calls[call] = context._give_up
