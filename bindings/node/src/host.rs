@@ -359,7 +359,9 @@ impl Host {
         let store = self.stores.get(&store).cloned();
         let store = store.ok_or_else(|| unknown("store"))?;
         let args: Value = read("the arguments", &args)?;
-        Ok(self.spawn(async move { Ok(Reply::Json(serve_store(&*store, &method, args).await?)) }))
+        let work = async move { Ok(Reply::Json(serve_store(&*store, &method, args).await?)) };
+        let task = self.host.spawn_begun(&self.engine, work);
+        Ok(self.keep(task))
     }
 
     /// Lets go of one of the engine's stores.
@@ -461,6 +463,10 @@ impl Host {
         work: impl Future<Output = std::result::Result<Reply, Error>> + Send + 'static,
     ) -> f64 {
         let task = self.host.spawn(&self.engine, work);
+        self.keep(task)
+    }
+
+    fn keep(&mut self, task: EngineTask) -> f64 {
         let Ticket(ticket) = task.ticket();
         self.tasks.insert(ticket, task);
         ticket as f64

@@ -48,6 +48,18 @@ impl Loop {
         let Ticket(ticket) = task.ticket();
         Ok(ticket)
     }
+
+    /// As `spawn`, with the future begun before this returns.
+    pub(crate) fn spawn_begun(
+        &self,
+        py: Python<'_>,
+        work: impl Future<Output = Result<Reply, Error>> + Send + 'static,
+    ) -> PyResult<u64> {
+        let parts = self.parts(py)?;
+        let task = parts.host.spawn_begun(&parts.engine, work);
+        let Ticket(ticket) = task.ticket();
+        Ok(ticket)
+    }
 }
 
 #[pymethods]

@@ -40,7 +40,7 @@ impl EngineStore {
     ) -> PyResult<u64> {
         let store = Arc::clone(self.0.get(py)?);
         let arguments = json::from_py(arguments)?;
-        host.spawn(py, async move {
+        host.spawn_begun(py, async move {
             Ok(Reply::Json(serve_store(&*store, &method, arguments).await?))
         })
     }

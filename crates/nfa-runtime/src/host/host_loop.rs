@@ -5,6 +5,7 @@ use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 
 use futures_util::FutureExt;
 use nfa_core::ports::CallContext;
@@ -99,6 +100,27 @@ impl<O: Send + 'static> HostLoop<O> {
             ticket,
             abort: task.abort_handle(),
         }
+    }
+
+    /// As [`HostLoop::spawn`], with the future begun here and now: what it does before it first waits is done when
+    /// this returns. So calls of a [`Store`](nfa_core::ports::Store) keep their order.
+    pub fn spawn_begun(
+        &self,
+        engine: &Handle,
+        work: impl Future<Output = Result<Reply, Error>> + Send + 'static,
+    ) -> EngineTask {
+        let mut work = Box::pin(AssertUnwindSafe(work).catch_unwind());
+        let begun = {
+            let _inside = engine.enter();
+            work.as_mut().poll(&mut Context::from_waker(Waker::noop()))
+        };
+        self.spawn(engine, async move {
+            let result = match begun {
+                Poll::Ready(result) => result,
+                Poll::Pending => work.await,
+            };
+            result.unwrap_or_else(|_| Err(panicked()))
+        })
     }
 
     /// Asks an object of the host. Dropping the answer gives the call up.

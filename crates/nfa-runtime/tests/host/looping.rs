@@ -95,6 +95,35 @@ async fn the_end_of_a_future_comes_back_and_so_does_its_panic() {
 }
 
 #[tokio::test]
+async fn what_is_begun_at_once_has_begun_and_goes_on() {
+    let (there, mut told) = There::served(false);
+    let begun = Arc::new(AtomicUsize::new(0));
+    let (go, waits) = tokio::sync::oneshot::channel();
+    let count = Arc::clone(&begun);
+    let task = there.host.spawn_begun(&Handle::current(), async move {
+        count.fetch_add(1, Ordering::SeqCst);
+        let value: Value = waits.await.unwrap();
+        count.fetch_add(1, Ordering::SeqCst);
+        Ok(Reply::Json(value))
+    });
+    assert_eq!(begun.load(Ordering::SeqCst), 1);
+    go.send(json!(42)).unwrap();
+    let Some(Told::Settled(ticket, Ok(Reply::Json(value)))) = told.recv().await else {
+        panic!("no value");
+    };
+    assert_eq!((ticket, value), (task.ticket(), json!(42)));
+    assert_eq!(begun.load(Ordering::SeqCst), 2);
+
+    let bad = there
+        .host
+        .spawn_begun(&Handle::current(), async { panic!("on purpose") });
+    let Some(Told::Settled(ticket, Err(error))) = told.recv().await else {
+        panic!("no error");
+    };
+    assert_eq!((ticket, error.code()), (bad.ticket(), "engine_panicked"));
+}
+
+#[tokio::test]
 async fn an_abandoned_future_is_dropped() {
     let (there, _told) = There::served(false);
     let (alive, gone) = tokio::sync::oneshot::channel::<()>();
