@@ -149,7 +149,13 @@ fn node(session: &Session, outside: &Path, report: &mut Report) -> Result<()> {
         .arg("install")
         .arg(main)
         .arg(binary);
-    for name in ["typescript", "zod", "valibot", "@valibot/to-json-schema", "@types/node"] {
+    for name in [
+        "typescript",
+        "zod",
+        "valibot",
+        "@valibot/to-json-schema",
+        "@types/node",
+    ] {
         install.arg(format!("{name}@{}", version_of(&package, name)?));
     }
     process::run_on_stderr(&mut install)?;
