@@ -30,13 +30,23 @@ fn sources(folder: &Path, out: &mut String) {
     }
 }
 
-/// Files and folders are named below a crate's folder, or below the `src` of the crate at hand.
+/// Files and folders are named below a crate's folder, or below the `src` of the crate at hand; of the packages for
+/// other languages also below what users see.
 #[test]
 fn its_files_and_folders_exist() {
-    let crates: Vec<_> = fs::read_dir(root().join("crates"))
+    let mut rooms: Vec<_> = fs::read_dir(root().join("crates"))
         .unwrap()
-        .map(|entry| entry.unwrap().path())
+        .map(|entry| entry.unwrap().path().join("src"))
         .collect();
+    for package in [
+        "node",
+        "node/src",
+        "python",
+        "python/src",
+        "python/python/nfa_runtime",
+    ] {
+        rooms.push(root().join("bindings").join(package));
+    }
     let paths: Vec<_> = named()
         .into_iter()
         .filter(|name| name.ends_with(".rs") || name.ends_with('/'))
@@ -46,10 +56,7 @@ fn its_files_and_folders_exist() {
         .iter()
         .filter(|path| {
             let here = root().join(path).exists() || root().join("crates").join(path).exists();
-            !here
-                && !crates
-                    .iter()
-                    .any(|member| member.join("src").join(path).exists())
+            !here && !rooms.iter().any(|room| room.join(path).exists())
         })
         .collect();
     assert!(missing.is_empty(), "no such file or folder: {missing:?}");

@@ -109,8 +109,13 @@ fn given() -> BTreeMap<String, PathBuf> {
             given.entry(code).or_insert_with(|| file.clone());
         }
     }
-    // Literals that an opener precedes and that are no codes: names of fields on a wire.
-    for field in ["annotations", "arguments", "reasoning_details"] {
+    // Literals that an opener precedes and that are no codes: names of fields.
+    for field in [
+        "annotations",
+        "arguments",
+        "parameters",
+        "reasoning_details",
+    ] {
         given.remove(field);
     }
     given
