@@ -1,6 +1,6 @@
 /** Runs as their callers hold them: iterated, streamed, awaited, cancelled, left to themselves. */
 import assert from "node:assert/strict";
-import { getEventListeners } from "node:events";
+import { getEventListeners, getMaxListeners, setMaxListeners } from "node:events";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -207,6 +207,20 @@ test("a signal that lives for long keeps no listener of a run that is over", asy
   await rt.run(helper, "go", { signal }).outcome();
   await iterated.outcome();
   assert.equal(listeners(), 0);
+});
+
+test("one signal for many runs is no leak, and what its owner chose stands", async () => {
+  await using fake = await fakeLlm("one");
+  await using rt = await Runtime.open("memory:");
+  const helper = agent({ name: "helper", model: fake.model });
+  const { signal } = new AbortController();
+  const runs = Array.from({ length: 16 }, () => rt.run(helper, "go", { signal }).outcome());
+  await Promise.all(runs);
+  assert.ok(getMaxListeners(signal) > 16);
+  const chosen = new AbortController().signal;
+  setMaxListeners(3, chosen);
+  await rt.run(helper, "go", { signal: chosen }).outcome();
+  assert.equal(getMaxListeners(chosen), 3);
 });
 
 test("a signal that was aborted before starts nothing", async () => {

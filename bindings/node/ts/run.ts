@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { defaultMaxListeners, getMaxListeners, setMaxListeners } from "node:events";
 import { ReadableStream } from "node:stream/web";
 
 import { type Bridge, Given } from "./bridge.js";
@@ -11,6 +12,9 @@ import type { Event } from "./generated/types.js";
 import { native } from "./native.js";
 import { type Outcome, type OutcomeData, outcomeOf } from "./outcome.js";
 import type { Schema } from "./schema.js";
+
+/** How many runs may heed one signal before Node warns of a leak. */
+const MANY_RUNS = 1500;
 
 /** How a run comes to be. @internal */
 export interface RunSource {
@@ -187,6 +191,8 @@ export class Run<Out = unknown> implements AsyncIterable<Event>, AsyncDisposable
     const { bridge } = this.#source;
     // Without `this`, so that a signal that lives for long keeps no run in memory.
     const cancel = (): void => bridge.native.cancel(slot);
+    // One signal for many runs is no leak; what its owner chose otherwise stands.
+    if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(MANY_RUNS, signal);
     signal.addEventListener("abort", cancel, { once: true });
     this.#forgetSignal = () => signal.removeEventListener("abort", cancel);
   }
