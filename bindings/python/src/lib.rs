@@ -2,7 +2,7 @@
 //!
 //! Nothing here waits, and no thread of the engine takes the interpreter's lock. A call starts a future of the
 //! engine and gives a ticket; the end of it is a letter, which the thread of an event loop takes with
-//! [`Loop`](loops::Loop). What a letter holds becomes Python objects there, on that thread.
+//! `Loop`. What a letter holds becomes Python objects there, on that thread.
 
 mod agent;
 mod call;

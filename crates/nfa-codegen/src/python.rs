@@ -266,7 +266,7 @@ fn with_meanings(doc: &str, words: &[(String, String)]) -> String {
 pub(crate) fn errors(table: &Table) -> String {
     let mut classes = String::new();
     let mut class = |name: &str, below: &str, doc: &str, category: Option<&str>| {
-        let _ = write!(classes, "class {name}({below}):\n");
+        let _ = writeln!(classes, "class {name}({below}):");
         docstring(&mut classes, "    ", doc);
         if let Some(category) = category {
             let _ = write!(classes, "\n    category: Category = \"{category}\"\n");
