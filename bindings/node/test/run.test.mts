@@ -216,7 +216,8 @@ test("one signal for many runs is no leak, and what its owner chose stands", asy
   const { signal } = new AbortController();
   const runs = Array.from({ length: 16 }, () => rt.run(helper, "go", { signal }).outcome());
   await Promise.all(runs);
-  assert.ok(getMaxListeners(signal) > 16);
+  const most = getMaxListeners(signal);
+  assert.ok(most === 0 || most > 16, `${most}, where 0 is no limit`);
   const chosen = new AbortController().signal;
   setMaxListeners(3, chosen);
   await rt.run(helper, "go", { signal: chosen }).outcome();
