@@ -24,6 +24,7 @@ mod run;
 mod store;
 mod surroundings;
 mod tool;
+mod verify;
 
 pub use cache::HostCache;
 pub use call::{HostAnswer, HostFailure, HostItem, HostItems};
@@ -33,7 +34,7 @@ pub use keys::HostKeys;
 pub use letter::{CallId, Letter, Reply, Ticket};
 pub use model::{HostModel, ModelAbilities, ModelDeltaData, ModelRequestData};
 pub use open::OpenOptions;
-pub use operation::{BeaconData, DecisionData, ErasureData, Operation, verify};
+pub use operation::{BeaconData, DecisionData, ErasureData, Operation};
 pub use outsiders::{HostAnchor, HostWitness};
 pub use results::{
     AnchorData, ConsistencyData, ErasedData, KeptField, LogCheckData, LogExportData,
@@ -42,3 +43,4 @@ pub use run::{HostRun, StartOptions, message};
 pub use store::{HostStore, StorePromises, serve_store};
 pub use surroundings::HostSurroundings;
 pub use tool::HostTool;
+pub use verify::verify;

@@ -275,6 +275,9 @@ async fn operations_do_what_their_methods_do() {
     let policy = json!({ "log_keys": [log["verifier_key"]] });
     let report = verify(&bundle, policy.clone()).unwrap();
     assert!(report.is_object(), "{report}");
+    let unmet = json!({ "log_keys": [log["verifier_key"]], "witnesses_required": 1 });
+    let error = verify(&bundle, unmet).unwrap_err();
+    assert_eq!(error.code(), "policy_malformed", "{error}");
     let mut changed = bundle;
     changed["checkpoint"] = json!("changed");
     let error = verify(&changed, policy).unwrap_err();
